@@ -1,0 +1,91 @@
+// The floors of the house (docs/architecture.md draws them) and the rule that imports go one way: towards the first floor of this list.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, posix } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const floors: Readonly<Record<string, readonly string[]>> = {
+  words: ['src/errors', 'src/duration', 'src/options'],
+  keys: ['src/unkeyable', 'src/key', 'src/leaves', 'src/ref', 'src/clearable'],
+  mechanisms: ['src/name-records', 'src/clear-log', 'src/tracking', 'src/flight', 'src/codec', 'src/freshness', 'src/entry'],
+  places: ['src/memory', 'src/redis/scripts', 'src/redis/connection', 'src/redis/log', 'src/redis/entries', 'src/entries'],
+  engine: ['src/stats', 'src/config', 'src/engine', 'src/load', 'src/memoize', 'src/cache'],
+  'doors of the engine': ['src/index', 'src/door'],
+  'words of HTTP': ['fields', 'http-date', 'path-pattern', 'query', 'uri', 'stored-response'].map(inHttp),
+  'rules of HTTP': ['cache-control', 'freshness', 'storable', 'vary', 'conditional', 'cache-status'].map(inHttp),
+  'acts of HTTP': ['request-key', 'unkeyed', 'capture', 'replay', 'hold'].map(inHttp),
+  route: ['middleware/http/route'],
+  doors: ['middleware/express', 'middleware/koa'],
+  demo: filesIn('demo').map(nameOf),
+}
+
+const order = Object.keys(floors)
+const floorOf = new Map(order.flatMap((floor) => (floors[floor] ?? []).map((name) => [name, floor])))
+const doors = ['src/index', 'src/door', 'middleware/express', 'middleware/koa']
+const files = ['src', 'middleware', 'demo'].flatMap(filesIn)
+
+describe.each(files)('%s', (file) => {
+  const name = nameOf(file)
+  const imports = importsOf(file)
+
+  test('is on a floor', () => {
+    const advice = `${file} is on no floor. Add it to \`floors\` in test/imports.test.ts, on the first one that holds all it imports, and to docs/architecture.md.`
+    expect(floorOf.has(name), advice).toBe(true)
+  })
+
+  test('imports from its own floor and those before it', () => {
+    const wrong = imports.filter((it) => isOurs(it) && level(nameOf(it)) > level(name))
+    expect(wrong, `${file} is on the floor "${floorOf.get(name)}"; what it imports here is on a later one.`).toEqual([])
+  })
+
+  test('enters other folders by their doors', () => {
+    const wrong = imports.filter((it) => isOurs(it) && treeOf(it) !== treeOf(name) && !doors.includes(nameOf(it)))
+    expect(wrong, `From another folder, import from ${doors.join(', ')}.`).toEqual([])
+  })
+
+  test('knows no framework beyond its own', () => {
+    expect(imports.filter((it) => foreign(name)?.test(it))).toEqual([])
+  })
+})
+
+/** What a file may not know: the engine nothing of HTTP, the rules and acts no framework, a door no framework but its own. */
+function foreign(name: string): RegExp | undefined {
+  if (name.startsWith('src/')) return /^(node:)?https?2?$|^(express|koa|@koa)\b/
+  if (name.startsWith('middleware/http/')) return /^(express|koa|@koa)\b/
+  if (name === 'middleware/express') return /^(koa|@koa)\b/
+  if (name === 'middleware/koa') return /^express\b/
+  return undefined
+}
+
+/** Relative imports as paths of this project, packages as they are written. */
+function importsOf(file: string): string[] {
+  const code = readFileSync(file, 'utf8').replaceAll(/^\s*(\/\/|\/?\*).*$/gm, '')
+  const found = [...code.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]/g)].map(([, path = '']) => path)
+  return found.map((path) => (path.startsWith('.') ? posix.join(posix.dirname(file), path) : path))
+}
+
+function filesIn(folder: string): string[] {
+  const found = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  return found.filter((path) => path.endsWith('.ts')).map((path) => join(folder, path))
+}
+
+function inHttp(name: string): string {
+  return `middleware/http/${name}`
+}
+
+function nameOf(file: string): string {
+  return file.replace(/\.ts$/, '')
+}
+
+function isOurs(path: string): boolean {
+  return /^(src|middleware|demo)\//.test(path)
+}
+
+function treeOf(path: string): string {
+  return path.split('/')[0] ?? ''
+}
+
+/** A file on no floor counts as the highest: its own test says so. */
+function level(name: string): number {
+  const floor = floorOf.get(name)
+  return floor === undefined ? order.length : order.indexOf(floor)
+}
