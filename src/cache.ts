@@ -1,0 +1,115 @@
+// Knows the cache that its user holds: what creates one, and the names it has.
+
+import { branded } from './clearable.ts'
+import { resolveConfig, type CacheOptions, type Config } from './config.ts'
+import { show } from './duration.ts'
+import { Engine } from './engine.ts'
+import type { Shared } from './entries.ts'
+import { ConfigError } from './errors.ts'
+import { memoize, memoizeSync, type AnyFunction, type CachedFunction, type CachedSyncFunction, type MemoizeOptions, type MemoizeSyncOptions } from './memoize.ts'
+import { everything, patternRef, Ref, tagRef } from './ref.ts'
+import { RedisConnection } from './redis/connection.ts'
+import { RedisEntries } from './redis/entries.ts'
+import { SharedLog } from './redis/log.ts'
+import type { CacheStats } from './stats.ts'
+
+/** One cache: its functions, its routes and everything that was computed from them. */
+export interface Cache extends AsyncDisposable {
+  /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. */
+  memoize<F extends AnyFunction, const K = Parameters<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
+  /** As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. */
+  memoizeSync<F extends AnyFunction, const K = Parameters<F>>(fn: F, options?: MemoizeSyncOptions<F, K>): CachedSyncFunction<F, K>
+  /** A dependency that is not a function, such as a table: `cache.tag("table:users")`. */
+  tag(name: string): Ref
+  /** A ref of a function that this process does not have, for a worker that only clears. */
+  ref(name: string, ...args: unknown[]): Ref
+  /** Inside a load: its result also depends on these. Outside of one it does nothing. */
+  track(...refs: Ref[]): void
+  /** From now on nothing that was computed from what the refs cover is served. All of them at one instant. Rejects with a `StoreError` when Redis did not confirm in time: it then holds here and stays queued. */
+  clear(...refs: Ref[]): Promise<void>
+  /** Stale at once: what the refs cover may still be served where `staleWhileRevalidate` or `staleIfError` allow. */
+  expire(...refs: Ref[]): Promise<void>
+  /** Clears everything under this prefix, as one clear; the space is given back in the background. */
+  flush(): Promise<void>
+  stats(): CacheStats
+  /** Ends what the cache opened, after writes under way; never a client it was given. */
+  close(): Promise<void>
+}
+
+const engines = new WeakMap<object, Engine>()
+
+/** The engine of a cache, for a door of one's own such as the route cache. No part of the promised API. */
+export function engineOf(cache: Cache): Engine {
+  const engine = typeof cache === 'object' && cache !== null ? engines.get(cache) : undefined
+  if (engine !== undefined) return engine
+  throw new ConfigError(`Expected a cache made by createCache, got ${show(cache)}.`)
+}
+
+/** Creates a cache. Throws a `ConfigError` for an option that is wrong; never waits for Redis. */
+export function createCache(options: CacheOptions = {}): Cache {
+  return openCache(options, () => performance.now())
+}
+
+/** As `createCache`, with a monotonic clock in milliseconds. */
+export function openCache(options: CacheOptions, clock: () => number): Cache {
+  const config = resolveConfig(options, process.env)
+  const engine = new Engine({
+    ...config,
+    clock,
+    connect: config.redis === undefined || config.disabled ? undefined : (self) => connect(self, config, config.redis!, clock),
+  })
+  const cache: Cache = {
+    memoize: ((fn: AnyFunction, given: MemoizeOptions<AnyFunction, unknown> = {}) => memoize(engine, fn, given)) as Cache['memoize'],
+    memoizeSync: ((fn: AnyFunction, given: MemoizeSyncOptions<AnyFunction, unknown> = {}) => memoizeSync(engine, fn, given)) as Cache['memoizeSync'],
+    tag: (name) => tagRef(checkName(name, 'tag')),
+    ref: (name, ...args) => patternRef(checkName(name, 'ref'), args),
+    track(...refs) {
+      const frame = engine.tracker.current()
+      if (frame !== undefined) engine.declare(frame.refs, checkRefs(refs, 'track'))
+    },
+    clear: async (...refs) => engine.record('clear', checkRefs(refs, 'clear')),
+    expire: async (...refs) => engine.record('expire', checkRefs(refs, 'expire')),
+    async flush() {
+      const done = engine.record('clear', [everything])
+      for (const named of engine.names.values()) named.drop()
+      await done
+      const { shared } = engine
+      if (shared !== undefined) engine.later(shared.entries.sweep({ generation: shared.log.generation, epoch: shared.log.epoch }))
+    },
+    stats: () => ({
+      functions: Object.fromEntries(Array.from(engine.names.values(), (named) => [named.name, named.stats()])),
+      storeErrors: engine.storeErrors,
+      clearLogSize: engine.log.size,
+    }),
+    close: () => engine.close(),
+    [Symbol.asyncDispose]: () => engine.close(),
+  }
+  engines.set(cache, engine)
+  return cache
+}
+
+function connect(engine: Engine, config: Config, redis: NonNullable<Config['redis']>, clock: () => number): Shared & { close(): Promise<void> } {
+  const onError = (error: unknown): void => engine.report(error)
+  const connection = new RedisConnection({ redis, commandTimeout: config.commandTimeout, onError, clock })
+  const { prefix, maxStaleness } = config
+  const log = new SharedLog({ connection, log: engine.log, prefix, maxStaleness, retention: () => engine.retention, clock, onError })
+  return {
+    log,
+    entries: new RedisEntries({ connection, prefix }),
+    async close() {
+      await log.close()
+      await connection.close()
+    },
+  }
+}
+
+function checkName(name: unknown, door: string): string {
+  if (typeof name === 'string' && name !== '' && !name.startsWith('#')) return name
+  throw new ConfigError(`Expected cache.${door} to be given a name that does not begin with #, got ${show(name)}.`)
+}
+
+function checkRefs(refs: readonly unknown[], door: string): readonly Ref[] {
+  const wrong = refs.find((ref) => !(ref instanceof Ref))
+  if (wrong === undefined && !refs.includes(undefined)) return refs as readonly Ref[]
+  throw new ConfigError(`Expected cache.${door} to be given refs, such as getUser.ref("42") or cache.tag("table:users"), got ${show(wrong)}.`)
+}

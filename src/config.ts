@@ -1,0 +1,110 @@
+// Knows the settings of a cache: its options, the environment behind them, and what stands where neither says.
+
+import type { Redis } from 'ioredis'
+import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
+import { ConfigError, type CacheError } from './errors.ts'
+import { checkFunction, checkNames, toLimit } from './options.ts'
+
+export interface CacheOptions {
+  /**
+   * Where clears are shared and entries kept across processes: a URL, an ioredis client (its settings are used, on connections of the
+   * cache's own), or false for this process alone. @default CACHE_ALCHEMY_REDIS_URL if set, else this process alone
+   */
+  redis?: string | Redis | false
+  /** Begins every key in Redis. Caches with different prefixes never meet. @default CACHE_ALCHEMY_CACHE_KEY_PREFIX, or "" */
+  prefix?: string
+  /** How long a result is fresh. 0: not cached; -1 or Infinity: no expiry. @default CACHE_ALCHEMY_DEFAULT_EXPIRE (in seconds), or "1d" */
+  ttl?: Duration
+  /** Entries a function keeps in this process. 0: not cached; -1 or Infinity: no bound. @default CACHE_ALCHEMY_DEFAULT_LIMIT, or 1000 */
+  limit?: number
+  /** How long entries in this process are trusted without word from Redis. @default "1s" */
+  maxStaleness?: Duration
+  /** How long Redis may keep a caller waiting. @default "500ms" */
+  commandTimeout?: Duration
+  /** Told of every failure that a load answered instead. @default one warning of the process a kind of failure */
+  onError?: (error: CacheError) => void
+}
+
+export interface Config {
+  readonly redis: string | Redis | undefined
+  readonly prefix: string
+  readonly ttl: number
+  readonly limit: number
+  readonly maxStaleness: number
+  readonly commandTimeout: number
+  readonly onError: (error: CacheError) => void
+  readonly disabled: boolean
+}
+
+const NAMES: readonly (keyof CacheOptions)[] = ['redis', 'prefix', 'ttl', 'limit', 'maxStaleness', 'commandTimeout', 'onError']
+
+export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Config {
+  checkNames(options, NAMES, 'createCache')
+  checkFunction(options.onError, 'onError')
+  return {
+    redis: redisOf(options.redis, env),
+    prefix: prefixOf(options.prefix ?? env['CACHE_ALCHEMY_CACHE_KEY_PREFIX'] ?? ''),
+    ttl: options.ttl === undefined ? secondsFrom(env, 'CACHE_ALCHEMY_DEFAULT_EXPIRE', 86_400_000) : toLifetime(options.ttl, 'ttl'),
+    limit: options.limit === undefined ? limitFrom(env, 'CACHE_ALCHEMY_DEFAULT_LIMIT', 1000) : toLimit(options.limit, 'limit'),
+    maxStaleness: positive(options.maxStaleness ?? 1000, 'maxStaleness'),
+    commandTimeout: positive(options.commandTimeout ?? 500, 'commandTimeout'),
+    onError: options.onError ?? warnOnce(),
+    disabled: flagFrom(env, 'CACHE_ALCHEMY_DISABLED'),
+  }
+}
+
+function redisOf(option: CacheOptions['redis'], env: NodeJS.ProcessEnv): Config['redis'] {
+  if (option === false) return undefined
+  if (option === undefined) return urlOf(env['CACHE_ALCHEMY_REDIS_URL'] || undefined, 'CACHE_ALCHEMY_REDIS_URL')
+  if (typeof option === 'string') return urlOf(option, 'redis')
+  if (typeof option === 'object' && option !== null && typeof option.duplicate === 'function') return option
+  throw new ConfigError(`Expected \`redis\` to be a URL such as "redis://127.0.0.1:6379", an ioredis client or false, got ${show(option)}.`)
+}
+
+function urlOf(url: string | undefined, option: string): string | undefined {
+  if (url === undefined || /^rediss?:\/\/\S+$|^unix:\/\/\S+$/.test(url)) return url
+  throw new ConfigError(`Expected \`${option}\` to be a URL such as "redis://127.0.0.1:6379", got ${show(url)}.`)
+}
+
+function prefixOf(prefix: string): string {
+  if (typeof prefix === 'string' && prefix.length <= 200) return prefix
+  throw new ConfigError(`Expected \`prefix\` to be a string of at most 200 characters, got ${show(prefix)}.`)
+}
+
+function positive(value: Duration, option: string): number {
+  const milliseconds = toMilliseconds(value, option)
+  if (milliseconds > 0) return milliseconds
+  throw new ConfigError(`Expected \`${option}\` to be more than 0, got ${show(value)}.`)
+}
+
+function secondsFrom(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = env[name]
+  if (text === undefined || text === '') return fallback
+  if (text === '-1') return Number.POSITIVE_INFINITY
+  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000
+  throw new ConfigError(`Expected ${name} to be a number of seconds, or -1 for no expiry, got ${show(text)}.`)
+}
+
+function limitFrom(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+  const text = env[name]
+  if (text === undefined || text === '') return fallback
+  if (/^-?\d+$/.test(text)) return toLimit(Number(text), name)
+  throw new ConfigError(`Expected ${name} to be a whole number of entries, or -1 for no bound, got ${show(text)}.`)
+}
+
+function flagFrom(env: NodeJS.ProcessEnv, name: string): boolean {
+  const text = (env[name] ?? '').toLowerCase()
+  if (['', '0', 'false', 'no'].includes(text)) return false
+  if (['1', 'true', 'yes'].includes(text)) return true
+  throw new ConfigError(`Expected ${name} to be 1 or 0, got ${show(env[name])}.`)
+}
+
+function warnOnce(): (error: CacheError) => void {
+  const warned = new Set<string>()
+  return (error) => {
+    if (warned.has(error.code)) return
+    warned.add(error.code)
+    const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
+    process.emitWarning(`${error.message}${cause} Give \`onError\` to hear of all of them.`, { type: 'CacheAlchemyWarning', code: error.code })
+  }
+}

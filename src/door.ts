@@ -1,0 +1,12 @@
+// What a door to the engine needs beyond the public names: the route cache is one. Not part of the package's API.
+
+export { engineOf } from './cache.ts'
+export { branded } from './clearable.ts'
+export { show, toLifetime, toMilliseconds } from './duration.ts'
+export type { Engine } from './engine.ts'
+export type { Entry } from './entry.ts'
+export type { Place } from './entries.ts'
+export { isPlainObject, keyOf } from './key.ts'
+export { Calls, type Call, type CallsOptions, type Load, type Loaded, type Served } from './load.ts'
+export { checkChoice, checkFunction, checkNames, toLimit } from './options.ts'
+export { patternRef, uriRef, wholeRef } from './ref.ts'

@@ -1,0 +1,135 @@
+// Knows what all functions and routes of one cache share: the log, the tracker, the clock, Redis, the names.
+
+import { ClearLog, type RecordKind } from './clear-log.ts'
+import type { Shared } from './entries.ts'
+import { CacheError, ConfigError, StoreError } from './errors.ts'
+import { Freshness } from './freshness.ts'
+import type { Ref } from './ref.ts'
+import type { FunctionStats } from './stats.ts'
+import { Tracker } from './tracking.ts'
+
+// More than Redis keeps, so that reading its whole log back does not push out what is new.
+const LOG_LIMIT = 20_000
+const LONGEST_NAME = 500
+
+/** What a function or route tells the rest of its cache about itself. */
+export interface Named {
+  readonly name: string
+  /** The longest that one of its entries can be served, in milliseconds. */
+  readonly lifetime: number
+  stats(): FunctionStats
+  /** What a call that `ref` covers is declared to depend on. */
+  declaredFor(ref: Ref): readonly Ref[]
+  /** Gives back the space of all entries in this process. */
+  drop(): void
+}
+
+export interface EngineOptions {
+  readonly clock: () => number
+  readonly maxStaleness: number
+  /** The default freshness of a result, in milliseconds. */
+  readonly ttl: number
+  /** The default bound on a function's entries. */
+  readonly limit: number
+  readonly disabled: boolean
+  readonly onError: (error: CacheError) => void
+  readonly connect?: ((engine: Engine) => Shared & { close(): Promise<void> }) | undefined
+}
+
+export class Engine {
+  readonly log: ClearLog = new ClearLog(LOG_LIMIT)
+  readonly tracker: Tracker = new Tracker()
+  readonly options: EngineOptions
+  readonly shared: (Shared & { close(): Promise<void> }) | undefined
+  readonly freshness: Freshness
+  readonly clock: () => number
+  readonly #names: Map<string, Named> = new Map()
+  readonly #writes: Set<Promise<void>> = new Set()
+  #storeErrors = 0
+  #isClosed = false
+
+  constructor(options: EngineOptions) {
+    this.options = options
+    this.clock = options.clock
+    this.shared = options.connect?.(this)
+    this.freshness = new Freshness(this.log, options.clock, options.maxStaleness, this.shared?.log)
+  }
+
+  get names(): ReadonlyMap<string, Named> {
+    return this.#names
+  }
+
+  get storeErrors(): number {
+    return this.#storeErrors
+  }
+
+  /** The longest that a clear can matter to an entry, in milliseconds. */
+  get retention(): number {
+    let longest = this.options.ttl
+    for (const named of this.#names.values()) if (named.lifetime > longest) longest = named.lifetime
+    return longest
+  }
+
+  register(named: Named): void {
+    const { name } = named
+    if (typeof name !== 'string' || name === '') {
+      throw new ConfigError('A cached function needs a name, which is its key: name the function, or give `name`.')
+    }
+    if (name.startsWith('#') || name.length > LONGEST_NAME) {
+      throw new ConfigError(`Expected \`name\` to begin with another character than # and to have at most ${LONGEST_NAME}, got "${name.slice(0, 60)}".`)
+    }
+    if (this.#names.has(name)) {
+      throw new ConfigError(`A function or route named "${name}" is already cached here. Names are keys: give this one its own \`name\`.`)
+    }
+    this.#names.set(name, named)
+  }
+
+  /** Adds declared refs to what a load has read, and what their own functions declare in turn. */
+  declare(read: Set<Ref>, declared: readonly Ref[]): void {
+    for (const ref of declared) {
+      if (Array.from(read).some((known) => known.id === ref.id)) continue
+      read.add(ref.withoutArgs)
+      this.declare(read, this.#names.get(ref.name)?.declaredFor(ref) ?? [])
+    }
+  }
+
+  report(error: unknown): void {
+    this.#storeErrors++
+    try {
+      this.options.onError(error instanceof CacheError ? error : new StoreError('A store failed.', error))
+    } catch (thrown) {
+      // An error handler that throws must not turn a served read into a failed one.
+      process.emitWarning(`onError of a cache threw: ${String(thrown)}`, { type: 'CacheAlchemyWarning' })
+    }
+  }
+
+  /** Appends records: they count here at once, and elsewhere when the promise resolves. */
+  record(kind: RecordKind, refs: readonly Ref[]): Promise<void> {
+    if (refs.length === 0 || this.options.disabled) return Promise.resolve()
+    const now = this.clock()
+    const { shared } = this
+    const records = refs.map((ref) => this.log.append(kind, ref.withoutArgs, now, shared !== undefined))
+    if (shared === undefined) return Promise.resolve()
+    if (this.#isClosed) return handled(Promise.reject(new StoreError('This cache is closed: the clear holds in this process and was not sent to Redis.')))
+    return handled(shared.log.append(records))
+  }
+
+  /** Lets a write to a store end by itself; `close` waits for it. */
+  later(write: Promise<void>): void {
+    const settled: Promise<void> = write.catch((error: unknown) => this.report(error)).finally(() => this.#writes.delete(settled))
+    this.#writes.add(settled)
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await Promise.all(this.#writes)
+    await this.shared?.close()
+  }
+}
+
+/** Who does not await a clear is not ended by its rejection. */
+function handled(promise: Promise<void>): Promise<void> {
+  promise.catch(() => {})
+  return promise
+}

@@ -1,0 +1,202 @@
+// Knows the entries of one function, in this process and in Redis, and which of them may be served.
+
+import type { ClearLog } from './clear-log.ts'
+import type { Codec } from './codec.ts'
+import type { Entry } from './entry.ts'
+import { CodecError, type CacheError } from './errors.ts'
+import type { Freshness } from './freshness.ts'
+import { newMemory, type Memory } from './memory.ts'
+import type { Ref } from './ref.ts'
+import type { RedisEntries, RemoteEntry } from './redis/entries.ts'
+import type { SharedLog } from './redis/log.ts'
+
+/** Where entries live: in this process, in Redis, or in both. */
+export type Place = 'memory' | 'redis' | 'tiered'
+
+/** The Redis side of a cache. */
+export interface Shared {
+  readonly log: SharedLog
+  readonly entries: RedisEntries
+}
+
+export interface EntriesOptions<V> {
+  readonly name: string
+  readonly place: Place
+  /** Entries in this process; Infinity: no bound. */
+  readonly limit: number
+  readonly codec: Codec<V>
+  readonly log: ClearLog
+  readonly freshness: Freshness
+  readonly shared: Shared | undefined
+  readonly onEvict: () => void
+  readonly onCleared: () => void
+  readonly onError: (error: CacheError) => void
+  /** Takes a write that nobody waits for. */
+  readonly later: (write: Promise<void>) => void
+}
+
+/** What was known of the shared log when a load began. */
+export interface Began {
+  readonly generation: string | undefined
+  readonly epoch: number
+}
+
+/** How long an entry is fresh, and how long after that it may be served stale; in milliseconds. */
+export interface Lifetime {
+  readonly fresh: number
+  readonly stale: number
+}
+
+export class Entries<V> {
+  readonly #options: EntriesOptions<V>
+  readonly #memory: Memory<V> | undefined
+  /** Undefined where this function has no entries in Redis. */
+  readonly #remote: Shared | undefined
+
+  constructor(options: EntriesOptions<V>) {
+    this.#options = options
+    if (options.place !== 'redis') this.#memory = newMemory(options.limit, options.onEvict)
+    if (options.place !== 'memory') this.#remote = options.shared
+  }
+
+  /** Whether a look may take a word from Redis. */
+  get mayAsk(): boolean {
+    return this.#options.shared !== undefined
+  }
+
+  /** The entry of a key, when one is in this process and may be served as fresh right now. */
+  fresh(key: string): Entry<V> | undefined {
+    const entry = this.#memory?.get(key)
+    return entry !== undefined && this.#survives(key, entry) && this.#options.freshness.isFresh(entry) ? entry : undefined
+  }
+
+  /** What this process has of a key, fresh or stale, if it was not cleared and is vouched for. */
+  kept(key: string): Entry<V> | undefined {
+    const { freshness } = this.#options
+    const entry = this.#surviving(key)
+    return entry !== undefined && freshness.isTrusted(entry, freshness.clock()) ? entry : undefined
+  }
+
+  /** As `kept`, with a word from Redis where it takes one. */
+  async find(key: string): Promise<Entry<V> | undefined> {
+    const { freshness, shared } = this.#options
+    const now = freshness.clock()
+    const here = this.#surviving(key)
+    const isWanted = this.#remote !== undefined && (here === undefined || now >= here.freshUntil)
+    const [isVerified, there] = await Promise.all([
+      freshness.isVerified(now) || shared?.log.ask(),
+      isWanted ? this.#read(key) : undefined,
+    ])
+    if (isVerified !== true) return this.kept(key)
+    const admitted = there === undefined ? undefined : await this.#admit(there)
+    const local = this.#surviving(key)
+    if (local !== undefined) {
+      local.trustFrom = Math.max(local.trustFrom, freshness.verifiedAt)
+      if (admitted === undefined || admitted.freshUntil <= local.freshUntil) return local
+    }
+    if (admitted !== undefined) this.#memory?.set(key, admitted)
+    return admitted
+  }
+
+  /** What the shared log is known to hold now: to be kept with what a load that begins now will give. */
+  began(): Began | undefined {
+    return this.#remote === undefined ? undefined : { generation: this.#remote.log.generation, epoch: this.#remote.log.epoch }
+  }
+
+  store(key: string, entry: Entry<V>, lifetime: Lifetime, began: Began | undefined): void {
+    const there = this.#memory?.peek(key)
+    // A load that began later knows more than this one, though it ended first.
+    if (there === undefined || there.position <= entry.position) this.#memory?.set(key, entry)
+    if (began?.generation !== undefined && began.generation === this.#remote?.log.generation) {
+      this.#options.later(this.#write(key, entry, lifetime, began.generation, began.epoch))
+    }
+  }
+
+  /** How many entries that may be served as fresh have a ref of their own that is counted in. */
+  async count(isCounted: (own: Ref) => boolean): Promise<number> {
+    const { name, freshness } = this.#options
+    const counted = new Set<string>()
+    for (const [, entry] of this.#memory?.entries() ?? []) {
+      if (freshness.isFresh(entry) && isCounted(ownRef(entry))) counted.add(ownRef(entry).id)
+    }
+    for await (const [, remote] of this.#remote?.entries.all(name) ?? []) {
+      const own = ownRef(remote)
+      if (!isCounted(own) || counted.has(own.id)) continue
+      const entry = await this.#admit(remote)
+      if (entry !== undefined && freshness.clock() < entry.freshUntil) counted.add(own.id)
+    }
+    return counted.size
+  }
+
+  drop(): void {
+    this.#memory?.clear()
+  }
+
+  #surviving(key: string): Entry<V> | undefined {
+    const entry = this.#memory?.peek(key)
+    return entry !== undefined && this.#survives(key, entry) ? entry : undefined
+  }
+
+  #survives(key: string, entry: Entry<V>): boolean {
+    if (this.#options.freshness.survives(entry)) return true
+    this.#memory?.delete(key)
+    this.#options.onCleared()
+    return false
+  }
+
+  async #read(key: string): Promise<RemoteEntry | undefined> {
+    try {
+      return await this.#remote!.entries.read(this.#options.name, key)
+    } catch (error) {
+      this.#options.onError(error as CacheError)
+      return undefined
+    }
+  }
+
+  /** Checks an entry from Redis against all that is known, and decodes it: undefined when it may not be served. */
+  async #admit(remote: RemoteEntry): Promise<Entry<V> | undefined> {
+    const { log, freshness } = this.#options
+    const shared = this.#remote!
+    const isReached = remote.epoch >= shared.log.windowStart || (await shared.log.reach(remote.epoch))
+    // From here to the end nothing is awaited: what is checked is what is handed on.
+    if (!isReached || remote.generation !== shared.log.generation) return undefined
+    if (log.clearedSinceEpoch(remote.refs, remote.epoch)) {
+      this.#options.onCleared()
+      return undefined
+    }
+    const value = this.#decode(remote)
+    if (value === undefined) return undefined
+    const now = freshness.clock()
+    const expiredAt = log.expiredSinceEpoch(remote.refs, remote.epoch) ?? Number.POSITIVE_INFINITY
+    return {
+      value: value.value,
+      refs: remote.refs,
+      position: log.position,
+      checked: log.position,
+      loadedAt: Number.isFinite(remote.lifetime) ? now + remote.remaining - remote.lifetime : now,
+      freshUntil: Math.min(now + remote.remaining, expiredAt),
+      trustFrom: freshness.verifiedAt,
+    }
+  }
+
+  #decode(remote: RemoteEntry): { value: V } | undefined {
+    try {
+      return { value: this.#options.codec.decode(remote.payload) }
+    } catch (error) {
+      // Garbage or an older format is a miss; the next write replaces it.
+      this.#options.onError(error instanceof CodecError ? error : new CodecError(`An entry of "${this.#options.name}" could not be decoded.`, error))
+      return undefined
+    }
+  }
+
+  async #write(key: string, entry: Entry<V>, lifetime: Lifetime, generation: string, epoch: number): Promise<void> {
+    const { name, codec } = this.#options
+    const payload = codec.encode(entry.value)
+    await this.#remote!.entries.write(name, key, { generation, epoch, refs: entry.refs, lifetime: lifetime.fresh, staleWindow: lifetime.stale, payload })
+  }
+}
+
+/** Of what an entry was computed from, the call itself is the first. */
+function ownRef(entry: { readonly refs: readonly Ref[] }): Ref {
+  return entry.refs[0]!
+}

@@ -1,0 +1,40 @@
+// Knows one load at a time for a key, and whether waiting for one would be waiting for oneself.
+
+import type { Frame } from './tracking.ts'
+
+/** One run of a load that several callers may share. */
+export class Flight<T> {
+  /** The clear log's position when it began: a caller that came later than a clear never takes what began before it. */
+  readonly position: number
+  readonly frame: Frame
+  /** The flights that this one's load waits for right now. */
+  readonly #awaited: Map<Flight<unknown>, number> = new Map()
+  result!: Promise<T>
+
+  constructor(position: number, newFrame: (flight: Flight<T>) => Frame) {
+    this.position = position
+    this.frame = newFrame(this)
+  }
+
+  /** Whether this flight's load waits, over any number of others, for `target`. */
+  waitsFor(target: Flight<unknown>, seen: Set<Flight<unknown>> = new Set()): boolean {
+    if (target === (this as Flight<unknown>)) return true
+    seen.add(this as Flight<unknown>)
+    for (const next of this.#awaited.keys()) if (!seen.has(next) && next.waitsFor(target, seen)) return true
+    return false
+  }
+
+  /** This flight's result, noting while it is waited for that the load of flight `waiter` waits. */
+  async awaitedBy(waiter: Flight<unknown> | undefined): Promise<T> {
+    if (waiter === undefined) return this.result
+    const self = this as Flight<unknown>
+    waiter.#awaited.set(self, (waiter.#awaited.get(self) ?? 0) + 1)
+    try {
+      return await this.result
+    } finally {
+      const left = waiter.#awaited.get(self)! - 1
+      if (left === 0) waiter.#awaited.delete(self)
+      else waiter.#awaited.set(self, left)
+    }
+  }
+}

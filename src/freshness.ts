@@ -1,0 +1,62 @@
+// Knows whether an entry may be served: not cleared, not too old, and vouched for.
+
+import type { ClearLog } from './clear-log.ts'
+import type { Entry } from './entry.ts'
+
+/** What Redis last said about the log. Without Redis this process knows every clear, always. */
+export interface Trust {
+  /** The monotonic time at which the last answered question to Redis was sent. */
+  readonly verifiedAt: number
+}
+
+export class Freshness {
+  readonly clock: () => number
+  /** How long an entry is trusted without word from Redis, in milliseconds. */
+  readonly maxStaleness: number
+  readonly #log: ClearLog
+  readonly #trust: Trust | undefined
+
+  constructor(log: ClearLog, clock: () => number, maxStaleness: number, trust: Trust | undefined) {
+    this.clock = clock
+    this.maxStaleness = maxStaleness
+    this.#log = log
+    this.#trust = trust
+  }
+
+  /** When what Redis has not said otherwise about was last known to be so. */
+  get verifiedAt(): number {
+    return this.#trust === undefined ? this.clock() : this.#trust.verifiedAt
+  }
+
+  /** Whether this process knows the log well enough to vouch for whatever the log does not clear. */
+  isVerified(now: number): boolean {
+    return this.#trust === undefined || now < this.#trust.verifiedAt + this.maxStaleness
+  }
+
+  isFresh(entry: Entry<unknown>): boolean {
+    if (!this.survives(entry)) return false
+    const now = this.clock()
+    return now < entry.freshUntil && this.isTrusted(entry, now)
+  }
+
+  /** Whether nothing has cleared the entry; what has expired it makes it stale. */
+  survives(entry: Entry<unknown>): boolean {
+    const log = this.#log
+    if (entry.checked === log.position) return true
+    if (log.clearedSince(entry.refs, entry.checked)) return false
+    const expiredAt = log.expiredSince(entry.refs, entry.checked)
+    if (expiredAt !== undefined && expiredAt < entry.freshUntil) entry.freshUntil = expiredAt
+    entry.checked = log.position
+    return true
+  }
+
+  /** An entry is vouched for by the log, or for a while by its own load having been recent. */
+  isTrusted(entry: Entry<unknown>, now: number): boolean {
+    return this.#trust === undefined || now < this.#trust.verifiedAt + this.maxStaleness || now < entry.trustFrom + this.maxStaleness
+  }
+
+  /** From when on the entry was surely fresh: what a load that reads it can vouch for. */
+  trustOf(entry: Entry<unknown>): number {
+    return this.#trust === undefined ? entry.trustFrom : Math.max(entry.trustFrom, this.#trust.verifiedAt)
+  }
+}

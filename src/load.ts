@@ -1,0 +1,342 @@
+// Knows the life of a call: find an entry, serve it, refresh it or load it, and store what was loaded.
+
+import type { Codec } from './codec.ts'
+import { Entries, type Place } from './entries.ts'
+import type { Engine, Named } from './engine.ts'
+import type { Entry } from './entry.ts'
+import { CacheError, UnsupportedError } from './errors.ts'
+import { Flight } from './flight.ts'
+import { callRef, overlaps, type Ref } from './ref.ts'
+import { newFunctionStats, type FunctionStats } from './stats.ts'
+import { Frame } from './tracking.ts'
+
+/** How the calls of one name are cached. Every field has a value: options are resolved before. */
+export interface CallsOptions<V> {
+  readonly name: string
+  /** Milliseconds a result is fresh; Infinity: no end; 0: nothing is stored. */
+  readonly ttl: number
+  /** Entries in this process; Infinity: no bound; 0: nothing is stored. */
+  readonly limit: number
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly place: Place
+  /** How values become bytes in Redis. */
+  readonly codec: Codec<V>
+  readonly declaredFor: (ref: Ref) => readonly Ref[]
+}
+
+/** One call: its key, and the ref that is this call and no other. */
+export interface Call {
+  readonly key: string
+  readonly ref: Ref
+}
+
+/** What a load gave. */
+export interface Loaded<V> {
+  readonly value: V
+  readonly store: boolean
+  /** Whether callers that waited for this load may have its value. */
+  readonly share: boolean
+  /** Milliseconds of freshness, where they differ from the option. */
+  readonly ttl?: number
+}
+
+export type Load<V> = () => Loaded<V> | Promise<Loaded<V>>
+
+/** How a call was answered: from a store, by its own load, or by the load of another caller that may not share it. */
+export type Served<V> =
+  | { readonly from: 'store' | 'flight'; readonly entry: Entry<V>; readonly stale: boolean }
+  | { readonly from: 'load'; readonly entry: Entry<V>; readonly stored: boolean }
+  | { readonly from: 'unshared' }
+
+interface Outcome<V> {
+  readonly from: 'store' | 'load'
+  readonly entry: Entry<V>
+  readonly stale: boolean
+  readonly stored: boolean
+  readonly share: boolean
+}
+
+interface LeadOptions {
+  /** Whether an entry that is found will do. */
+  readonly find: boolean
+  /** Whether others may join. */
+  readonly join: boolean
+}
+
+export class Calls<V> implements Named {
+  readonly name: string
+  readonly lifetime: number
+  readonly #engine: Engine
+  readonly #options: CallsOptions<V>
+  readonly #stats: FunctionStats = newFunctionStats()
+  /** Undefined where nothing is ever stored. */
+  readonly #entries: Entries<V> | undefined
+  readonly #flights: Map<string, Flight<Outcome<V>>> = new Map()
+  readonly #loadingSync: Set<string> = new Set()
+
+  constructor(engine: Engine, options: CallsOptions<V>) {
+    this.name = options.name
+    this.#engine = engine
+    this.#options = options
+    this.lifetime = options.ttl + Math.max(options.staleWhileRevalidate, options.staleIfError)
+    engine.register(this)
+    if (options.limit === 0 || options.ttl === 0 || engine.options.disabled) return
+    this.#entries = new Entries({
+      ...options,
+      log: engine.log,
+      freshness: engine.freshness,
+      shared: engine.shared,
+      onEvict: () => void this.#stats.evictions++,
+      onCleared: () => void this.#stats.cleared++,
+      onError: (error) => engine.report(error),
+      later: (write) => engine.later(write),
+    })
+  }
+
+  stats(): FunctionStats {
+    return { ...this.#stats }
+  }
+
+  declaredFor(ref: Ref): readonly Ref[] {
+    return this.#options.declaredFor(ref)
+  }
+
+  drop(): void {
+    this.#entries?.drop()
+  }
+
+  call(args: readonly unknown[], key: string): Call {
+    return { key, ref: callRef(this.name, args, key) }
+  }
+
+  /** The entry of a key, when one is in this process and may be served as fresh right now: it counts as served. */
+  fresh(key: string): Entry<V> | undefined {
+    const entry = this.#entries?.fresh(key)
+    if (entry === undefined) return undefined
+    this.#stats.hits++
+    this.#report(this.#engine.tracker.current(), entry, false)
+    return entry
+  }
+
+  /** Answers a call: from an entry, from another caller's load, or by its own. */
+  async serve(call: Call, load: Load<V>, options: { readonly join: boolean } = { join: true }): Promise<Served<V>> {
+    const arrived = this.#engine.log.position
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    for (;;) {
+      const entry = this.fresh(call.key)
+      if (entry !== undefined) return { from: 'store', entry, stale: false }
+      const stale = this.#staleHit(call, load, reader)
+      if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
+      const flight = options.join ? this.#joinable(call, reader) : undefined
+      if (flight === undefined) return this.#lead(call, load, reader, { find: true, join: options.join })
+      const served = await this.#follow(flight, reader, arrived)
+      if (served !== undefined) return served
+    }
+  }
+
+  /** Loads, whatever is stored. */
+  async refresh(call: Call, load: Load<V>): Promise<Entry<V>> {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    return (await this.#lead(call, load, reader, { find: false, join: true })).entry
+  }
+
+  /** Loads a call of a synchronous function, and stores the result. */
+  loadSync(call: Call, load: () => Loaded<V>): V {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    if (this.#loadingSync.has(call.key)) throw cycle(call)
+    const { position } = this.#engine.log
+    const frame = new Frame(this.#engine.clock(), reader)
+    frame.refs.add(call.ref)
+    this.#loadingSync.add(call.key)
+    this.#stats.misses++
+    try {
+      const loaded = this.#engine.tracker.run(frame, () => this.#run(load))
+      return this.#keep(call, loaded, position, frame).entry.value
+    } catch (error) {
+      this.#stats.errors++
+      throw error
+    } finally {
+      frame.open = false
+      this.#loadingSync.delete(call.key)
+      reader?.add(frame.refs, frame.trustFrom, frame.stale)
+    }
+  }
+
+  /** The fresh entry of a call, without loading and without counting. */
+  async peek(call: Call): Promise<Entry<V> | undefined> {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    const found = await this.#find(call)
+    if (found === undefined || this.#engine.clock() >= found.freshUntil) return undefined
+    this.#report(reader, found, false)
+    return found
+  }
+
+  peekSync(key: string): Entry<V> | undefined {
+    return this.#entries?.fresh(key)
+  }
+
+  /** How many fresh entries a ref covers, here and in Redis. */
+  async count(ref: Ref): Promise<number> {
+    return (await this.#entries?.count((own) => overlaps(own, ref))) ?? 0
+  }
+
+  #find(call: Call): Promise<Entry<V> | undefined> | Entry<V> | undefined {
+    return this.#entries?.mayAsk === true ? this.#entries.find(call.key) : this.#entries?.kept(call.key)
+  }
+
+  #run<T>(load: () => T): T {
+    this.#stats.loads++
+    return load()
+  }
+
+  /** Tells the load that reads an entry what it has read. */
+  #report(reader: Frame | undefined, entry: Entry<V>, stale: boolean): void {
+    reader?.add(entry.refs, this.#engine.freshness.trustOf(entry), stale)
+  }
+
+  /** A stale entry that may be served while another load is on its way, which this starts. */
+  #staleHit(call: Call, load: Load<V>, reader: Frame | undefined): Entry<V> | undefined {
+    if (this.#options.staleWhileRevalidate === 0) return undefined
+    const entry = this.#entries?.kept(call.key)
+    if (entry === undefined || !this.#mayRevalidate(entry)) return undefined
+    this.#stats.staleHits++
+    this.#report(reader, entry, true)
+    this.#refreshBehind(call, load)
+    return entry
+  }
+
+  #mayRevalidate(entry: Entry<V>): boolean {
+    return this.#engine.clock() < entry.freshUntil + this.#options.staleWhileRevalidate
+  }
+
+  #refreshBehind(call: Call, load: Load<V>): void {
+    const running = this.#flights.get(call.key)
+    if (running !== undefined && !this.#isOvertaken(running.frame.refs, running.position)) return
+    this.#engine.tracker.runOutside(() => {
+      this.#lead(call, load, undefined, { find: false, join: true }).catch((error: unknown) => {
+        this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
+      })
+    })
+  }
+
+  #isOvertaken(refs: Iterable<Ref>, since: number): boolean {
+    const { log } = this.#engine
+    if (since === log.position) return false
+    const list = Array.from(refs)
+    return log.clearedSince(list, since) || log.expiredSince(list, since) !== undefined
+  }
+
+  /** The running flight of a key, when this caller may wait for it. */
+  #joinable(call: Call, reader: Frame | undefined): Flight<Outcome<V>> | undefined {
+    const flight = this.#flights.get(call.key)
+    if (flight === undefined) return undefined
+    const inside = reader?.innermostFlight
+    if (inside !== undefined && flight.waitsFor(inside)) throw cycle(call)
+    return this.#isOvertaken(flight.frame.refs, flight.position) ? undefined : flight
+  }
+
+  /** Waits for another caller's flight; undefined when what it gave was overtaken before this caller came. */
+  async #follow(flight: Flight<Outcome<V>>, reader: Frame | undefined, arrived: number): Promise<Served<V> | undefined> {
+    // What began after the caller came is taken as it is: nobody waits twice.
+    const mayTake = (refs: Iterable<Ref>, since: number): boolean => flight.position >= arrived || !this.#isOvertaken(refs, since)
+    this.#stats.coalesced++
+    let outcome: Outcome<V>
+    try {
+      outcome = await flight.awaitedBy(reader?.innermostFlight)
+    } catch (error) {
+      if (!mayTake(flight.frame.refs, flight.position)) return undefined
+      this.#stats.misses++
+      reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
+      throw error
+    }
+    if (!mayTake(outcome.entry.refs, outcome.entry.checked)) return undefined
+    this.#countServed(outcome)
+    if (!outcome.share) return { from: 'unshared' }
+    this.#report(reader, outcome.entry, outcome.stale)
+    return { from: 'flight', entry: outcome.entry, stale: outcome.stale }
+  }
+
+  #countServed(outcome: Outcome<V>): void {
+    if (outcome.from === 'load') this.#stats.misses++
+    else if (outcome.stale) this.#stats.staleHits++
+    else this.#stats.hits++
+  }
+
+  /** Begins a flight and takes its result, whatever happens meanwhile. */
+  async #lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions): Promise<Exclude<Served<V>, { from: 'unshared' }>> {
+    const { log, clock, tracker } = this.#engine
+    const flight = new Flight<Outcome<V>>(log.position, (self) => new Frame(clock(), reader, self))
+    flight.frame.refs.add(call.ref)
+    if (options.join) this.#flights.set(call.key, flight)
+    flight.result = tracker.run(flight.frame, () => this.#fly(call, load, flight, options.find))
+    try {
+      const outcome = await flight.awaitedBy(reader?.innermostFlight)
+      this.#countServed(outcome)
+      this.#report(reader, outcome.entry, outcome.stale)
+      if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored }
+      if (outcome.stale && this.#mayRevalidate(outcome.entry)) this.#refreshBehind(call, load)
+      return { from: 'store', entry: outcome.entry, stale: outcome.stale }
+    } catch (error) {
+      this.#stats.misses++
+      reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
+      throw error
+    }
+  }
+
+  async #fly(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, find: boolean): Promise<Outcome<V>> {
+    try {
+      const looked = find ? this.#find(call) : this.#entries?.kept(call.key)
+      // Without Redis there is nothing to wait for: the load begins in the tick of its call.
+      const found = looked instanceof Promise ? await looked : looked
+      if (find && found !== undefined) {
+        const isStale = this.#engine.clock() >= found.freshUntil
+        if (!isStale || this.#mayRevalidate(found)) return { from: 'store', entry: found, stale: isStale, stored: true, share: true }
+      }
+      return await this.#loadOr(call, load, flight, found)
+    } finally {
+      flight.frame.open = false
+      // A newer flight may have taken the place meanwhile: it is not this one's to end.
+      if (this.#flights.get(call.key) === flight) this.#flights.delete(call.key)
+    }
+  }
+
+  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, fallback: Entry<V> | undefined): Promise<Outcome<V>> {
+    const began = this.#entries?.began()
+    try {
+      return this.#keep(call, await this.#run(load), flight.position, flight.frame, began)
+    } catch (error) {
+      this.#stats.errors++
+      if (fallback === undefined || !this.#mayServeOnError(fallback)) throw error
+      this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
+      return { from: 'store', entry: fallback, stale: true, stored: true, share: true }
+    }
+  }
+
+  #mayServeOnError(entry: Entry<V>): boolean {
+    const { freshness, clock } = this.#engine
+    return clock() < entry.freshUntil + this.#options.staleIfError && freshness.survives(entry)
+  }
+
+  /** Makes an entry of what was loaded, and stores it unless it was overtaken meanwhile. */
+  #keep(call: Call, loaded: Loaded<V>, position: number, frame: Frame, began?: ReturnType<Entries<V>['began']>): Outcome<V> {
+    const { log, clock } = this.#engine
+    const refs = frame.close()
+    const now = clock()
+    const ttl = loaded.ttl ?? this.#options.ttl
+    const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
+    const lifetime = { fresh: isStale ? 0 : ttl, stale: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError) }
+    const entry: Entry<V> = { value: loaded.value, refs, position, checked: position, loadedAt: now, freshUntil: now + lifetime.fresh, trustFrom: frame.trustFrom }
+    const isStored = loaded.store && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !log.clearedSince(refs, position)
+    if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
+    return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
+  }
+}
+
+function cycle(call: Call): UnsupportedError {
+  return new UnsupportedError(`The load of ${String(call.ref)} waits for itself. A cached function cannot need its own result.`, 'CYCLE')
+}

@@ -1,0 +1,185 @@
+// Knows entries in Redis: a readable header line and the value's bytes, found by the call's key.
+
+import type { Redis } from 'ioredis'
+import { StoreError } from '../errors.ts'
+import { fromWire, toWire, type Ref } from '../ref.ts'
+import type { RedisConnection } from './connection.ts'
+import { beginningWith, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
+
+/** What one process computed and any may serve, as far as the clear log lets it. */
+export interface RemoteEntry {
+  /** The clear log's generation and epoch when the load began. */
+  readonly generation: string
+  readonly epoch: number
+  readonly refs: readonly Ref[]
+  /** Milliseconds for which it was fresh when it was stored. Infinity: it does not end. */
+  readonly lifetime: number
+  /** Milliseconds for which it is still fresh, by Redis's own count. Negative in the stale window. */
+  readonly remaining: number
+  readonly payload: Uint8Array
+}
+
+/** An entry to be written. `staleWindow`: milliseconds past its lifetime for which it is kept. */
+export interface NewRemoteEntry extends Omit<RemoteEntry, 'remaining'> {
+  readonly staleWindow: number
+}
+
+interface Header {
+  readonly generation: string
+  readonly epoch: number
+  readonly lifetime: number | null
+  readonly staleWindow: number
+  readonly refs: readonly unknown[]
+}
+
+interface Read {
+  readonly key: string
+  resolve(entry: RemoteEntry | undefined): void
+  reject(error: unknown): void
+}
+
+const FORMAT = 'cache-alchemy:1 '
+const LINE_END = 0x0a
+const SCAN_STEP = 200
+// Enough of an entry for its generation and epoch.
+const HEAD = 160
+
+/** The entries of one prefix. */
+export class RedisEntries {
+  readonly #connection: RedisConnection
+  readonly #prefix: string
+  #reads: Read[] = []
+
+  constructor(options: { connection: RedisConnection; prefix: string }) {
+    this.#connection = options.connection
+    this.#prefix = options.prefix
+  }
+
+  /** What is stored for a call. What cannot be read is nothing. Reads of one tick travel together. Rejects with a `StoreError`. */
+  read(name: string, key: string): Promise<RemoteEntry | undefined> {
+    return this.#read(entryKeyOf(this.#prefix, name, key))
+  }
+
+  /** Stores an entry until its lifetime and its stale window have passed; 30 days where it has no end. Rejects with a `StoreError`. */
+  async write(name: string, key: string, entry: NewRemoteEntry): Promise<void> {
+    const lifetime = lifetimeInRedis(entry.lifetime + entry.staleWindow)
+    await this.#connection.command((client) => client.set(entryKeyOf(this.#prefix, name, key), encode(entry), 'PX', lifetime))
+  }
+
+  async remove(name: string, key: string): Promise<void> {
+    await this.#connection.command((client) => client.unlink(entryKeyOf(this.#prefix, name, key)))
+  }
+
+  /** Every entry of a function with its call's key, read a few at a time. */
+  async *all(name: string): AsyncGenerator<[key: string, entry: RemoteEntry]> {
+    const start = entriesOf(this.#prefix, name)
+    // SCAN may give a key twice.
+    const seen = new Set<string>()
+    for await (const keys of this.#scan(start)) {
+      const fresh = keys.filter((key) => !seen.has(key))
+      for (const key of fresh) seen.add(key)
+      const entries = await Promise.all(fresh.map((key) => this.#read(key)))
+      for (const [index, entry] of entries.entries()) if (entry !== undefined) yield [fresh[index]!.slice(start.length, -1), entry]
+    }
+  }
+
+  /** Gives back the space of all entries of the prefix, or of all but those whose load began at `since` or later; a few at a time. */
+  async sweep(since?: { readonly generation: string | undefined; readonly epoch: number }): Promise<void> {
+    for await (const keys of this.#scan(entriesOf(this.#prefix))) {
+      const old = since === undefined ? keys : await this.#before(since, keys)
+      if (old.length > 0) await this.#connection.command((client) => client.unlink(...old))
+    }
+  }
+
+  async #before(since: { readonly generation: string | undefined; readonly epoch: number }, keys: readonly string[]): Promise<string[]> {
+    const heads = await this.#connection.command((client) => Promise.all(keys.map((key) => client.getrangeBuffer(key, 0, HEAD))))
+    return keys.filter((_, index) => !isSince(heads[index], since))
+  }
+
+  #read(key: string): Promise<RemoteEntry | undefined> {
+    return new Promise((resolve, reject) => {
+      this.#reads.push({ key, resolve, reject })
+      if (this.#reads.length === 1) void Promise.resolve().then(() => process.nextTick(() => void this.#readAll()))
+    })
+  }
+
+  async #readAll(): Promise<void> {
+    const reads = this.#reads
+    this.#reads = []
+    try {
+      const replies = await this.#connection.command((client) => readThrough(client, reads))
+      reads.forEach((read, index) => settle(read, replies[2 * index], replies[2 * index + 1]))
+    } catch (error) {
+      for (const read of reads) read.reject(error)
+    }
+  }
+
+  /** Keys that begin with a text, as commands take them, in bounded steps. */
+  async *#scan(start: string): AsyncGenerator<string[]> {
+    const { keyPrefix } = this.#connection
+    let cursor = '0'
+    do {
+      const pattern = beginningWith(keyPrefix + start)
+      const [next, keys] = await this.#connection.command((client) => client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_STEP))
+      if (keys.length > 0) yield keys.map((key) => key.slice(keyPrefix.length))
+      cursor = next
+    } while (cursor !== '0')
+  }
+}
+
+type Answer = readonly [error: Error | null, result: unknown]
+
+async function readThrough(client: Redis, reads: readonly Read[]): Promise<readonly Answer[]> {
+  const pipeline = client.pipeline()
+  // The time first: if the entry is replaced in between, the new one is taken for older than it is, never for younger.
+  for (const { key } of reads) pipeline.pttl(key).getBuffer(key)
+  return (await pipeline.exec()) ?? []
+}
+
+function settle(read: Read, ttl: Answer | undefined, value: Answer | undefined): void {
+  const error = ttl?.[0] ?? value?.[0]
+  // Another type of value under our key is garbage, and is overwritten.
+  if (error?.message.startsWith('WRONGTYPE')) return read.resolve(undefined)
+  if (error) return read.reject(new StoreError(`Redis could not read an entry: ${error.message}`, error))
+  const bytes = value?.[1]
+  read.resolve(Buffer.isBuffer(bytes) ? decode(bytes, Number(ttl?.[1])) : undefined)
+}
+
+function encode({ generation, epoch, lifetime, staleWindow, refs, payload }: NewRemoteEntry): Buffer {
+  const header: Header = { generation, epoch, lifetime: Number.isFinite(lifetime) ? lifetime : null, staleWindow, refs: refs.map(toWire) }
+  return Buffer.concat([Buffer.from(`${FORMAT}${JSON.stringify(header)}\n`), payload])
+}
+
+function decode(bytes: Buffer, ttl: number): RemoteEntry | undefined {
+  const end = bytes.indexOf(LINE_END)
+  // No time left, or none at all: not an entry of ours.
+  if (end < 0 || !(ttl >= 0)) return undefined
+  const header = readHeader(bytes.toString('utf8', 0, end))
+  const refs = header?.refs.map(fromWire)
+  // An entry whose dependencies are not all known could not be cleared.
+  if (header === undefined || refs === undefined || !refs.every((ref) => ref !== undefined)) return undefined
+  const lifetime = header.lifetime ?? Number.POSITIVE_INFINITY
+  const remaining = Math.min(ttl - header.staleWindow, lifetime)
+  return { generation: header.generation, epoch: header.epoch, refs, lifetime, remaining, payload: bytes.subarray(end + 1) }
+}
+
+function readHeader(line: string): Header | undefined {
+  if (!line.startsWith(FORMAT)) return undefined
+  try {
+    const header = JSON.parse(line.slice(FORMAT.length)) as Partial<Header>
+    const isHeader =
+      typeof header.generation === 'string' &&
+      Number.isSafeInteger(header.epoch) &&
+      (header.lifetime === null || typeof header.lifetime === 'number') &&
+      typeof header.staleWindow === 'number' &&
+      Array.isArray(header.refs)
+    return isHeader ? (header as Header) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isSince(head: Buffer | undefined, since: { generation: string | undefined; epoch: number }): boolean {
+  const [, generation, epoch] = /"generation":"([^"]*)","epoch":(\d+)/.exec(head?.toString('latin1') ?? '') ?? []
+  return generation !== undefined && generation === since.generation && Number(epoch) >= since.epoch
+}

@@ -1,0 +1,288 @@
+// Knows the shared clear log: what other processes cleared arrives here, what this one clears gets there.
+
+import { randomBytes } from 'node:crypto'
+import type { ClearLog, ClearRecord } from '../clear-log.ts'
+import { CodecError, StoreError, type CacheError } from '../errors.ts'
+import { isReply, type RedisConnection } from './connection.ts'
+import { lifetimeInRedis, logKeyOf } from './naming.ts'
+import { Position, type Asked } from './position.ts'
+import { ReadBack } from './read-back.ts'
+import { appendScript, questionScript, type Script } from './scripts.ts'
+import { Unconfirmed, type Delivery } from './unconfirmed.ts'
+import { memberOf, readMessage, readReply, type Reply } from './wire.ts'
+
+export interface SharedLogOptions {
+  connection: RedisConnection
+  log: ClearLog
+  prefix: string
+  /** Milliseconds for which in-process entries are trusted without word: a few questions are asked within them. */
+  maxStaleness: number
+  /** The longest that an entry may live, in milliseconds: as long must the log remember. */
+  retention: () => number
+  /** Monotonic milliseconds. */
+  clock: () => number
+  onError: (error: CacheError) => void
+  /** How many records are kept one by one in Redis; past it the oldest are collapsed to their whole function. @default 10_000 */
+  limit?: number
+  /** How many records a reply holds. @default 1000 */
+  page?: number
+}
+
+const LIMIT = 10_000
+const PAGE = 1000
+const MOST_UNCONFIRMED = 1000
+const SHORTEST_RETENTION = 60_000
+const QUESTIONS_A_LEASE = 4
+const SHORTEST_PAUSE = 25
+const LONGEST_PAUSE = 60_000
+const MOST_REFUSED = 3
+
+/** The clear log that all processes of one prefix share, as far as this process knows it. */
+export class SharedLog {
+  readonly #options: SharedLogOptions
+  readonly #log: ClearLog
+  readonly #connection: RedisConnection
+  readonly #key: string
+  readonly #channel: string
+  readonly #writer = randomBytes(9).toString('base64url')
+  readonly #position: Position
+  readonly #readBack: ReadBack
+  readonly #unconfirmed: Unconfirmed
+  readonly #running = new Set<Promise<void>>()
+  readonly #timer: NodeJS.Timeout
+  #unsent: Promise<boolean> | undefined
+  #missed = 0
+  #isPolling = false
+  #isFailing = false
+  #isClosed = false
+
+  constructor(options: SharedLogOptions) {
+    const { connection, log, prefix, clock, maxStaleness } = options
+    this.#options = options
+    this.#log = log
+    this.#connection = connection
+    this.#key = logKeyOf(prefix)
+    this.#channel = `${connection.keyPrefix}${this.#key}@${connection.database}`
+    this.#position = new Position(log, clock)
+    this.#readBack = new ReadBack(this.#position, (epoch) => this.#readPage(epoch))
+    this.#unconfirmed = new Unconfirmed(log, clock, MOST_UNCONFIRMED)
+    connection.onReady(() => void this.ask())
+    connection.listen(this.#channel, { onMessage: (text) => this.#hear(text), onListening: () => void this.ask() })
+    const pause = Math.min(Math.max(maxStaleness / QUESTIONS_A_LEASE, SHORTEST_PAUSE), LONGEST_PAUSE)
+    this.#timer = setInterval(() => void this.#poll(), pause).unref()
+  }
+
+  /** Made anew when the log was lost: what was computed under another one is stale. Undefined until the first answer. */
+  get generation(): string | undefined {
+    return this.#position.generation
+  }
+
+  /** All records of this generation up to here are applied in this process. */
+  get epoch(): number {
+    return this.#position.epoch
+  }
+
+  /** All records later than this are in this process's log; `reach` makes it reach further back. */
+  get windowStart(): number {
+    return this.#position.windowStart
+  }
+
+  /** Monotonic time at which the last answered question was sent: in-process entries are trusted for `maxStaleness` from here. */
+  get verifiedAt(): number {
+    return this.#position.verifiedAt
+  }
+
+  /** How many records could not be read. */
+  get skipped(): number {
+    return this.#position.skipped
+  }
+
+  /**
+   * Asks Redis what was cleared, by a question that is sent after this call; callers of one tick share it. True when it was answered:
+   * `epoch` is then where the log was when it was sent, or later. Never rejects.
+   */
+  ask(): Promise<boolean> {
+    return (this.#unsent ??= this.#askSoon())
+  }
+
+  /**
+   * Appends records that this process's log has as pending, all at one instant. Rejects with a `StoreError` when that is not confirmed
+   * within the command timeout: they stay pending here, and are delivered in one append once Redis is back.
+   */
+  async append(records: readonly ClearRecord[]): Promise<void> {
+    if (records.length === 0) return
+    try {
+      await this.#deliver(records)
+    } catch (cause) {
+      throw new StoreError('Redis did not confirm a clear: it counts in this process, and is delivered once Redis answers again.', cause)
+    }
+  }
+
+  /** Makes the window reach back to `epoch`. False when what was cleared since then cannot be known: an entry of that age is then stale. */
+  async reach(epoch: number): Promise<boolean> {
+    if (this.generation === undefined && !(await this.ask())) return false
+    return epoch >= this.windowStart || (await this.#readBack.reach(epoch))
+  }
+
+  /** Stops asking, and tries once more to deliver what is not confirmed. The connection is closed by who made it. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    clearInterval(this.#timer)
+    if (this.#unconfirmed.isWaiting) void this.#deliverWaiting()
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
+    this.#isClosed = true
+    const left = this.#unconfirmed.size
+    if (left > 0) this.#options.onError(new StoreError(`The cache was closed before Redis had confirmed ${left} of its clears.`))
+  }
+
+  async #askSoon(): Promise<boolean> {
+    await endOfTick()
+    const onSent = once(() => (this.#unsent = undefined))
+    const isAnswered = await this.#askAll(onSent)
+    // Where it was never sent.
+    onSent()
+    if (isAnswered && this.#unconfirmed.isWaiting) void this.#deliverWaiting()
+    return isAnswered
+  }
+
+  /** Page by page, until nothing is missing. */
+  async #askAll(onSent: () => void): Promise<boolean> {
+    for (let refused = 0; refused < MOST_REFUSED && !this.#isClosed;) {
+      const answer = await this.#question([], onSent)
+      if (answer === undefined) return false
+      const { reply, asked } = answer
+      if (!this.#position.apply(reply, asked)) refused++
+      else if (reply.upto >= reply.epoch) return true
+    }
+    return false
+  }
+
+  async #question(range: readonly number[], onSent: () => void): Promise<{ reply: Reply; asked: Asked } | undefined> {
+    try {
+      return await this.#run(questionScript, () => {
+        onSent()
+        return range.map(String)
+      })
+    } catch (error) {
+      this.#fail(error)
+      return undefined
+    }
+  }
+
+  async #run(script: Script, argsOf: () => readonly string[]): Promise<{ reply: Reply; asked: Asked }> {
+    const { page = PAGE, retention, clock } = this.#options
+    let asked: Asked = { generation: undefined, sent: Number.NEGATIVE_INFINITY }
+    const answer = await this.#connection.script(script, this.#key, () => {
+      const { generation, epoch } = this.#position
+      asked = { generation, sent: clock() }
+      const fresh = randomBytes(12).toString('base64url')
+      const kept = lifetimeInRedis(Math.max(retention(), SHORTEST_RETENTION))
+      return [fresh, generation ?? '', `${epoch}`, `${kept}`, `${page}`, ...argsOf()]
+    })
+    const reply = readReply(answer)
+    if (reply === undefined) throw new CodecError(`Redis gave an answer that is none of the clear log ${this.#key}.`)
+    this.#isFailing = false
+    return { reply, asked }
+  }
+
+  #hear(text: string): void {
+    const message = readMessage(text)
+    // Of a dead generation, or of a new one: a question tells.
+    const isOfNow = message !== undefined && message.generation === this.generation
+    if (message === undefined) this.#position.skipped++
+    if (!isOfNow) return this.#heal()
+    const isOwn = message.writer === this.#writer
+    if (!this.#position.hear(message, isOwn)) return this.#heal()
+    // Only where nothing was missed: another process's clear of the same ref may lie in between, and has to count as a new one.
+    if (isOwn) this.#unconfirmed.confirm(message.delivery, message.epoch)
+  }
+
+  /** Something was missed. One question at a time, and another one for what came while it ran. */
+  #heal(): void {
+    if (this.#missed++ === 0) void this.#healAll()
+  }
+
+  async #healAll(): Promise<void> {
+    let missed: number
+    do missed = this.#missed
+    while ((await this.ask()) && missed < this.#missed)
+    this.#missed = 0
+  }
+
+  /** A failure is no news here: who cleared was told, and they still wait. */
+  async #deliverWaiting(): Promise<void> {
+    await this.#deliver([]).catch(() => undefined)
+  }
+
+  async #deliver(records: readonly ClearRecord[]): Promise<void> {
+    const delivery = this.#unconfirmed.send(records)
+    const appended = this.#append(delivery)
+    this.#running.add(appended)
+    try {
+      // Its own message says the same as the reply, and may be all that comes.
+      await Promise.race([appended, delivery.confirmed])
+    } finally {
+      this.#running.delete(appended)
+    }
+  }
+
+  async #append(delivery: Delivery): Promise<void> {
+    try {
+      const { reply, asked } = await this.#run(appendScript, () => {
+        const { limit = LIMIT } = this.#options
+        return [`${limit}`, this.#channel, this.#writer, delivery.id, ...Array.from(delivery.records.keys(), memberOf)]
+      })
+      if (!this.#position.apply(reply, asked)) throw new StoreError('The clear log was lost meanwhile.')
+      if (reply.upto < reply.epoch) this.#countAsNew(delivery, reply.epoch)
+      this.#unconfirmed.confirm(delivery.id, reply.epoch)
+    } catch (error) {
+      this.#unconfirmed.lose(delivery.id)
+      throw error
+    }
+  }
+
+  /** More was missed than one reply holds, perhaps another process's clear of the same ref. */
+  #countAsNew(delivery: Delivery, epoch: number): void {
+    const now = this.#options.clock()
+    for (const { kind, ref } of delivery.records.keys()) this.#log.receive(kind, ref, epoch, now)
+    this.#heal()
+  }
+
+  async #readPage(epoch: number): Promise<boolean> {
+    const { generation, windowStart } = this.#position
+    const answer = await this.#question([windowStart, epoch], () => undefined)
+    if (answer === undefined || !this.#position.apply(answer.reply, answer.asked)) return false
+    // A record may have moved up from this page: it is known only when all newer ones are.
+    if (answer.reply.upto < answer.reply.epoch && !(await this.ask())) return false
+    if (this.generation !== generation) return false
+    this.#position.recall(answer.reply, windowStart)
+    return true
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#isPolling) return
+    this.#isPolling = true
+    await Promise.all([this.ask(), this.#connection.checkListening()])
+    this.#isPolling = false
+  }
+
+  /** Tells once what the server itself says is wrong; that it is away, the connection tells. */
+  #fail(error: unknown): void {
+    const isSaid = isReply(error) || error instanceof CodecError
+    if (isSaid && !this.#isFailing) this.#options.onError(error as CacheError)
+    if (isSaid) this.#isFailing = true
+  }
+}
+
+/** After all that the promises resolved so far lead to. */
+function endOfTick(): Promise<void> {
+  return Promise.resolve().then(() => new Promise((resolve) => process.nextTick(resolve)))
+}
+
+function once(act: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (!isDone) act()
+    isDone = true
+  }
+}

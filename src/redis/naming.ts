@@ -1,0 +1,34 @@
+// Knows what is called how in Redis, and how long a key may live there.
+
+// An entry that never ends here still ends there: every key has an expiry.
+const LONGEST = 30 * 24 * 60 * 60 * 1000
+
+/** The clear log of a prefix. Braces make it one slot in a Cluster. */
+export function logKeyOf(prefix: string): string {
+  return `{${escaped(prefix)}:log}`
+}
+
+/** What the keys of all entries of a prefix, or of one of its functions, begin with. */
+export function entriesOf(prefix: string, name?: string): string {
+  return name === undefined ? `${escaped(prefix)}:` : `${escaped(prefix)}:${name}(`
+}
+
+/** The entry of one call. */
+export function entryKeyOf(prefix: string, name: string, key: string): string {
+  return `${entriesOf(prefix, name)}${key})`
+}
+
+/** A SCAN pattern of all keys that begin with a text. */
+export function beginningWith(text: string): string {
+  return `${text.replaceAll(/[*?[\]\\]/g, '\\$&')}*`
+}
+
+/** A lifetime as Redis takes it: whole milliseconds, and never none. */
+export function lifetimeInRedis(ms: number): number {
+  return ms === Number.POSITIVE_INFINITY ? LONGEST : Math.min(Math.max(Math.ceil(ms), 1), Number.MAX_SAFE_INTEGER / 4)
+}
+
+// So that no prefix can be the beginning of another one's keys.
+function escaped(prefix: string): string {
+  return encodeURIComponent(prefix)
+}

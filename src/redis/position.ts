@@ -1,0 +1,88 @@
+// Knows how far this process knows the shared clear log, and takes over what Redis says of it.
+
+import type { ClearLog } from '../clear-log.ts'
+import type { Message, Reply, WireRecord } from './wire.ts'
+
+/** When a question was asked, and in which generation this process was then. */
+export interface Asked {
+  readonly generation: string | undefined
+  /** Monotonic. */
+  readonly sent: number
+}
+
+/** The part of the shared log that a process has in its own. */
+export class Position {
+  generation: string | undefined
+  /** All records of this generation up to here are applied. */
+  epoch = 0
+  /** All records later than this are applied, up to `epoch`. */
+  windowStart: number = Number.POSITIVE_INFINITY
+  /** Up to here records have been dropped from the shared log itself. */
+  floor = 0
+  /** When the last answered question was sent. */
+  verifiedAt: number = Number.NEGATIVE_INFINITY
+  /** How many records could not be read. */
+  skipped = 0
+  readonly #log: ClearLog
+  readonly #clock: () => number
+
+  constructor(log: ClearLog, clock: () => number) {
+    this.#log = log
+    this.#clock = clock
+  }
+
+  /** Takes over a reply. False when it is of a generation that may be dead. */
+  apply(reply: Reply, asked: Asked): boolean {
+    if (reply.generation !== this.generation) {
+      // Another generation has come since it was asked: which of the two is the newer one, only a new question tells.
+      if (asked.generation !== this.generation) return false
+      this.#beginAt(reply)
+    } else if (reply.from > this.epoch) {
+      // It slept while records that it does not have were dropped.
+      this.#beginAt(reply)
+    }
+    this.#receive(reply.records)
+    this.epoch = Math.max(this.epoch, reply.upto)
+    this.floor = Math.max(this.floor, reply.floor)
+    this.#log.forgetBefore(this.floor)
+    // Not when it was answered: the answer may have lain in a stopped process or a slow network for any time.
+    if (reply.upto >= reply.epoch) this.verifiedAt = Math.max(this.verifiedAt, asked.sent)
+    return true
+  }
+
+  /** Takes over a message of this generation. False when something before it was missed. `isOwn`: its records are here already. */
+  hear(message: Message, isOwn: boolean): boolean {
+    if (message.epoch <= this.epoch) return true
+    // Records commute: none needs to wait for those before it.
+    if (!isOwn) this.#receive(message.records)
+    if (message.previous > this.epoch) return false
+    this.epoch = message.epoch
+    return true
+  }
+
+  /** Takes over the older records of a reply, which join on to the window where it began at `below`. */
+  recall(reply: Reply, below: number): void {
+    if (this.windowStart !== below) return
+    for (const { epoch, what } of reply.older) {
+      if (what === undefined) this.skipped++
+      else this.#log.recall(what.kind, what.ref, epoch)
+    }
+    this.windowStart = Math.min(below, reply.low)
+  }
+
+  #beginAt(reply: Reply): void {
+    // At the first word too: what was loaded before it may have been cleared meanwhile.
+    this.#log.reset()
+    this.generation = reply.generation
+    this.epoch = this.windowStart = reply.from
+    this.floor = reply.floor
+  }
+
+  #receive(records: readonly WireRecord[]): void {
+    const now = this.#clock()
+    for (const { epoch, what } of records) {
+      if (what === undefined) this.skipped++
+      else this.#log.receive(what.kind, what.ref, epoch, now)
+    }
+  }
+}

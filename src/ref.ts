@@ -1,0 +1,116 @@
+// Knows refs, patterns over calls, and when two of them overlap.
+
+import { isDigest } from './key.ts'
+import { callText, leavesOf, patternText } from './leaves.ts'
+
+// Names that start with # are the engine's own; a function cannot have one.
+const TAG = '#tag'
+const URI = '#uri'
+const ALL = '#all'
+
+/**
+ * A pattern over calls: a name and some of its arguments. Made by `fn.ref(...)`, `route.ref(...)`, `cache.tag(name)` and
+ * `cache.ref(name, ...)`; what `clear`, `expire`, `track` and `dependsOn` take.
+ */
+export class Ref {
+  /** The name of the function, route or tag. */
+  readonly name: string
+  /** @internal */
+  readonly text: string
+  /** @internal Whether this is one call and no other: a leaf it does not name, it does not have. */
+  readonly exact: boolean
+  /** @internal The arguments that a pattern was made of; a ref that is kept with an entry has none, so that it retains nothing. */
+  readonly args: readonly unknown[] | undefined
+  #leaves: Map<string, string> | undefined
+
+  /** @internal */
+  constructor(name: string, text: string, exact: boolean, args?: readonly unknown[]) {
+    this.name = name
+    this.text = text
+    this.exact = exact
+    this.args = args
+  }
+
+  /** @internal */
+  get withoutArgs(): Ref {
+    return this.args === undefined ? this : new Ref(this.name, this.text, this.exact)
+  }
+
+  /** @internal */
+  get id(): string {
+    return `${this.exact ? '=' : '~'}${this.name}(${this.text})`
+  }
+
+  /** @internal */
+  get leaves(): ReadonlyMap<string, string> {
+    // Most refs are never compared leaf by leaf, so they are read when one is.
+    return (this.#leaves ??= leavesOf(this.text))
+  }
+
+  toString(): string {
+    return `${this.name}(${this.text}${this.exact ? '' : this.text === '' ? '…' : ',…'})`
+  }
+}
+
+/** The ref of one call. `key` is the call's key, whose text is the same while it is readable. */
+export function callRef(name: string, args: readonly unknown[], key: string): Ref {
+  return new Ref(name, isDigest(key) ? callText(args) : key, true)
+}
+
+/** The ref of every call that has these leading arguments. */
+export function patternRef(name: string, args: readonly unknown[]): Ref {
+  return new Ref(name, patternText(args), false, args)
+}
+
+/** The ref of every call of a name. */
+export function wholeRef(name: string): Ref {
+  return new Ref(name, '', false)
+}
+
+export function tagRef(tag: string): Ref {
+  return new Ref(TAG, patternText([tag]), true)
+}
+
+export function uriRef(uri: string): Ref {
+  return new Ref(URI, patternText([uri]), true)
+}
+
+/** The ref of everything a cache holds. */
+export const everything: Ref = new Ref(ALL, '', false)
+
+export function isEverything(ref: Ref): boolean {
+  return ref.name === ALL
+}
+
+/** What a call that is exactly `ref` has at `path`; undefined for a property that it does not have. */
+export function leafAt(ref: Ref, path: string): string | undefined {
+  // A missing argument is the value undefined, a missing property is nothing.
+  return ref.leaves.get(path) ?? (ref.exact && !path.includes('.') ? 'undefined' : undefined)
+}
+
+/** Whether there can be a call that both refs cover: they have one name and no leaf that both name differs. */
+export function overlaps(a: Ref, b: Ref): boolean {
+  if (isEverything(a) || isEverything(b)) return true
+  return a.name === b.name && agrees(a, b) && agrees(b, a)
+}
+
+function agrees(pattern: Ref, other: Ref): boolean {
+  for (const [path, text] of pattern.leaves) {
+    const there = leafAt(other, path)
+    if (there === undefined ? other.exact : there !== text) return false
+  }
+  return true
+}
+
+/** As it travels: a list that JSON can hold. */
+export type WireRef = readonly [name: string, text: string, exact: 0 | 1]
+
+export function toWire(ref: Ref): WireRef {
+  return [ref.name, ref.text, ref.exact ? 1 : 0]
+}
+
+export function fromWire(wire: unknown): Ref | undefined {
+  if (!Array.isArray(wire)) return undefined
+  const [name, text, exact] = wire as unknown[]
+  return typeof name === 'string' && typeof text === 'string' ? new Ref(name, text, exact === 1) : undefined
+}

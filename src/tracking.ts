@@ -1,0 +1,87 @@
+// Knows who is loading, and what it has read so far.
+
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
+import type { Flight } from './flight.ts'
+import { wholeRef, type Ref } from './ref.ts'
+
+const MOST_REFS = 500
+
+/** What one load has read. */
+export class Frame {
+  readonly refs: Set<Ref> = new Set<Ref>()
+  /** The load that this one runs in, if any. */
+  readonly parent: Frame | undefined
+  readonly flight: Flight<unknown> | undefined
+  /** The earliest moment at which something that was read was known to be fresh: trust does not add up along a chain. */
+  trustFrom: number
+  /** Whether a stale value was read: the result is then born stale. */
+  stale = false
+  /** What is read after the load has ended is no part of its result. */
+  open = true
+
+  constructor(trustFrom: number, parent: Frame | undefined, flight?: Flight<unknown>) {
+    this.trustFrom = trustFrom
+    this.parent = parent
+    this.flight = flight
+  }
+
+  /** Adds what a cached call returned that was read in this load. */
+  add(refs: Iterable<Ref>, trustFrom: number, stale: boolean): void {
+    for (const ref of refs) this.refs.add(ref)
+    if (trustFrom < this.trustFrom) this.trustFrom = trustFrom
+    if (stale) this.stale = true
+  }
+
+  /** The flight that this code runs in. */
+  get innermostFlight(): Flight<unknown> | undefined {
+    if (this.open && this.flight !== undefined) return this.flight
+    return this.parent?.innermostFlight
+  }
+
+  /** Ends the load: every ref it was computed from, each once. */
+  close(): readonly Ref[] {
+    this.open = false
+    return distinct(this.refs)
+  }
+}
+
+function distinct(refs: ReadonlySet<Ref>): readonly Ref[] {
+  if (refs.size <= 1) return Array.from(refs)
+  const byId = new Map<string, Ref>()
+  for (const ref of refs) byId.set(ref.id, ref)
+  if (byId.size <= MOST_REFS) return Array.from(byId.values())
+  // Past the bound every function counts as a whole, which clears more than it must and never less.
+  return Array.from(new Set(Array.from(byId.values(), (ref) => ref.name)), wholeRef)
+}
+
+/** A load that code runs in, and the one around it: of the same cache or of another. */
+interface Scope {
+  readonly tracker: Tracker
+  readonly frame: Frame
+  readonly outer: Scope | undefined
+}
+
+// One for all caches: on Node 20 each storage in use makes every promise of the process dearer, for good.
+const storage: AsyncLocalStorage<Scope> = new AsyncLocalStorage<Scope>()
+
+/** Finds the load that code runs in, through every await. */
+export class Tracker {
+  readonly #outside: AsyncResource = new AsyncResource('cache-alchemy')
+
+  /** The innermost load of this cache that is still going on. */
+  current(): Frame | undefined {
+    for (let scope = storage.getStore(); scope !== undefined; scope = scope.outer) {
+      if (scope.tracker === this && scope.frame.open) return scope.frame
+    }
+    return undefined
+  }
+
+  run<T>(frame: Frame, work: () => T): T {
+    return storage.run({ tracker: this, frame, outer: storage.getStore() }, work)
+  }
+
+  /** Runs work that belongs to no load and to no request: it retains nothing of who happened to start it. */
+  runOutside<T>(work: () => T): T {
+    return this.#outside.runInAsyncScope(work)
+  }
+}
