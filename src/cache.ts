@@ -2,6 +2,7 @@
 
 import { branded } from './clearable.ts'
 import { resolveConfig, type CacheOptions, type Config } from './config.ts'
+import { decoratorOf, type DecorateGetter, type DecorateMethod } from './decorators.ts'
 import { show } from './duration.ts'
 import { Engine } from './engine.ts'
 import type { Shared } from './entries.ts'
@@ -19,6 +20,18 @@ export interface Cache extends AsyncDisposable {
   memoize<F extends AnyFunction, const K = Parameters<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
   /** As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. */
   memoizeSync<F extends AnyFunction, const K = Parameters<F>>(fn: F, options?: MemoizeSyncOptions<F, K>): CachedSyncFunction<F, K>
+  /**
+   * Decorates an asynchronous method, instance or static: `@cache.method({ name: "users.find" })`. Its `this` is no argument, so instances
+   * share their entries, unless `key` makes it one. `cachedFunction(users.find)` is the method with `clear`, `ref` and the rest in its type.
+   * The name is by default the method's, which only one class of a cache can have.
+   */
+  readonly method: DecorateMethod
+  /**
+   * Decorates a getter, instance or static. One that gives plain values stays synchronous; of one that gives a promise, the value is kept.
+   * Both are kept in this process, and by one value for all instances unless `key` tells them apart. What only an asynchronous function
+   * has, such as `store`, says that it gives a promise. Cleared by its name: `cache.clear(cache.ref("config.flags"))`.
+   */
+  readonly getter: DecorateGetter
   /** A dependency that is not a function, such as a table: `cache.tag("table:users")`. */
   tag(name: string): Ref
   /** A ref of a function that this process does not have, for a worker that only clears. */
@@ -61,6 +74,8 @@ export function openCache(options: CacheOptions, clock: () => number): Cache {
   const cache: Cache = {
     memoize: ((fn: AnyFunction, given: MemoizeOptions<AnyFunction, unknown> = {}) => memoize(engine, fn, given)) as Cache['memoize'],
     memoizeSync: ((fn: AnyFunction, given: MemoizeSyncOptions<AnyFunction, unknown> = {}) => memoizeSync(engine, fn, given)) as Cache['memoizeSync'],
+    method: ((...given: unknown[]) => decoratorOf(engine, 'method', given)) as Cache['method'],
+    getter: ((...given: unknown[]) => decoratorOf(engine, 'getter', given)) as Cache['getter'],
     tag: (name) => tagRef(checkName(name, 'tag')),
     ref: (name, ...args) => patternRef(checkName(name, 'ref'), args),
     track(...refs) {

@@ -70,9 +70,19 @@ export class ClearLog {
     this.#index(kept)
   }
 
-  /** From now on nothing that was computed before counts: the shared log was lost. */
+  /** From now on nothing that was computed before counts: the shared log was lost, or gave its first word. */
   reset(): void {
-    raise(this.#floor, { position: ++this.position, epoch: NEVER })
+    // Epochs go with the log that gave them: beside those of another server's clock they would hide its records, or outlast them.
+    Object.assign(this.#floor, { position: ++this.position, epoch: NEVER })
+    this.#names.clear.clear()
+    this.#names.expire.clear()
+    this.#records.clear()
+    for (const record of this.#pending) {
+      record.epoch = NEVER
+      this.#records.set(record.id, record)
+      this.#index(record)
+    }
+    this.#compact()
   }
 
   /** Whatever is older than `epoch` in the shared log is no longer known one by one. */

@@ -63,7 +63,12 @@ function redisOf(option: CacheOptions['redis'], env: NodeJS.ProcessEnv): Config[
 
 function urlOf(url: string | undefined, option: string): string | undefined {
   if (url === undefined || /^rediss?:\/\/\S+$|^unix:\/\/\S+$/.test(url)) return url
-  throw new ConfigError(`Expected \`${option}\` to be a URL such as "redis://127.0.0.1:6379", got ${show(url)}.`)
+  throw new ConfigError(`Expected \`${option}\` to be a URL such as "redis://127.0.0.1:6379", got ${show(withoutPassword(url))}.`)
+}
+
+/** Messages end up in logs. */
+function withoutPassword(url: string): string {
+  return url.replace(/^.*@/s, '…@')
 }
 
 function prefixOf(prefix: string): string {
@@ -105,6 +110,9 @@ function warnOnce(): (error: CacheError) => void {
     if (warned.has(error.code)) return
     warned.add(error.code)
     const cause = error.cause instanceof Error ? ` (${error.cause.message})` : ''
-    process.emitWarning(`${error.message}${cause} Give \`onError\` to hear of all of them.`, { type: 'CacheAlchemyWarning', code: error.code })
+    process.emitWarning(`${error.message}${cause} Give \`onError\` to hear of all of them.`, {
+      type: 'CacheAlchemyWarning',
+      code: error.code,
+    })
   }
 }

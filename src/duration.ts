@@ -30,7 +30,13 @@ export function toLifetime(value: Duration, option: string): number {
 /** How a wrong value is shown in a message: short, and never a throw of its own. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-  if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : `an object (${value.constructor?.name ?? 'null prototype'})`
+  if (typeof value === 'function') return `the function ${nameOf(value) ?? '(anonymous)'}`
+  if (Array.isArray(value)) return 'an array'
+  if (typeof value === 'object' && value !== null) return `an object (${nameOf(value.constructor) ?? 'of no class'})`
   return typeof value === 'bigint' ? `${value}n` : String(value)
+}
+
+function nameOf(value: unknown): string | undefined {
+  const name = typeof value === 'function' ? (value.name as unknown) : undefined
+  return typeof name === 'string' && name !== '' ? name : undefined
 }

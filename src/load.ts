@@ -279,7 +279,8 @@ export class Calls<V> implements Named {
       this.#countServed(outcome)
       this.#report(reader, outcome.entry, outcome.stale)
       if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored }
-      if (outcome.stale && this.#mayRevalidate(outcome.entry)) this.#refreshBehind(call, load)
+      // A refresh that failed and fell back is not tried again at once: the next reader starts one.
+      if (options.find && outcome.stale && this.#mayRevalidate(outcome.entry)) this.#refreshBehind(call, load)
       return { from: 'store', entry: outcome.entry, stale: outcome.stale }
     } catch (error) {
       this.#stats.misses++
@@ -308,7 +309,9 @@ export class Calls<V> implements Named {
   async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, fallback: Entry<V> | undefined): Promise<Outcome<V>> {
     const began = this.#entries?.began()
     try {
-      return this.#keep(call, await this.#run(load), flight.position, flight.frame, began)
+      const loading = this.#run(load)
+      // What is there at once is stored at once: a getter may be read again in the same tick.
+      return this.#keep(call, loading instanceof Promise ? await loading : loading, flight.position, flight.frame, began)
     } catch (error) {
       this.#stats.errors++
       if (fallback === undefined || !this.#mayServeOnError(fallback)) throw error
@@ -337,6 +340,7 @@ export class Calls<V> implements Named {
   }
 }
 
-function cycle(call: Call): UnsupportedError {
+/** What a load is told that needs its own result. */
+export function cycle(call: Call): UnsupportedError {
   return new UnsupportedError(`The load of ${String(call.ref)} waits for itself. A cached function cannot need its own result.`, 'CYCLE')
 }

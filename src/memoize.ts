@@ -87,11 +87,12 @@ export type CachedFunction<F extends AnyFunction, K = Parameters<F>> = Async<F> 
 /** A cached synchronous function: it stays synchronous, and its values in this process. */
 export type CachedSyncFunction<F extends AnyFunction, K = Parameters<F>> = F & CachedHandle<F, K> & { peek(...args: Parameters<F>): ReturnType<F> | undefined }
 
-const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache']
+/** The options of a synchronous function. */
+export const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache']
 const NAMES: readonly string[] = [...SYNC_NAMES, 'store', 'codec', 'staleWhileRevalidate', 'staleIfError']
 
 /** A function and its resolved options, as calls. */
-class Definition {
+export class Definition {
   readonly original: AnyFunction
   readonly calls: Calls<unknown>
   readonly engine: Engine
@@ -132,6 +133,13 @@ class Definition {
   loadSync(self: unknown, args: unknown[]): Loaded<unknown> {
     this.#track(args)
     return this.#loaded(this.original.apply(self, args), args)
+  }
+
+  /** As `load` where the original gives a promise, as `loadSync` where it does not. */
+  loadEither(self: unknown, args: unknown[]): Loaded<unknown> | Promise<Loaded<unknown>> {
+    this.#track(args)
+    const value = this.original.apply(self, args)
+    return isPromise(value) ? Promise.resolve(value).then((it) => this.#loaded(it, args)) : this.#loaded(value, args)
   }
 
   #loaded(value: unknown, args: unknown[]): Loaded<unknown> {
@@ -198,7 +206,12 @@ function referencePlace(store: Place | undefined): Place {
   throw new ConfigError('`codec: "reference"` keeps values in this process: use `store: "memory"` with it, or another codec.')
 }
 
-function checkDefinition(fn: unknown, options: object, names: readonly string[], door: string): void {
+function isPromise(value: unknown): boolean {
+  return (typeof value === 'object' || typeof value === 'function') && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+/** Refuses what can be seen to be wrong before there is a call. */
+export function checkDefinition(fn: unknown, options: object, names: readonly string[], door: string): void {
   if (typeof fn !== 'function') throw new ConfigError(`Expected ${door} to be given a function, got ${show(fn)}.`)
   checkNames(options, names, door)
   const { key, dependsOn, shouldCache, name } = options as MemoizeOptions<AnyFunction, unknown>
@@ -240,11 +253,16 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
       return Promise.reject(error)
     }
   }
+  // `fn.refresh(…)` is called on the cached function, which is nobody's `this`; `fn.refresh.call(object, …)` on the object.
+  const selfOf = (self: unknown): unknown => (self === cached ? undefined : self)
   return dress(cached, fn, {
     ...definition.handle(),
-    peek: async (...args: unknown[]) => (await calls.peek(callOf(undefined, args)))?.value,
+    async peek(this: unknown, ...args: unknown[]) {
+      return (await calls.peek(callOf(selfOf(this), args)))?.value
+    },
     async refresh(this: unknown, ...args: unknown[]) {
-      return (await calls.refresh(callOf(this, args), () => definition.load(this, args))).value
+      const self = selfOf(this)
+      return (await calls.refresh(callOf(self, args), () => definition.load(self, args))).value
     },
   })
 }
@@ -262,11 +280,14 @@ export function memoizeSync(engine: Engine, fn: AnyFunction, options: MemoizeSyn
   }
   return dress(cached, fn, {
     ...definition.handle(),
-    peek: (...args: unknown[]) => calls.peekSync(keyOf(definition.keyArgs(undefined, args)))?.value,
+    peek(this: unknown, ...args: unknown[]) {
+      return calls.peekSync(keyOf(definition.keyArgs(this === cached ? undefined : this, args)))?.value
+    },
   })
 }
 
-function dress(cached: AnyFunction, fn: AnyFunction, handle: object): object {
+/** Makes a function look like the one it stands for, and gives it its handle. */
+export function dress(cached: AnyFunction, fn: AnyFunction, handle: object): object {
   Object.defineProperty(cached, 'name', { value: fn.name, configurable: true })
   Object.defineProperty(cached, 'length', { value: fn.length, configurable: true })
   return branded(Object.assign(cached, handle))

@@ -17,7 +17,7 @@ import { CodecError } from '../errors.ts'
 export interface Codec<V = unknown> {
   /** Throws for a value that would not come back as it is. */
   encode(value: V): Uint8Array
-  /** Throws for bytes that `encode` did not make. The bytes are not written to later, but must not be written to either. */
+  /** Throws for bytes that `encode` did not make. */
   decode(bytes: Uint8Array): V
 }
 

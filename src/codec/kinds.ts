@@ -78,7 +78,6 @@ const bare: Kind = {
   mark: '~Null',
   prototype: null,
   lower(value: object, down) {
-    if (types.isModuleNamespaceObject(value)) down.refuse('is a module: return data instead.')
     return [this.mark, down.properties(value)]
   },
   raise([, tree], up, id) {
@@ -155,10 +154,11 @@ function refuseProperties(value: object, down: Down): void {
 const homes = new Map<string, object>([['Object', Object.prototype]])
 for (const { mark, prototype } of all) if (prototype !== null) homes.set(mark.slice(1), prototype)
 
-/** What stands here for the prototype of a built-in class in another realm (vm, jest), where it is another object. */
+/** What stands here for a prototype that is a built-in one under another identity, as all are in another realm (vm, jest). */
 export function prototypeAtHome(prototype: object): object | undefined {
-  const found: unknown = Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value
-  if (typeof found !== 'function' || found.prototype !== prototype) return undefined
-  const isBuiltIn = Function.prototype.toString.call(found) === `function ${found.name}() { [native code] }`
-  return isBuiltIn ? homes.get(found.name) : undefined
+  const found: unknown = Object.hasOwn(prototype, 'constructor') ? prototype.constructor : undefined
+  if (typeof found !== 'function' || Function.prototype.toString.call(found) !== `function ${found.name}() { [native code] }`)
+    return undefined
+  // Node's errors have classes of its own, which give themselves out for the built-in ones.
+  return found.prototype === prototype || found.prototype instanceof Error || found === Error ? homes.get(found.name) : undefined
 }

@@ -13,7 +13,7 @@ import { change, refusal, strangeness } from './refusal.ts'
 export const TILDE = 0x7e
 
 /** How deep a value may lie in another: what is deeper would end the stack of whoever walks it. */
-export const DEEPEST = 1000
+export const DEEPEST = 500
 
 const LOST = 'has a property named by a symbol, which would be lost.'
 
@@ -76,7 +76,7 @@ export class Lowering implements Down {
     if (isKept(value)) return value
     switch (typeof value) {
       case 'string':
-        return this.#mayMark ? this.#mark(value, '') : value
+        return this.#mayMark ? this.#mark(value, value) : value
       case 'number':
         return this.#mark(value, Object.is(value, -0) ? 'n-0' : `n${value}`)
       case 'bigint':

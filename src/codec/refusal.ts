@@ -21,7 +21,7 @@ export function strangeness(value: unknown): string {
   if (typeof value !== 'object' || value === null) return `is a ${typeof value}: return data instead.`
   if (types.isPromise(value)) return 'is a promise: await it.'
   const name = classOf(value)
-  if (isReadOnce(value)) return `is an instance of ${name}, which can be read only once: return what was read from it.`
+  if (isReadOnce(value)) return `is an instance of ${name}, which has to be read first: return what was read from it.`
   if (name === 'Object') return 'is an object whose prototype is another object: return plain data.'
   return `is an instance of ${name}, a class that is not registered: return plain data, or register it with structured({ classes }).`
 }

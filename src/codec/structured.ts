@@ -10,21 +10,18 @@ import { Lowering, TILDE } from './lowering.ts'
 import { Raising } from './raising.ts'
 
 /** How the instances of a class become data and come back. */
-export interface ClassCodec<Instance, Data = unknown> {
-  /** The class itself. Its subclasses are other classes, which are registered for themselves. */
+export interface ClassCodec<Instance> {
+  /** The class itself. A subclass is another one, registered for itself. */
   readonly class: { readonly prototype: Instance }
-  /** Data of any kind that the codec knows: also a Date, a Map, an instance of another registered class. */
-  encode(instance: Instance): Data
-  /** A new instance of the data. What it throws makes the entry a miss. */
-  decode(data: Data): Instance
+  /** Data of any kind that the codec knows: a Date, a Map, an instance of a registered class. It may not contain the instance. */
+  encode(instance: Instance): unknown
+  /** A new instance, of what `encode` returned, perhaps in an older release. What it throws makes the entry a miss. */
+  decode(data: unknown): NoInfer<Instance>
 }
 
-export interface StructuredOptions<Instances, Data> {
-  /**
-   * Classes of your own, by the name under which their instances are written. A name that has been written stays: an entry with a name that
-   * is not registered, or with data that `decode` refuses, is a miss.
-   */
-  readonly classes?: { readonly [Name in keyof Instances & keyof Data]: ClassCodec<Instances[Name], Data[Name]> }
+export interface StructuredOptions<Instances> {
+  /** Classes of your own, by the name their instances are written under: an entry with another name is a miss. @default none */
+  readonly classes?: { readonly [Name in keyof Instances]: ClassCodec<Instances[Name]> }
 }
 
 /** Ends the text where bytes follow: JSON has no such character, it escapes it. */
@@ -45,12 +42,12 @@ const NOTHING = new Uint8Array()
  *     Money: {
  *       class: Money,
  *       encode: (money) => ({ amount: money.amount, currency: money.currency }),
- *       decode: ({ amount, currency }) => new Money(amount, currency),
+ *       decode: ({ amount, currency }: MoneyData) => new Money(amount, currency),
  *     },
  *   },
  * })
  */
-export function structured<Instances, Data>(options: StructuredOptions<Instances, Data> = {}): Codec {
+export function structured<Instances>(options: StructuredOptions<Instances> = {}): Codec {
   const kinds = withClasses(options.classes ?? {})
   const byMark = new Map(Array.from(kinds.values(), (kind) => [kind.mark, kind]))
   return {
@@ -79,8 +76,8 @@ function withClasses(classes: Record<string, ClassCodec<unknown>>): Kinds {
   const kinds = new Map(builtIn)
   for (const [name, codec] of Object.entries(classes)) {
     const kind = registered(name, codec)
-    if (builtIn.has(kind.prototype))
-      throw new ConfigError(`Expected \`classes.${name}\` to be a class of your own: the codec knows this one.`)
+    const isKnown = builtIn.has(kind.prototype) || kind.prototype === Object.prototype
+    if (isKnown) throw new ConfigError(`Expected \`classes.${name}\` to be a class of your own: the codec knows this one.`)
     if (kinds.has(kind.prototype)) throw new ConfigError(`Expected \`classes.${name}\` to be a class that has no other name here.`)
     kinds.set(kind.prototype, kind)
   }

@@ -4,13 +4,13 @@ import {
   circuitBreaker,
   CircuitState,
   ConsecutiveBreaker,
-  handleType,
+  handleWhen,
   isBrokenCircuitError,
   type CircuitBreakerPolicy,
   type IBackoff,
 } from 'cockatiel'
 import type { Redis } from 'ioredis'
-import { CacheError, StoreError, TimeoutError } from '../errors.ts'
+import { CacheError, StoreError, type TimeoutError } from '../errors.ts'
 import { newClient, templateOf } from './client.ts'
 import { newLimit } from './limit.ts'
 import { Line } from './line.ts'
@@ -50,7 +50,9 @@ export class RedisConnection {
   readonly #main: Line
   readonly #circuit: CircuitBreakerPolicy
   readonly #readyHandlers: Array<() => void> = []
+  #silence: TimeoutError | undefined
   #subscriber: Line | undefined
+  #subscribed: number | undefined
   #isChecking = false
 
   constructor(options: ConnectionOptions) {
@@ -58,10 +60,14 @@ export class RedisConnection {
     this.#template = templateOf(options.redis)
     this.keyPrefix = this.#template.options.keyPrefix ?? ''
     this.database = this.#template.options.db ?? 0
-    this.#circuit = circuitBreaker(handleType(TimeoutError), {
-      breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
-      halfOpenAfter: { next: () => after(OPEN_FOR, options.clock) },
-    })
+    // However many commands were waiting: a connection that fell silent counts once.
+    this.#circuit = circuitBreaker(
+      handleWhen((error) => error === this.#silence),
+      {
+        breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
+        halfOpenAfter: { next: () => after(OPEN_FOR, options.clock) },
+      },
+    )
     this.#main = new Line(newClient(this.#template, this.#attemptTimeout), {
       attemptTimeout: this.#attemptTimeout,
       onReady: () => this.#readyHandlers.forEach((handler) => handler()),
@@ -86,7 +92,7 @@ export class RedisConnection {
     try {
       const client = await limit.race(this.#main.ready(), () => this.#main.giveUp())
       const { session } = this.#main
-      return await this.#circuit.execute(() => limit.race(run(client), (error) => this.#main.drop(session, error)))
+      return await this.#circuit.execute(() => limit.race(run(client), (error) => this.#dropMain(session, error)))
     } catch (error) {
       throw asCacheError(error)
     } finally {
@@ -113,12 +119,16 @@ export class RedisConnection {
     client.on('message', (name: string, text: string) => {
       if (name === channel) listener.onMessage(text)
     })
-    const line = new Line(client, {
+    this.#subscriber = new Line(client, {
       attemptTimeout: this.#attemptTimeout,
-      onReady: () => void this.#bySubscriber((client) => client.subscribe(channel)).then((done) => done && listener.onListening()),
+      onReady: () => void this.#subscribe(channel, listener),
       onAway: () => undefined,
     })
-    this.#subscriber = line
+  }
+
+  /** Whether what is said in the channel arrives here. */
+  get isListening(): boolean {
+    return this.#subscriber !== undefined && this.#subscriber.isReady && this.#subscriber.session === this.#subscribed
   }
 
   /** Replaces the second connection where its other end is gone: by itself it would wait for ever. */
@@ -132,6 +142,13 @@ export class RedisConnection {
   /** Ends both connections, also while they are being made. */
   async close(): Promise<void> {
     await Promise.all([this.#main.close(), this.#subscriber?.close()])
+  }
+
+  async #subscribe(channel: string, listener: Listener): Promise<void> {
+    const session = this.#subscriber?.session
+    if (!(await this.#bySubscriber((client) => client.subscribe(channel)))) return
+    this.#subscribed = session
+    listener.onListening()
   }
 
   async #bySubscriber(run: (client: Redis) => Promise<unknown>): Promise<boolean> {
@@ -148,6 +165,10 @@ export class RedisConnection {
     } finally {
       limit.end()
     }
+  }
+
+  #dropMain(session: number, error: TimeoutError): void {
+    if (this.#main.drop(session, error)) this.#silence = error
   }
 
   get #attemptTimeout(): number {

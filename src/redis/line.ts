@@ -69,13 +69,14 @@ export class Line {
     this.#waiting.clear()
   }
 
-  /** Ends the connection `session`, which did not answer, for a new one: a late reply can never be taken for another command's. */
-  drop(session: number, cause: unknown): void {
-    if (session !== this.#session || !this.#isReady) return
+  /** Ends the connection `session`, which did not answer, for a new one. False when it had ended already. */
+  drop(session: number, cause: unknown): boolean {
+    if (session !== this.#session || !this.#isReady) return false
     this.#isReady = false
     this.#failure = cause
     this.giveUp()
     this.#client.disconnect(true)
+    return true
   }
 
   async close(): Promise<void> {

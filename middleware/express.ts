@@ -1,0 +1,139 @@
+// Knows Express, 4 and 5: its requests as visits to a route, and the two middlewares that its users mount.
+
+import { parse } from 'node:querystring'
+import type { NextFunction, Request, Response } from 'express'
+import { branded } from '../src/door.ts'
+import type { Cache, Clearable, Ref } from '../src/index.ts'
+import { capture } from './http/capture.ts'
+import { hold } from './http/hold.ts'
+import { clearBeforeAnswer, resolveMutation } from './http/mutation.ts'
+import type { ArgsOf, InvalidatesOptions, Target } from './http/mutation.ts'
+import { filterQuery, filterUrl } from './http/query.ts'
+import type { Query, QueryRule } from './http/query.ts'
+import { replay } from './http/replay.ts'
+import { fullPattern } from './http/route-name.ts'
+import { Route } from './http/route.ts'
+import type { RouteHandle } from './http/route.ts'
+import type { RouteOptions as Options } from './http/route-options.ts'
+import type { DerivedProperty } from './http/unkeyed.ts'
+import type { Visit } from './http/visit.ts'
+
+export type { ArgsOf, InvalidatesOptions } from './http/mutation.ts'
+export type { PartialRouteArguments } from './http/route-name.ts'
+
+/** Options of a cached route. Its functions are given the request. */
+export type RouteOptions = Options<Request>
+
+/** A middleware of Express, for any path: generic, so that the next handler's `req.params` stays what its path says. */
+export interface Middleware {
+  <P, ResBody, ReqBody, ReqQuery, Locals extends Record<string, any>>(req: Request<P, ResBody, ReqBody, ReqQuery, Locals>, res: Response<ResBody, Locals>, next: NextFunction): void
+}
+
+/** A cached route: mount it before its handler, and clear it by its arguments. */
+export interface CachedRoute extends Middleware, RouteHandle, Clearable {
+  readonly ref: RouteHandle['ref']
+  readonly clear: RouteHandle['clear']
+  readonly expire: RouteHandle['expire']
+}
+
+/**
+ * Caches the responses of the handlers behind it: `app.get("/users/:id", cached(cache), handler)`. Where it is not mounted on a path
+ * (`app.use`), it needs its `path` option. Throws a `ConfigError` for options that are wrong.
+ */
+export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
+  const route = new Route<Request>(cache, options, 'express')
+  const middleware = (req: Request, _res: Response, next: NextFunction): void => void route.visit(visitOf(req, next))
+  return branded(Object.defineProperties(middleware, Object.getOwnPropertyDescriptors(route.handle()))) as unknown as CachedRoute
+}
+
+/**
+ * Clears what a successful unsafe request (not GET, HEAD, OPTIONS or TRACE) changed, before its response reaches the client: all of a
+ * cached function or route, the calls of it that `argsOf` gives the leading arguments of, or a ref.
+ */
+export function invalidates<T extends Clearable>(target: T, argsOf?: (req: Request) => [...ArgsOf<T>], options?: InvalidatesOptions): Middleware
+export function invalidates(target: Ref, argsOf?: undefined, options?: InvalidatesOptions): Middleware
+/** The same for refs that are worked out from the request. */
+export function invalidates(refsOf: (req: Request) => readonly Ref[], options?: InvalidatesOptions): Middleware
+export function invalidates(target: Target<Request>, second?: unknown, third?: InvalidatesOptions): Middleware {
+  const isOptions = typeof second === 'object' && second !== null
+  const mutation = resolveMutation(target, isOptions ? undefined : second, third ?? (isOptions ? second : {}))
+  const middleware = (req: Request, _res: Response, next: NextFunction): void => {
+    clearBeforeAnswer(visitOf(req, next), mutation)
+    next()
+  }
+  return middleware as Middleware
+}
+
+function visitOf(req: Request, next: NextFunction): Visit<Request> {
+  const res = req.res!
+  const { path, search } = splitUrl(req.url)
+  const fullPath = req.baseUrl + path
+  return {
+    subject: req,
+    req,
+    res,
+    method: req.method,
+    path: fullPath.length > 1 && path === '/' ? req.baseUrl || path : fullPath,
+    pattern: req.route === undefined ? undefined : fullPattern(req.baseUrl, (req.route as { path: unknown }).path),
+    params: req.params ?? {},
+    query: queryOf(req, search),
+    derived: () => derivedOf(req),
+    limitQuery: (rule) => limitQuery(req, rule),
+    pass: () => next(),
+    observe(options) {
+      const captured = capture(res, options)
+      next()
+      return captured
+    },
+    replay: (stored, request, options) => replay(res, stored, request, options),
+    hold: (options) => hold(res, options),
+  }
+}
+
+// Absolute-form too, as a proxy asks: RFC 9112 §3.2.2.
+function splitUrl(url: string): { path: string; search: string } {
+  const from = url.startsWith('/') ? 0 : Math.max(url.indexOf('/', url.indexOf('//') + 2), 0)
+  const mark = url.indexOf('?', from)
+  return mark < 0 ? { path: url.slice(from), search: '' } : { path: url.slice(from, mark), search: url.slice(mark + 1) }
+}
+
+function queryOf(req: Request, search: string): Query {
+  const query = req.query as Query | undefined
+  // Where the application has switched the parser off, its handlers may still read the URL.
+  const isParsed = search === '' || (query !== undefined && Object.keys(query).length > 0)
+  return isParsed ? (query ?? {}) : parse(search)
+}
+
+// Express computes them of these headers where it trusts the proxy, and of the connection where it does not.
+function derivedOf(req: Request): readonly DerivedProperty[] {
+  const trusts = (req.app.get('trust proxy fn') as (address: string | undefined, hop: number) => boolean)(req.socket.remoteAddress, 0)
+  const host = trusts ? ['x-forwarded-host', 'host'] : ['host']
+  const protocol = trusts ? ['x-forwarded-proto'] : ['protocol']
+  const inputs = { host, hostname: host, subdomains: host, protocol, secure: protocol, ip: ['ip'], ips: ['ip'] }
+  const computed = Object.entries(inputs).map(([name, inputs]) => ({ target: req, name, inputs }))
+  // Parsed by an outer layer, which is over and done; its result is what is read now.
+  const parsed = ['cookies', 'signedCookies'].filter((name) => Object.hasOwn(req, name))
+  return [...computed, ...parsed.map((name) => ({ target: req, name, inputs: ['cookie'] }))]
+}
+
+function limitQuery(req: Request, rule: QueryRule): () => void {
+  if (rule === true) return () => {}
+  const { url, originalUrl } = req
+  const own = Object.getOwnPropertyDescriptor(req, 'query')
+  const whole = req.query
+  const nested = isNested(req)
+  // An own property, since Express 5 parses the URL anew each time it is asked and forgets what is written to it.
+  Object.defineProperty(req, 'query', { value: filterQuery(whole as Query, rule), configurable: true, enumerable: true, writable: true })
+  req.url = filterUrl(url, rule, nested)
+  req.originalUrl = filterUrl(originalUrl, rule, nested)
+  return () => {
+    req.originalUrl = originalUrl
+    Object.defineProperty(req, 'query', own ?? { value: whole, configurable: true, enumerable: true, writable: true })
+  }
+}
+
+/** Whether the application's parser takes `a[b]=1` for an `a`. */
+function isNested(req: Request): boolean {
+  const parser = req.app.get('query parser fn') as ((query: string) => Query) | undefined
+  return typeof parser?.('a[b]=1')['a'] === 'object'
+}

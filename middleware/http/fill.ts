@@ -1,0 +1,177 @@
+// Knows how one request's answer becomes an entry: what the handler read and answered is judged, dressed for its client, and kept or not.
+
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Loaded } from '../../src/door.ts'
+import { cacheStatusWith } from './cache-status.ts'
+import type { Captured, CaptureOptions, Verdict } from './capture.ts'
+import { isNotModified, weakTag } from './conditional.ts'
+import type { Fields } from './fields.ts'
+import { freshFor } from './freshness.ts'
+import { headOf } from './head.ts'
+import type { Head } from './head.ts'
+import { dress, isTagged } from './replay.ts'
+import type { ResolvedOptions } from './route-options.ts'
+import { whyBodyNotStored, whyNotStored } from './storable.ts'
+import { toStored } from './stored-response.ts'
+import type { StoredResponse } from './stored-response.ts'
+import { headersOf, watch } from './unkeyed.ts'
+import type { Input, Watch } from './unkeyed.ts'
+import type { Visit } from './visit.ts'
+
+// From its first byte on a streamed answer may take so long: past it others no longer wait for its last.
+const PATIENCE = 5_000
+
+export interface FillOptions {
+  readonly route: Pick<ResolvedOptions<never>, 'query' | 'headers' | 'ttl' | 'maxBodyBytes' | 'ignore' | 'cacheStatus'>
+  /** Whether the route's `partition` named an owner for this request. */
+  readonly partitioned: boolean
+  /** The key, where the client may see it. */
+  readonly shownKey: string | undefined
+  /** Called when the handler is about to run: from here on the answer is its own. */
+  onEnter(): void
+}
+
+/** What came of a run of the handler. */
+export interface Filled {
+  readonly loaded: Loaded<StoredResponse>
+  /** What was read and not keyed. */
+  readonly unkeyed: readonly Input[]
+  /** Whether the next run may well be stored, though this one was not: its client went, or its handler failed. */
+  readonly mayRetry: boolean
+}
+
+const NOTHING: StoredResponse = { status: 0, statusMessage: '', fields: [], removed: [], body: new Uint8Array() }
+
+/** What a load gives whose answer is for its own client alone. */
+export const unshared: Loaded<StoredResponse> = { value: NOTHING, store: false, share: false }
+
+/** Lets the handler answer, and makes of its answer what a load gives. */
+export async function fill<Subject>(visit: Visit<Subject>, options: FillOptions): Promise<Filled> {
+  return new Fill(visit as Visit<unknown>, options).run()
+}
+
+class Fill {
+  readonly #visit: Visit<unknown>
+  readonly #options: FillOptions
+  readonly #inputs: Set<Input> = new Set()
+  readonly #requestFields: IncomingHttpHeaders
+  readonly #baseline: Fields
+  readonly #watch: Watch
+  readonly #restoreQuery: () => void
+  #isOver = false
+  /** The head as it left, once it has. */
+  #head: Head | undefined
+  #freshFor = 0
+  #why: string | undefined
+
+  constructor(visit: Visit<unknown>, options: FillOptions) {
+    this.#visit = visit
+    this.#options = options
+    this.#requestFields = headersOf(visit.req)
+    this.#baseline = headOf(visit.res).fields
+    this.#watch = watch(visit.req, {
+      derived: visit.derived(),
+      isCovered: (input) => this.#isCovered(input),
+      onRead: (input) => this.#inputs.add(input),
+    })
+    this.#restoreQuery = visit.limitQuery(options.route.query)
+  }
+
+  async run(): Promise<Filled> {
+    const observed: CaptureOptions = {
+      maxBodyBytes: this.#options.route.maxBodyBytes,
+      patience: PATIENCE,
+      onHead: (head, body) => this.#onHead(head, body),
+      send: (work) => this.#watch.unwatched(work),
+      pause: () => this.#watch.pause(),
+      onOver: () => this.#over(),
+    }
+    this.#options.onEnter()
+    const captured = await this.#visit.observe(observed)
+    this.#over()
+    return this.#filled(captured)
+  }
+
+  /** The handler has done its part: layers around it see the request as it came. */
+  #over(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#watch.close()
+    this.#restoreQuery()
+  }
+
+  #isCovered(input: Input): boolean {
+    const { route, partitioned } = this.#options
+    if (route.ignore === true || route.ignore.has(input) || route.headers.includes(input)) return true
+    // Who asks is what a partition tells apart.
+    if (partitioned && (input === 'cookie' || input === 'authorization')) return true
+    return input !== 'ip' && input !== 'protocol' && route.ignore.has('headers')
+  }
+
+  #onHead(head: Head, body: Uint8Array | undefined): Verdict {
+    const { res, method } = this.#visit
+    const { route, partitioned } = this.#options
+    const now = Date.now()
+    this.#why = this.#whyNot(head, body, now)
+    const mayStore = this.#why === undefined
+    const dressed = dress(head, body, { keyed: route.headers, partitioned, mayStore, sendsDate: res.sendDate, now })
+    for (const [name, value] of Object.entries(dressed)) res.setHeader(name, value)
+    // What is kept is the answer as its client gets it, less what is said of this one request.
+    this.#head = headOf(res)
+    if (route.cacheStatus) res.setHeader('Cache-Status', this.#cacheStatus(mayStore && body !== undefined))
+    return { keep: mayStore, notModified: isNotModified(method, this.#requestFields, head.status, res.getHeaders(), now) }
+  }
+
+  #whyNot(head: Head, body: Uint8Array | undefined, now: number): string | undefined {
+    const { route, partitioned } = this.#options
+    const { status, fields } = head
+    const unkeyed = this.#whyUnkeyed()
+    if (unkeyed !== undefined) return unkeyed
+    const why = whyNotStored({
+      method: this.#visit.method,
+      requestFields: this.#requestFields,
+      status,
+      fields,
+      baseline: this.#baseline,
+      keyed: route.headers,
+      partitioned,
+      maxBodyBytes: route.maxBodyBytes,
+    })
+    if (why !== undefined) return why
+    this.#freshFor = freshFor({ status, fields }, route.ttl, now)
+    if (this.#freshFor <= 0) return `status ${status} without freshness`
+    return body === undefined ? undefined : whyBodyNotStored(fields, body.byteLength, route.maxBodyBytes)
+  }
+
+  #whyUnkeyed(): string | undefined {
+    const [first] = this.#unkeyed()
+    return first === undefined ? undefined : `unkeyed ${first}`
+  }
+
+  /** Who looks through all headers has read each; one warning says it. */
+  #unkeyed(): readonly Input[] {
+    return this.#inputs.has('headers') ? ['headers'] : Array.from(this.#inputs)
+  }
+
+  #cacheStatus(stored: boolean): string {
+    const before = this.#visit.res.getHeader('cache-status')
+    return cacheStatusWith(before, { fwd: 'miss', stored, detail: this.#why, key: this.#options.shownKey })
+  }
+
+  #filled(captured: Captured): Filled {
+    const unkeyed = this.#unkeyed()
+    if (captured.why !== undefined || this.#head === undefined) {
+      return { loaded: unshared, unkeyed, mayRetry: (captured.why !== undefined && captured.isAborted) || (this.#head?.status ?? 0) >= 500 }
+    }
+    const { body } = captured
+    const why = this.#whyUnkeyed() ?? whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
+    if (why !== undefined) return { loaded: unshared, unkeyed, mayRetry: false }
+    const value = toStored(tagged(this.#head, body), this.#baseline, body)
+    return { loaded: { value, store: true, share: true, ttl: this.#freshFor }, unkeyed, mayRetry: false }
+  }
+}
+
+/** A streamed answer's tag could not be known when its head left: it has one from its first hit on. */
+function tagged(head: Head, body: Uint8Array): Head {
+  return isTagged(head) ? { ...head, fields: { ...head.fields, etag: weakTag(body) }, spelling: new Map(head.spelling).set('etag', 'ETag') } : head
+}

@@ -1,0 +1,72 @@
+// Knows the head of a response that is about to be sent: its status and fields, and what `writeHead` adds to them.
+
+import type { ServerResponse } from 'node:http'
+import { isOnNotModified } from './conditional.ts'
+import type { Fields } from './fields.ts'
+
+/** A response's status and all its fields, outer layers' too, as they stand at one moment. */
+export interface Head {
+  readonly status: number
+  readonly statusMessage: string
+  /** By lower-case name. */
+  readonly fields: Fields
+  /** Names as they were spelled, by lower-case name. */
+  readonly spelling: ReadonlyMap<string, string>
+}
+
+/** The head of a response as it stands now. */
+export function headOf(res: ServerResponse): Head {
+  const spelling = new Map<string, string>()
+  for (const name of rawNames(res)) spelling.set(name.toLowerCase(), name)
+  return { status: res.statusCode, statusMessage: res.statusMessage ?? '', fields: res.getHeaders(), spelling }
+}
+
+// An HTTP/2 response has lower-case names only, and no such method; the types know it of requests only.
+function rawNames(res: ServerResponse & { getRawHeaderNames?(): string[] }): string[] {
+  return res.getRawHeaderNames?.() ?? res.getHeaderNames()
+}
+
+/** Whether `writeHead` would take this for a status; what it refuses is left for it to throw. */
+export function isStatus(value: unknown): boolean {
+  const status = Number(value) | 0
+  return status >= 100 && status <= 999
+}
+
+/** Puts the arguments of a `writeHead` onto the response, as it would itself, without sealing the head. Throws as it does. */
+export function mergeWriteHead(res: ServerResponse, args: readonly unknown[]): void {
+  const [status, reason, more] = args
+  const fields = typeof reason === 'string' ? more : (more ?? reason)
+  for (const [name, value] of pairsOf(fields)) res.setHeader(name, value as string)
+  res.statusCode = Number(status) | 0
+  if (typeof reason === 'string') res.statusMessage = reason
+}
+
+/** Object, flat list or list of pairs: Node.js takes all three. */
+function pairsOf(fields: unknown): Iterable<readonly [string, unknown]> {
+  if (fields === undefined || fields === null) return []
+  if (!Array.isArray(fields)) return Object.entries(fields).filter(([name]) => name !== '')
+  return byName(Array.isArray(fields[0]) ? (fields as [string, unknown][]) : flatPairs(fields))
+}
+
+function* flatPairs(list: readonly unknown[]): Iterable<readonly [string, unknown]> {
+  for (let at = 0; at + 1 < list.length; at += 2) yield [String(list[at]), list[at + 1]]
+}
+
+/** In a list a name may come twice; `setHeader` wants its lines together. */
+function byName(pairs: Iterable<readonly [string, unknown]>): Iterable<readonly [string, unknown]> {
+  const found = new Map<string, [string, unknown]>()
+  for (const [name, value] of pairs) {
+    const before = found.get(name.toLowerCase())
+    if (before === undefined) found.set(name.toLowerCase(), [name, value])
+    else before[1] = [before[1], value].flat()
+  }
+  return found.values()
+}
+
+/** Makes a 304 of a response whose client has its content already. RFC 9110 §15.4.5 */
+export function turnNotModified(res: ServerResponse): void {
+  res.statusCode = 304
+  // Of the 200 it stands for; Node.js fills in its own.
+  if (res.statusMessage) res.statusMessage = ''
+  for (const name of res.getHeaderNames()) if (!isOnNotModified(name)) res.removeHeader(name)
+}

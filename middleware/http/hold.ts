@@ -1,0 +1,202 @@
+// Knows how to keep an answer from leaving until something is done: every call in its order, and the source made to wait past a bound.
+
+import type { ServerResponse } from 'node:http'
+import { isChunk } from './body.ts'
+import { headOf, isStatus, mergeWriteHead } from './head.ts'
+import type { Head } from './head.ts'
+
+/** What becomes of a held answer: it leaves as it is, or this leaves in its place. */
+export type Release = 'as it is' | { readonly status: number; readonly body: string }
+
+export interface HoldOptions {
+  /** Past so many bytes `write` asks its source to wait. @default 1048576 */
+  readonly maxBytes?: number
+  /** Called once, when the answer begins: what it waits for, or undefined to let it go. A rejection lets it go. Must not throw. */
+  before(status: number): Promise<Release> | undefined
+}
+
+type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'addTrailers'
+
+interface HeldCall {
+  readonly method: Method
+  readonly args: unknown[]
+}
+
+const MAX_BYTES = 1024 * 1024
+
+/** Holds the response back from its first byte on, as `before` says. Nothing of it reaches the client earlier, its head and 304s included. */
+export function hold(res: ServerResponse, options: HoldOptions): void {
+  new Cork(res, options).start()
+}
+
+class Cork {
+  readonly #res: ServerResponse
+  readonly #options: HoldOptions
+  readonly #maxBytes: number
+  readonly #baseline: Head
+  readonly #original: Pick<ServerResponse, Method>
+  readonly #calls: HeldCall[] = []
+  #state: 'waiting' | 'held' | 'leaving' | 'gone' | 'replaced' = 'waiting'
+  #bytes = 0
+  #hasEnded = false
+  #needsDrain = false
+
+  constructor(res: ServerResponse, options: HoldOptions) {
+    const { writeHead, write, end, flushHeaders, addTrailers } = res
+    this.#original = { writeHead, write, end, flushHeaders, addTrailers }
+    this.#res = res
+    this.#options = options
+    this.#maxBytes = options.maxBytes ?? MAX_BYTES
+    this.#baseline = headOf(res)
+  }
+
+  start(): void {
+    const methods = {
+      writeHead: (...args: unknown[]) => this.#writeHead(args),
+      write: (...args: unknown[]) => this.#write(args),
+      end: (...args: unknown[]) => this.#end(args),
+      flushHeaders: () => void this.#enter('flushHeaders', []),
+      addTrailers: (...args: unknown[]) => void this.#enter('addTrailers', args),
+    }
+    Object.assign(this.#res, methods)
+  }
+
+  #writeHead(args: unknown[]): unknown {
+    if (this.#state === 'held') throw sealed('write')
+    // Under 'leaving' it is Node.js itself, on its way to the first byte.
+    if (this.#state !== 'waiting' || this.#res.headersSent || !isStatus(args[0])) return this.#pass('writeHead', args)
+    // Merged at once, so that what `writeHead` refuses it refuses here, where the handler can hear it.
+    mergeWriteHead(this.#res, args)
+    this.#enter('writeHead', [this.#res.statusCode])
+    return this.#res
+  }
+
+  #write(args: unknown[]): unknown {
+    const [chunk, encoding] = args
+    // What Node.js refuses it refuses now.
+    if (!isChunk(chunk)) return this.#pass('write', args)
+    const wasHeld = this.#enter('write', args)
+    if (wasHeld !== HELD) return wasHeld
+    this.#bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding as BufferEncoding) : chunk.byteLength
+    if (this.#hasEnded) return false
+    if (this.#bytes > this.#maxBytes) this.#needsDrain = true
+    return !this.#needsDrain
+  }
+
+  #end(args: unknown[]): unknown {
+    const [chunk] = args
+    const isLegal = chunk === undefined || chunk === null || typeof chunk === 'function' || isChunk(chunk)
+    if (!isLegal) return this.#pass('end', args)
+    const wasHeld = this.#enter('end', args)
+    if (wasHeld !== HELD) return wasHeld
+    this.#hasEnded = true
+    return this.#res
+  }
+
+  /** Takes a call: holds it, or passes it on. */
+  #enter(method: Method, args: unknown[]): unknown {
+    if (this.#state === 'waiting') this.#begin()
+    if (this.#state === 'gone') return this.#pass(method, args)
+    if (this.#state === 'replaced') return this.#swallow(method, args)
+    if (this.#state === 'leaving' && method === 'flushHeaders') return this.#pass(method, args)
+    this.#calls.push({ method, args })
+    return HELD
+  }
+
+  #begin(): void {
+    const awaited = this.#res.headersSent ? undefined : this.#options.before(this.#res.statusCode)
+    if (awaited === undefined) {
+      this.#state = 'gone'
+      return
+    }
+    this.#state = 'held'
+    const unseal = seal(this.#res, { hasEnded: () => this.#hasEnded, needsDrain: () => this.#needsDrain })
+    const release = (how: Release): void => {
+      unseal()
+      if (how === 'as it is') this.#leave()
+      else this.#replace(how)
+    }
+    awaited.then(release, () => release('as it is'))
+  }
+
+  #leave(): void {
+    const res = this.#res
+    this.#state = 'leaving'
+    try {
+      // What an outer layer adds while this runs comes behind it, in order.
+      for (const { method, args } of this.#calls) this.#pass(method, args)
+    } catch (error) {
+      // The handler is past hearing it: the client must not take half an answer for a whole one.
+      res.destroy(error as Error)
+    }
+    this.#state = 'gone'
+    this.#calls.length = 0
+    // Node.js emits it only for a write of its own that was refused.
+    if (this.#needsDrain && !this.#hasEnded && !res.writableNeedDrain) res.emit('drain')
+  }
+
+  /** Answers with something else. What the handler still has to say is heard and dropped, so that its source comes to an end. */
+  #replace(how: { readonly status: number; readonly body: string }): void {
+    const res = this.#res
+    this.#state = 'gone'
+    for (const name of res.getHeaderNames()) res.removeHeader(name)
+    for (const [name, value] of Object.entries(this.#baseline.fields)) if (value !== undefined) res.setHeader(this.#baseline.spelling.get(name) ?? name, value)
+    res.statusCode = how.status
+    if (res.statusMessage) res.statusMessage = ''
+    res.setHeader('Content-Type', 'text/plain; charset=utf-8')
+    res.setHeader('Cache-Control', 'no-store')
+    res.setHeader('Content-Length', Buffer.byteLength(how.body))
+    // Whole for its client now; it ends when the handler's would have, since a pipe lets go of its source when what it feeds has finished.
+    this.#pass('write', [how.body])
+    this.#state = 'replaced'
+    for (const { method, args } of this.#calls) this.#swallow(method, args)
+    this.#calls.length = 0
+    if (this.#needsDrain) res.emit('drain')
+  }
+
+  #swallow(method: Method, args: unknown[]): unknown {
+    const callbacks = args.filter((arg) => typeof arg === 'function') as (() => void)[]
+    if (method === 'end') return this.#pass('end', callbacks)
+    if (method !== 'write') return this.#res
+    for (const callback of callbacks) process.nextTick(callback)
+    return true
+  }
+
+  #pass(method: Method, args: unknown[]): unknown {
+    return Reflect.apply(this.#original[method], this.#res, args)
+  }
+}
+
+const HELD: unique symbol = Symbol('held')
+
+/** Makes a response whose head is held look as one whose head was sent; returns what undoes it. */
+function seal(res: ServerResponse, state: { hasEnded(): boolean; needsDrain(): boolean }): () => void {
+  const { statusCode, statusMessage } = res
+  const refuse = (): never => {
+    throw sealed('set')
+  }
+  const shadows: PropertyDescriptorMap = {
+    headersSent: { configurable: true, get: () => true },
+    writableEnded: { configurable: true, get: state.hasEnded },
+    writableNeedDrain: { configurable: true, get: state.needsDrain },
+  }
+  for (const name of ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader']) {
+    shadows[name] = { configurable: true, writable: true, value: refuse }
+  }
+  const before = new Map(Object.keys(shadows).map((name) => [name, Object.getOwnPropertyDescriptor(res, name)]))
+  Object.defineProperties(res, shadows)
+  return () => {
+    for (const [name, descriptor] of before) {
+      Reflect.deleteProperty(res, name)
+      if (descriptor !== undefined) Object.defineProperty(res, name, descriptor)
+    }
+    // Set since then, they would have been too late.
+    res.statusCode = statusCode
+    if (statusMessage !== undefined) res.statusMessage = statusMessage
+  }
+}
+
+function sealed(verb: 'set' | 'write'): Error {
+  const error = new Error(`Cannot ${verb} headers after they are sent to the client`)
+  return Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' })
+}

@@ -1,0 +1,71 @@
+// Knows a request as the arguments of its route: what selects the response, however the request was spelled.
+
+import { linesOf } from './fields.ts'
+import type { Fields } from './fields.ts'
+import { filterQuery } from './query.ts'
+import type { Query, QueryRule } from './query.ts'
+
+/** The arguments of a route, and what of them a ref of it may name: `userPage.clear({ params: { id: '42' } })`. */
+export interface RouteArguments {
+  /** The route's parameters, decoded; a wildcard is a list of segments or a text, as its framework has it. */
+  readonly params: Readonly<Record<string, unknown>>
+  /** The parsed query, without what the route's `query` option leaves out. */
+  readonly query: Query
+  /** The values of the request fields in the route's `headers` option, by lower-case name, without those that are absent. */
+  readonly headers?: Readonly<Record<string, string>>
+  /** Whose response this is, where the route's `partition` says so. */
+  readonly partition?: string
+}
+
+/** What of the route's options decides its arguments. */
+export interface KeyRules {
+  readonly query: QueryRule
+  /** Lower-case names of request fields. */
+  readonly headers: readonly string[]
+}
+
+/** A request as a framework has parsed it. */
+export interface ParsedRequest {
+  readonly params: Readonly<Record<string, unknown>>
+  readonly query: Query
+  readonly fields: Fields
+  readonly partition: string | undefined
+}
+
+/** The arguments with which a request calls its route. */
+export function argumentsOf(request: ParsedRequest, rules: KeyRules): RouteArguments {
+  return {
+    params: withoutUndefined(request.params),
+    query: filterQuery(request.query, rules.query),
+    ...(rules.headers.length > 0 && { headers: headerArguments(request.fields, rules.headers) }),
+    ...(request.partition !== undefined && { partition: request.partition }),
+  }
+}
+
+// An optional parameter that did not match is undefined in Express 4 and absent elsewhere.
+function withoutUndefined(params: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const names = Object.keys(params)
+  if (names.every((name) => params[name] !== undefined)) return params
+  const kept = Object.create(null) as Record<string, unknown>
+  for (const name of names) if (params[name] !== undefined) kept[name] = params[name]
+  return kept
+}
+
+function headerArguments(fields: Fields, names: readonly string[]): Readonly<Record<string, string>> {
+  const headers = Object.create(null) as Record<string, string>
+  for (const name of names) {
+    const lines = linesOf(fields, name)
+    // RFC 9111 §4.1: an absent field matches an absent one only, so it is no empty value here.
+    if (lines.length > 0) headers[name] = lines.map(withoutOptionalSpace).join(',')
+  }
+  return headers
+}
+
+// RFC 9111 §4.1: whitespace may be taken out where the field's syntax allows any; inside quotation marks it is text.
+function withoutOptionalSpace(line: string): string {
+  if (line.includes('"')) return line.trim()
+  return line
+    .split(',')
+    .map((member) => member.trim())
+    .join(',')
+}

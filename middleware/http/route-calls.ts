@@ -1,0 +1,132 @@
+// Knows which call a request is: the route's name and pattern, from its options or its first request, and the arguments of each request.
+
+import { Calls, keyOf, wholeRef } from '../../src/door.ts'
+import type { Call, Engine } from '../../src/door.ts'
+import { ConfigError } from '../../src/index.ts'
+import type { Ref } from '../../src/index.ts'
+import { argumentsOf } from './request-key.ts'
+import { defaultName, hasParamsOf, isDetermined, routeRef } from './route-name.ts'
+import type { PartialRouteArguments } from './route-name.ts'
+import type { ResolvedOptions } from './route-options.ts'
+import { storedResponseCodec } from './stored-response.ts'
+import type { StoredResponse } from './stored-response.ts'
+import { adviceFor, headersOf, nameOfInput } from './unkeyed.ts'
+import type { Input } from './unkeyed.ts'
+import type { Visit } from './visit.ts'
+
+/** A request as a call of its route. */
+export interface Asked {
+  readonly calls: Calls<StoredResponse>
+  readonly call: Call
+  /** Whether the route's `partition` named an owner for it. */
+  readonly partitioned: boolean
+}
+
+/** Why a request is no call of its route, in a few words for Cache-Status. */
+export interface NotAsked {
+  readonly why: string
+}
+
+// What the log keeps clears for, where only the responses say how long they are fresh.
+const DAY = 24 * 60 * 60 * 1000
+const MOST_WARNINGS = 100
+
+export class RouteCalls<Subject> {
+  readonly #engine: Engine
+  readonly #options: ResolvedOptions<Subject>
+  readonly #framework: string
+  readonly #warned: Set<string> = new Set()
+  readonly #declaredNames: Set<string> = new Set()
+  #calls: Calls<StoredResponse> | undefined
+  #pattern: string | undefined
+  #isRefused = false
+
+  constructor(engine: Engine, options: ResolvedOptions<Subject>, framework: string) {
+    this.#engine = engine
+    this.#options = options
+    this.#framework = framework
+    const { name, path } = options
+    if (path !== undefined) this.#pattern = path.pattern
+    if (name !== undefined || path !== undefined) this.#calls = this.#register(name ?? defaultName(framework, path!.pattern))
+  }
+
+  /** The calls of this route. Throws a `ConfigError` while nothing has said what it is called. */
+  known(): Calls<StoredResponse> {
+    if (this.#calls !== undefined) return this.#calls
+    throw new ConfigError('This route is not known yet: no request has reached it. Give it a `path` or a `name`, and it can be cleared from the start.')
+  }
+
+  ref(args: PartialRouteArguments | undefined): Ref {
+    return routeRef(this.known().name, args)
+  }
+
+  /** The request as a call; why it is none; or undefined where it is none of this route's business. */
+  ask(visit: Visit<Subject>): Asked | NotAsked | undefined {
+    const { path } = this.#options
+    const isMounted = path === undefined || visit.pattern === path.pattern
+    const params = isMounted ? visit.params : path.match(visit.path)
+    if (params === undefined) return undefined
+    const pattern = path?.pattern ?? visit.pattern
+    if (pattern === undefined) return this.#refuse('no path', 'A cached route that is not mounted on a path needs its `path` option. It is bypassed.')
+    const calls = this.#identify(pattern)
+    if ('why' in calls) return calls
+    if (isDetermined(pattern) && !hasParamsOf(pattern, params)) return this.#refuse('params missing', `The router gives no parameters of "${pattern}" where the cached route is mounted. Give it its \`path\`. It is bypassed.`)
+    const partition = this.#options.partition?.(visit.subject)
+    if (partition !== undefined && typeof partition !== 'string') throw new ConfigError(`Expected \`partition\` to give a text or undefined, got ${typeof partition}.`)
+    const args = argumentsOf({ params, query: visit.query, fields: headersOf(visit.req), partition }, this.#options)
+    // Where parts of a path may be anything, its parameters alone do not say which it was.
+    const list = [isDetermined(pattern) ? args : { ...args, path: visit.path }]
+    return { calls, call: calls.call(list, keyOf(list)), partitioned: partition !== undefined }
+  }
+
+  /** Warns once of an input that the handler read though the key does not cover it, with what to do about it. */
+  warnOfInput(input: Input): void {
+    const name = this.#calls?.name ?? 'A cached route'
+    this.#warn(`The handler of "${name}" read ${nameOfInput(input)}, which its key does not cover: the response was not stored. ${adviceFor(input)}`, 'UNKEYED')
+  }
+
+  #warn(what: string, code: string): void {
+    if (this.#warned.has(what) || this.#warned.size >= MOST_WARNINGS) return
+    this.#warned.add(what)
+    process.emitWarning(what, { type: 'CacheAlchemyWarning', code })
+  }
+
+  /** Notes what the route's `dependsOn` gave, for who declares a dependency on the route. */
+  noteDeclared(refs: readonly Ref[]): void {
+    for (const ref of refs) this.#declaredNames.add(ref.name)
+  }
+
+  #identify(pattern: string): Calls<StoredResponse> | NotAsked {
+    if (this.#isRefused) return { why: 'name taken' }
+    this.#pattern ??= pattern
+    if (this.#pattern !== pattern) {
+      return this.#refuse('other path', `One cached route answers for "${this.#pattern}" and is also mounted on "${pattern}", where it is bypassed. Make another with cached(), or give it a \`path\` that covers both.`)
+    }
+    try {
+      return (this.#calls ??= this.#register(defaultName(this.#framework, pattern)))
+    } catch (error) {
+      this.#isRefused = true
+      return this.#refuse('name taken', `${(error as Error).message} Until then this route is bypassed.`)
+    }
+  }
+
+  #refuse(why: string, warning: string): NotAsked {
+    this.#warn(warning, 'ROUTE')
+    return { why }
+  }
+
+  #register(name: string): Calls<StoredResponse> {
+    const { ttl, limit, place } = this.#options
+    return new Calls<StoredResponse>(this.#engine, {
+      name,
+      // A response may say itself how long it is fresh, so entries there are, whatever the option is.
+      ttl: ttl > 0 ? ttl : DAY,
+      limit,
+      staleWhileRevalidate: 0,
+      staleIfError: 0,
+      place,
+      codec: storedResponseCodec,
+      declaredFor: () => Array.from(this.#declaredNames, wholeRef),
+    })
+  }
+}

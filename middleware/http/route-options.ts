@@ -1,0 +1,149 @@
+// Knows the options of a cached route: what each is for, and what is wrong with one that is.
+
+import { checkChoice, checkFunction, checkNames, show, toLifetime, toLimit } from '../../src/door.ts'
+import type { Engine, Place } from '../../src/door.ts'
+import { ConfigError, Ref } from '../../src/index.ts'
+import type { Duration } from '../../src/index.ts'
+import { isTokenCode } from './fields.ts'
+import { compilePath } from './path-pattern.ts'
+import type { PathPattern } from './path-pattern.ts'
+import type { QueryRule } from './query.ts'
+
+/** How a route is cached. `Subject` is what its functions are given: a request in Express, a context in Koa. */
+export interface RouteOptions<Subject> {
+  /** What the route is called in keys, refs and Redis. @default framework, method and path: "express GET /users/:id" */
+  name?: string
+  /** The whole path, as a path-to-regexp pattern such as "/users/:id". @default the path of the route it is mounted on, known from its first request on */
+  path?: string
+  /** Which query parameters are arguments: all, none, or these. The handler does not see the rest. @default true */
+  query?: boolean | readonly string[]
+  /** Request headers that are arguments. Responses name them in Vary. @default [] */
+  headers?: readonly string[]
+  /** Whose response this is (user, tenant, role): an argument, and what lets the answer to an authenticated request be stored, for its owner. Such a response leaves as `private`. Undefined: anyone's. */
+  partition?: (subject: Subject) => string | undefined
+  /** How long a response of status 200, 203, 204, 301 or 308 is fresh that does not say so itself. 0: it is not stored; -1 or Infinity: no expiry. @default the cache's */
+  ttl?: Duration
+  /** Responses kept in this process, least recently used out first. 0: none; -1 or Infinity: no bound. @default the cache's */
+  limit?: number
+  /** Where responses live: in this process, in Redis, or in both. @default "tiered" with Redis, "memory" without */
+  store?: Place
+  /** What a response depends on that running the handler does not show. */
+  dependsOn?: (subject: Subject) => readonly Ref[]
+  /** Bytes. A larger body is streamed through and not stored. @default 1048576 */
+  maxBodyBytes?: number
+  /** Requests that go to the handler, whatever is stored, and whose responses are not stored. */
+  bypass?: (subject: Subject) => boolean
+  /** What the handler may read though the key does not cover it, as the warning names it: "user-agent", "ip". true: all of it. @default [] */
+  ignore?: readonly string[] | true
+  /** Whether responses say in Cache-Status what the cache did. @default true */
+  cacheStatus?: boolean
+  /** Whether Cache-Status shows keys, and with them whose response it is. @default false */
+  debug?: boolean
+}
+
+/** Options with every value there and checked. */
+export interface ResolvedOptions<Subject> {
+  readonly name: string | undefined
+  readonly path: { readonly pattern: string; readonly match: PathPattern } | undefined
+  readonly query: QueryRule
+  /** In lower case. */
+  readonly headers: readonly string[]
+  readonly partition: ((subject: Subject) => string | undefined) | undefined
+  /** Milliseconds. */
+  readonly ttl: number
+  readonly limit: number
+  readonly place: Place
+  readonly dependsOn: ((subject: Subject) => readonly Ref[]) | undefined
+  readonly maxBodyBytes: number
+  readonly bypass: ((subject: Subject) => boolean) | undefined
+  readonly ignore: ReadonlySet<string> | true
+  readonly cacheStatus: boolean
+  readonly debug: boolean
+}
+
+const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
+  'name',
+  'path',
+  'query',
+  'headers',
+  'partition',
+  'ttl',
+  'limit',
+  'store',
+  'dependsOn',
+  'maxBodyBytes',
+  'bypass',
+  'ignore',
+  'cacheStatus',
+  'debug',
+]
+
+const MAX_BODY_BYTES = 1024 * 1024
+
+/** Checks the options of a route and fills in the rest. Throws a `ConfigError` for what is wrong. */
+export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptions<Subject>): ResolvedOptions<Subject> {
+  checkNames(options, NAMES, 'cached')
+  for (const name of ['partition', 'dependsOn', 'bypass'] as const) checkFunction(options[name], name)
+  for (const name of ['cacheStatus', 'debug'] as const) checkBoolean(options[name], name)
+  const { ttl, limit, partition, dependsOn, bypass, ignore = [] } = options
+  return {
+    name: toName(options.name),
+    path: toPath(options.path),
+    query: toQueryRule(options.query ?? true),
+    headers: toHeaders(options.headers ?? []),
+    partition,
+    ttl: ttl === undefined ? engine.options.ttl : toLifetime(ttl, 'ttl'),
+    limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
+    place: toPlace(engine, options.store),
+    dependsOn,
+    maxBodyBytes: toBytes(options.maxBodyBytes ?? MAX_BODY_BYTES),
+    bypass,
+    ignore: ignore === true ? true : new Set(toList(ignore, 'ignore', 'inputs such as ["user-agent"], or true').map((name) => name.toLowerCase())),
+    cacheStatus: options.cacheStatus ?? true,
+    debug: options.debug ?? false,
+  }
+}
+
+function toName(name: unknown): string | undefined {
+  if (name === undefined || (typeof name === 'string' && name !== '')) return name
+  throw new ConfigError(`Expected \`name\` to be a text that is not empty, got ${show(name)}.`)
+}
+
+function toPath(path: unknown): ResolvedOptions<unknown>['path'] {
+  if (path === undefined) return undefined
+  if (typeof path === 'string' && path.startsWith('/')) return { pattern: path, match: compilePath(path) }
+  throw new ConfigError(`Expected \`path\` to be a whole path that begins with "/", such as "/users/:id", got ${show(path)}.`)
+}
+
+function toQueryRule(query: unknown): QueryRule {
+  return typeof query === 'boolean' ? query : toList(query, 'query', 'true, false, or names such as ["page", "sort"]')
+}
+
+function toHeaders(headers: unknown): readonly string[] {
+  const names = toList(headers, 'headers', 'names of request headers such as ["accept-language"]').map((name) => name.toLowerCase())
+  const wrong = names.find((name) => !Array.from(name).every((char) => isTokenCode(char.charCodeAt(0))))
+  if (wrong !== undefined) throw new ConfigError(`Expected \`headers\` to be names of request headers, got ${show(wrong)} among them.`)
+  // Sorted and each once, so that two processes with one list in two orders have one Vary.
+  return [...new Set(names)].sort()
+}
+
+function toList(value: unknown, option: string, expected: string): readonly string[] {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '')) return value as string[]
+  throw new ConfigError(`Expected \`${option}\` to be ${expected}, got ${show(value)}.`)
+}
+
+function toPlace(engine: Engine, store: unknown): Place {
+  if (store === undefined) return engine.shared === undefined ? 'memory' : 'tiered'
+  const place = checkChoice(store, ['memory', 'redis', 'tiered'], 'store')
+  if (place === 'memory' || engine.shared !== undefined || engine.options.disabled) return place
+  throw new ConfigError(`\`store: "${place}"\` needs Redis: give \`redis\` to createCache, or set CACHE_ALCHEMY_REDIS_URL.`)
+}
+
+function toBytes(bytes: unknown): number {
+  if (bytes === Number.POSITIVE_INFINITY || (Number.isSafeInteger(bytes) && (bytes as number) >= 0)) return bytes as number
+  throw new ConfigError(`Expected \`maxBodyBytes\` to be a whole number of bytes, got ${show(bytes)}.`)
+}
+
+function checkBoolean(value: unknown, option: string): void {
+  if (value !== undefined && typeof value !== 'boolean') throw new ConfigError(`Expected \`${option}\` to be true or false, got ${show(value)}.`)
+}

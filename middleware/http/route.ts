@@ -1,0 +1,201 @@
+// Knows a route's life through the engine: found fresh, waited for, or answered by its handler and kept.
+
+import { LRUCache } from 'lru-cache'
+import { engineOf, uriRef } from '../../src/door.ts'
+import type { Engine, Entry, Loaded } from '../../src/door.ts'
+import { KeyError } from '../../src/index.ts'
+import type { Cache, FunctionStats, Ref } from '../../src/index.ts'
+import { cacheStatusWith } from './cache-status.ts'
+import type { Outcome } from './cache-status.ts'
+import { fill, unshared } from './fill.ts'
+import type { Filled } from './fill.ts'
+import { addCacheWithRoutes } from './known-caches.ts'
+import { clearBeforeAnswer, ownUri } from './mutation.ts'
+import { RouteCalls } from './route-calls.ts'
+import type { Asked, NotAsked } from './route-calls.ts'
+import type { PartialRouteArguments } from './route-name.ts'
+import { resolveRouteOptions } from './route-options.ts'
+import type { ResolvedOptions, RouteOptions } from './route-options.ts'
+import { isSafe, whyBypassed } from './storable.ts'
+import type { StoredResponse } from './stored-response.ts'
+import { headersOf } from './unkeyed.ts'
+import { anyQueryUri, normalisedUri } from './uri.ts'
+import type { Visit } from './visit.ts'
+
+// For so long a key is remembered whose answer was for its own client alone: those who come meanwhile do not wait for each other.
+const ALONE_FOR = 10_000
+const MOST_ALONE = 1_000
+// So often a request waits for others whose answers fail, before it runs its handler beside them.
+const MOST_WAITS = 3
+
+/** What every cached route has, whatever its framework. */
+export interface RouteHandle {
+  /** What the route is called in keys, refs and Redis. Throws a `ConfigError` while it is not known. */
+  readonly cacheName: string
+  /** A pattern over its responses: `userPage.ref({ params: { id: "42" } })` is every query and partition of that page. Throws a `ConfigError` while the route's name is not known. */
+  ref(args?: PartialRouteArguments): Ref
+  /** From now on no response that these arguments cover is served. Rejects with a `StoreError` when Redis did not confirm in time: it then holds here and stays queued. */
+  clear(args?: PartialRouteArguments): Promise<void>
+  /** Stale at once. */
+  expire(args?: PartialRouteArguments): Promise<void>
+  stats(): FunctionStats
+}
+
+/** A cached route, whatever its framework. `Subject` is what the functions among its options are given. */
+export class Route<Subject> {
+  readonly #cache: Cache
+  readonly #engine: Engine
+  readonly #options: ResolvedOptions<Subject>
+  readonly #calls: RouteCalls<Subject>
+  readonly #alone: LRUCache<string, true>
+  readonly #inside: WeakSet<object> = new WeakSet()
+
+  /** Throws a `ConfigError` for options that are wrong, or a name that is taken. */
+  constructor(cache: Cache, options: RouteOptions<Subject>, framework: string) {
+    this.#cache = cache
+    this.#engine = engineOf(cache)
+    this.#options = resolveRouteOptions(this.#engine, options)
+    this.#calls = new RouteCalls(this.#engine, this.#options, framework)
+    this.#alone = new LRUCache({ max: MOST_ALONE, ttl: ALONE_FOR, perf: { now: this.#engine.clock } })
+    addCacheWithRoutes(cache)
+  }
+
+  /** What the door hands to its user. */
+  handle(): RouteHandle {
+    const route = this.#calls
+    const ref = (args?: PartialRouteArguments): Ref => route.ref(args)
+    return {
+      get cacheName() {
+        return route.known().name
+      },
+      ref,
+      clear: async (args) => this.#cache.clear(ref(args)),
+      expire: async (args) => this.#cache.expire(ref(args)),
+      stats: () => route.known().stats(),
+    }
+  }
+
+  /** Takes a request. Resolves once it is answered, or its handler has been entered; never rejects. */
+  async visit(visit: Visit<Subject>): Promise<void> {
+    if (!isSafe(visit.method)) {
+      clearBeforeAnswer(visit, ownUri)
+      return visit.pass()
+    }
+    const asked = this.#ask(visit)
+    if (asked === undefined) return visit.pass()
+    if ('why' in asked) return this.#bypass(visit, asked.why)
+    const entry = asked.calls.fresh(asked.call.key)
+    if (entry !== undefined) return this.#replay(visit, asked, entry, { hit: true, freshFor: entry.freshUntil - this.#engine.clock() })
+    return this.#serve(visit, asked)
+  }
+
+  /** The request as a call; why it goes past the cache; or undefined where it is none of this route's business. */
+  #ask(visit: Visit<Subject>): Asked | NotAsked | undefined {
+    const { method, req } = visit
+    const isRead = method === 'GET' || method === 'HEAD'
+    // A request that runs into the same route twice would wait for itself.
+    if (!isRead || this.#engine.options.disabled || this.#inside.has(req)) return undefined
+    try {
+      const asked = this.#calls.ask(visit)
+      if (asked === undefined || 'why' in asked) return asked
+      if (this.#options.bypass?.(visit.subject)) return { why: 'bypass' }
+      // RFC 9110 §7.8: to go on in another protocol is between the client and the handler.
+      const headers = headersOf(req)
+      const why = headers.upgrade === undefined ? whyBypassed(headers) : 'upgrade'
+      return why === undefined ? asked : { why }
+    } catch (error) {
+      if (!(error instanceof KeyError)) this.#engine.report(error)
+      return { why: error instanceof KeyError ? 'no key' : 'error' }
+    }
+  }
+
+  #bypass(visit: Visit<Subject>, why: string): void {
+    this.#say(visit, { fwd: 'bypass', detail: why })
+    visit.pass()
+  }
+
+  async #serve(visit: Visit<Subject>, asked: Asked): Promise<void> {
+    const { promise: entered, resolve: enter } = newPromise()
+    const passage: Passage = { hasEntered: false, enter: () => void ((passage.hasEntered = true), enter()) }
+    const answered = this.#answer(visit, asked, passage).catch((error: unknown) => {
+      this.#engine.report(error)
+      // Whatever fails here, the handler still answers.
+      if (!passage.hasEntered) visit.pass()
+    })
+    // The handler's answer may take as long as it likes, and a framework that sends only afterwards must not wait for it.
+    await Promise.race([answered, entered])
+  }
+
+  async #answer(visit: Visit<Subject>, asked: Asked, passage: Passage): Promise<void> {
+    const { key } = asked.call
+    for (let waits = 0; ; waits++) {
+      // A HEAD's answer is no GET's, so nobody waits for it.
+      const join = visit.method === 'GET' && waits < MOST_WAITS && !this.#alone.has(key)
+      const served = await asked.calls.serve(asked.call, () => this.#load(visit, asked, passage), { join })
+      if (passage.hasEntered || visit.res.destroyed) return
+      if (served.from === 'store') {
+        return this.#replay(visit, asked, served.entry, { hit: true, freshFor: served.entry.freshUntil - this.#engine.clock() })
+      }
+      if (served.from === 'flight') return this.#replay(visit, asked, served.entry, { fwd: 'miss', collapsed: true })
+    }
+  }
+
+  async #load(visit: Visit<Subject>, asked: Asked, passage: Passage): Promise<Loaded<StoredResponse>> {
+    if (visit.method !== 'GET') {
+      passage.enter()
+      this.#say(visit, { fwd: 'miss', detail: `method ${visit.method}` })
+      visit.pass()
+      return unshared
+    }
+    this.#cache.track(...this.#dependenciesOf(visit))
+    this.#inside.add(visit.req)
+    const filled = await fill(visit, {
+      route: this.#options,
+      partitioned: asked.partitioned,
+      shownKey: this.#options.debug ? asked.call.key : undefined,
+      onEnter: () => passage.enter(),
+    })
+    this.#learn(asked.call.key, filled)
+    return filled.loaded
+  }
+
+  /** What a response depends on besides what its handler calls: its URI, and what is declared. */
+  #dependenciesOf(visit: Visit<Subject>): readonly Ref[] {
+    const declared = this.#options.dependsOn?.(visit.subject) ?? []
+    this.#calls.noteDeclared(declared)
+    const uri = this.#options.query === true ? normalisedUri(visit.path, visit.query) : anyQueryUri(visit.path)
+    return [uriRef(uri), ...declared]
+  }
+
+  #learn(key: string, filled: Filled): void {
+    if (filled.loaded.store) this.#alone.delete(key)
+    else if (!filled.mayRetry) this.#alone.set(key, true)
+    for (const input of filled.unkeyed) this.#calls.warnOfInput(input)
+  }
+
+  #replay(visit: Visit<Subject>, asked: Asked, entry: Entry<StoredResponse>, outcome: Outcome): void {
+    const { res, req, method } = visit
+    // Someone has answered while this request waited.
+    if (res.headersSent || res.writableEnded) return
+    const key = this.#options.debug ? asked.call.key : undefined
+    const said = this.#options.cacheStatus && { cacheStatus: (existing: string | undefined) => cacheStatusWith(existing, { ...outcome, key }) }
+    visit.replay(entry.value, { method, fields: headersOf(req) }, { age: this.#engine.clock() - entry.loadedAt, now: Date.now(), ...said })
+  }
+
+  #say(visit: Visit<Subject>, outcome: Outcome): void {
+    const { res } = visit
+    if (this.#options.cacheStatus && !res.headersSent) res.setHeader('Cache-Status', cacheStatusWith(res.getHeader('cache-status'), outcome))
+  }
+}
+
+/** The way of one request into its handler, which it takes at most once. */
+interface Passage {
+  hasEntered: boolean
+  enter(): void
+}
+
+function newPromise(): { promise: Promise<void>; resolve: () => void } {
+  let resolve!: () => void
+  const promise = new Promise<void>((settle) => (resolve = settle))
+  return { promise, resolve }
+}

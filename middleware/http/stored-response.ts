@@ -1,0 +1,104 @@
+// Knows what a route stores of a response: the difference its handler made, and the body.
+
+import { CodecError } from '../../src/index.ts'
+import type { Codec } from '../../src/index.ts'
+import { CACHE_NAME } from './cache-status.ts'
+import { membersOf } from './fields.ts'
+import type { Fields, FieldValue } from './fields.ts'
+import type { Head } from './head.ts'
+
+/** One field: its name as it was spelled, and its value; a list where it has several lines. */
+export type StoredField = readonly [name: string, value: string | readonly string[]]
+
+/** What a route stores of a response. */
+export interface StoredResponse {
+  readonly status: number
+  /** Empty where it is the status's own. */
+  readonly statusMessage: string
+  /** The fields that the handler added or changed. */
+  readonly fields: readonly StoredField[]
+  /** Lower-case names of the fields that stood before the handler and that it took away. */
+  readonly removed: readonly string[]
+  readonly body: Uint8Array
+}
+
+// RFC 9111 §3.1, RFC 9110 §7.6.1: of one connection or one hop. And a cookie is one client's, whatever let it come this far. RFC 9111 §7.3
+const NOT_KEPT: ReadonlySet<string> = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authentication-info',
+  'proxy-authorization',
+  'proxy-connection',
+  'set-cookie',
+  'set-cookie2',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Whether a field may be kept and served again. `name` in lower case, `connection` what the response's Connection names. */
+export function isKept(name: string, connection: readonly string[] = []): boolean {
+  return !NOT_KEPT.has(name) && !connection.includes(name)
+}
+
+/** What is stored of a response: fields of outer layers (`baseline`, what stood before the handler) are theirs again on every hit. */
+export function toStored(head: Head, baseline: Fields, body: Uint8Array): StoredResponse {
+  const connection = membersOf(head.fields, 'connection').map((name) => name.toLowerCase())
+  const fields: StoredField[] = []
+  for (const [name, value] of Object.entries(head.fields)) {
+    if (!isKept(name, connection) || isSame(value, baseline[name])) continue
+    const kept = name === 'cache-status' ? withoutOwnMembers(head.fields) : value
+    if (kept !== undefined) fields.push([head.spelling.get(name) ?? name, Array.isArray(kept) ? kept.map(String) : String(kept)])
+  }
+  const removed = Object.keys(baseline).filter((name) => !(name in head.fields))
+  return { status: head.status, statusMessage: head.statusMessage, fields, removed, body }
+}
+
+function isSame(a: FieldValue, b: FieldValue): boolean {
+  if (a === b) return true
+  if (a === undefined || b === undefined) return false
+  return JSON.stringify([a].flat().map(String)) === JSON.stringify([b].flat().map(String))
+}
+
+// RFC 9211 §2: members of caches behind this one stay; what this one said of a request is not true of the next.
+function withoutOwnMembers(fields: Fields): string | undefined {
+  const members = membersOf(fields, 'cache-status').filter((member) => member.split(';')[0]!.trim() !== CACHE_NAME)
+  return members.join(', ') || undefined
+}
+
+/** A stored response as bytes and back: the length of its head, its head as JSON, its body. Nothing in it is run to read it. */
+export const storedResponseCodec: Codec<StoredResponse> = {
+  encode({ body, ...head }) {
+    const json = Buffer.from(JSON.stringify(head))
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(json.length)
+    return Buffer.concat([length, json, body])
+  },
+  decode(bytes) {
+    const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    const end = 4 + (all.length < 4 ? 0 : all.readUInt32BE())
+    const head: unknown = end <= all.length ? JSON.parse(all.toString('utf8', 4, end)) : undefined
+    if (isHead(head)) return { ...head, body: all.subarray(end) }
+    // Another version, or another program, may have written it.
+    throw new CodecError('Expected a stored response, got other bytes.')
+  },
+}
+
+function isHead(value: unknown): value is Omit<StoredResponse, 'body'> {
+  if (typeof value !== 'object' || value === null) return false
+  const { status, statusMessage, fields, removed } = value as Partial<Record<keyof StoredResponse, unknown>>
+  const isWhole = Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599 && isText(statusMessage)
+  return isWhole && Array.isArray(fields) && fields.every(isField) && Array.isArray(removed) && removed.every(isText)
+}
+
+function isField(field: unknown): boolean {
+  if (!Array.isArray(field) || field.length !== 2) return false
+  const [name, value] = field as unknown[]
+  return isText(name) && (isText(value) || (Array.isArray(value) && value.every(isText)))
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}

@@ -1,0 +1,195 @@
+// Knows what a handler reads of its request that its key does not cover.
+
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+
+/** What a handler could see of a request: a header's lower-case name, "headers" for all of them at once, "ip", "protocol". */
+export type Input = string
+
+/** A property of a framework's request that is computed from inputs. */
+export interface DerivedProperty {
+  readonly target: object
+  readonly name: string
+  /** What reading it reads. */
+  readonly inputs: readonly Input[]
+}
+
+export interface WatchOptions {
+  readonly derived: readonly DerivedProperty[]
+  /** Whether the key covers an input, or it was declared harmless. */
+  isCovered(input: Input): boolean
+  /** Told of each input that is read and not covered, every time. */
+  onRead(input: Input): void
+}
+
+/** A request while its handler runs. */
+export interface Watch {
+  /** Runs what is not the handler's own reading: what outer layers do while the answer leaves. */
+  unwatched<T>(work: () => T): T
+  /** As `unwatched`, until what it returns is called. */
+  pause(): () => void
+  /** Ends it, and gives the request back as it was. */
+  close(): void
+}
+
+// They say how a message travels, or who traces it; a handler that put them into a response would make it another, but not another's.
+const HARMLESS: ReadonlySet<string> = new Set([
+  'baggage',
+  'cache-control',
+  'connection',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'pragma',
+  'traceparent',
+  'tracestate',
+  'transfer-encoding',
+  'x-correlation-id',
+  'x-request-id',
+])
+
+// RFC 9110 §13, §14: a handler that answered them would answer with a 304 or a part, which is this cache's to do from the whole.
+const HIDDEN: ReadonlySet<string> = new Set(['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'range'])
+
+const visible = new WeakMap<IncomingMessage, IncomingHttpHeaders>()
+
+/** The headers of a request as its handler sees them, without a word to who watches: for a route inside a route. */
+export function headersOf(req: IncomingMessage): IncomingHttpHeaders {
+  return visible.get(req) ?? req.headers
+}
+
+/**
+ * Watches a request until `close`. Conditions and ranges are not seen by the handler meanwhile. Costs a proxy for each request whose handler
+ * runs, and nothing for a hit.
+ */
+export function watch(req: IncomingMessage, options: WatchOptions): Watch {
+  const before = headersOf(req)
+  visible.set(req, withoutHidden(before))
+  let pauses = 0
+  const read = (input: Input): void => {
+    if (pauses === 0 && !HARMLESS.has(input) && !options.isCovered(input)) options.onRead(input)
+  }
+  const unwatched = <T>(work: () => T): T => {
+    pauses++
+    try {
+      return work()
+    } finally {
+      pauses--
+    }
+  }
+  const watchedOf = (value: () => unknown): unknown => {
+    // Node.js makes them of `rawHeaders` when they are first asked for.
+    const headers = unwatched(value)
+    // An outer layer, on its way out, gets the real ones, conditions and all.
+    return pauses === 0 && typeof headers === 'object' && headers !== null ? watchedHeaders(headers as HeaderSet, read) : headers
+  }
+  const restores = [shadow(req, 'headers', { get: watchedOf }), shadow(req, 'headersDistinct', { get: watchedOf })]
+  restores.push(shadow(req, 'rawHeaders', { before: () => read('headers') }))
+  for (const { target, name, inputs } of options.derived) {
+    const before = (): void => inputs.forEach(read)
+    // What the property's own getter reads is named by the property.
+    restores.push(shadow(target, name, { before, get: (value) => unwatched(value) }))
+  }
+  return {
+    unwatched,
+    pause() {
+      pauses++
+      return () => void pauses--
+    },
+    close() {
+      pauses = Number.POSITIVE_INFINITY
+      for (const restore of restores.toReversed()) restore()
+      visible.set(req, before)
+    },
+  }
+}
+
+function withoutHidden(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const kept = { ...headers }
+  for (const name of HIDDEN) delete kept[name]
+  return kept
+}
+
+type HeaderSet = Record<string, unknown>
+
+function watchedHeaders(headers: HeaderSet, read: (input: Input) => void): HeaderSet {
+  return new Proxy(headers, {
+    get(target, name, receiver) {
+      if (isField(name)) {
+        if (HIDDEN.has(name)) return undefined
+        read(name)
+      }
+      return Reflect.get(target, name, receiver) as unknown
+    },
+    set: (target, name, value) => Reflect.set(target, name, value),
+    has(target, name) {
+      if (isField(name)) {
+        if (HIDDEN.has(name)) return false
+        read(name)
+      }
+      return Reflect.has(target, name)
+    },
+    getOwnPropertyDescriptor(target, name) {
+      if (isField(name)) {
+        if (HIDDEN.has(name)) return undefined
+        read(name)
+      }
+      return Reflect.getOwnPropertyDescriptor(target, name)
+    },
+    ownKeys(target) {
+      // Also what is absent was seen then, so it is no use to name those that are there.
+      read('headers')
+      return Reflect.ownKeys(target).filter((name) => !HIDDEN.has(name as string))
+    },
+  })
+}
+
+/** Whether a property is a header field: these are in lower case, and no method of every object. */
+function isField(name: string | symbol): name is string {
+  return typeof name === 'string' && !(name in Object.prototype) && name === name.toLowerCase()
+}
+
+interface Shadow {
+  before?(): void
+  get?(value: () => unknown): unknown
+}
+
+/** Puts an own accessor before a property, wherever that is; returns what takes it away again. A value that is set meanwhile stays. */
+function shadow(target: object, name: string, how: Shadow): () => void {
+  const own = Object.getOwnPropertyDescriptor(target, name)
+  if (own?.configurable === false) return () => {}
+  let written: { value: unknown } | undefined
+  const value = (): unknown => {
+    if (written !== undefined) return written.value
+    if (own === undefined) return Reflect.get(Object.getPrototypeOf(target) as object, name, target) as unknown
+    return own.get === undefined ? own.value : (Reflect.apply(own.get, target, []) as unknown)
+  }
+  Object.defineProperty(target, name, {
+    configurable: true,
+    enumerable: own?.enumerable ?? false,
+    get: () => {
+      if (written === undefined) how.before?.()
+      return how.get === undefined || written !== undefined ? value() : how.get(value)
+    },
+    set: (next: unknown) => void (written = { value: next }),
+  })
+  return () => {
+    delete (target as Record<string, unknown>)[name]
+    if (own !== undefined) Object.defineProperty(target, name, own)
+    if (written !== undefined) (target as Record<string, unknown>)[name] = written.value
+  }
+}
+
+/** An input as a warning names it. */
+export function nameOfInput(input: Input): string {
+  if (input === 'headers') return "all of the request's headers"
+  return input === 'ip' || input === 'protocol' ? `the client's "${input}"` : `the request header "${input}"`
+}
+
+/** What to do about an input, as a warning says it. */
+export function adviceFor(input: Input): string {
+  const ignore = `\`ignore: [${JSON.stringify(input)}]\` if it changes nothing`
+  if (input === 'cookie' || input === 'authorization') return `Give \`partition\` to say whose response it is, or ${ignore}.`
+  if (input === 'headers') return `Read single headers and name them in \`headers\`, or give ${ignore}.`
+  if (input === 'ip' || input === 'protocol') return `Give \`partition\` to tell them apart, or ${ignore}.`
+  return `Give \`headers: [${JSON.stringify(input)}]\` to make it part of the key, or ${ignore}.`
+}

@@ -1,0 +1,41 @@
+// Knows how the query parameters that are no arguments are kept from what reads a Koa context, for a while.
+
+import type { Context } from 'koa'
+import { filterUrl } from '../http/query.ts'
+import type { QueryRule } from '../http/query.ts'
+
+interface Urls {
+  readonly url: string
+  readonly original: string
+}
+
+export class LimitedQuery {
+  readonly #ctx: Context
+  readonly #whole: Urls
+  readonly #limited: Urls
+
+  /** Takes them at once. */
+  constructor(ctx: Context, rule: QueryRule) {
+    this.#ctx = ctx
+    this.#whole = { url: ctx.url, original: ctx.originalUrl }
+    this.#limited = { url: filterUrl(ctx.url, rule, false), original: filterUrl(ctx.originalUrl, rule, false) }
+    this.take()
+  }
+
+  take(): void {
+    this.#replace(this.#whole, this.#limited)
+  }
+
+  giveBack(): void {
+    this.#replace(this.#limited, this.#whole)
+  }
+
+  #replace(from: Urls, to: Urls): void {
+    const { request } = this.#ctx
+    // What an inner layer rewrote stays rewritten.
+    if (this.#ctx.url === from.url) this.#ctx.url = to.url
+    if (this.#ctx.originalUrl === from.original) this.#ctx.originalUrl = request.originalUrl = to.original
+    // Koa keeps it, with the query that it was made of.
+    delete (request as { memoizedURL?: unknown }).memoizedURL
+  }
+}

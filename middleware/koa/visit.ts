@@ -1,0 +1,201 @@
+// Knows a request in Koa as a visit to a route. Nothing is sent before all middlewares have returned, so all is decided before the first byte.
+
+import type { Readable } from 'node:stream'
+import type { Context } from 'koa'
+import type { Captured, CaptureOptions } from '../http/capture.ts'
+import { isNotModified } from '../http/conditional.ts'
+import { headOf, turnNotModified } from '../http/head.ts'
+import type { Head } from '../http/head.ts'
+import { hold } from '../http/hold.ts'
+import type { HoldOptions, Release } from '../http/hold.ts'
+import type { Query, QueryRule } from '../http/query.ts'
+import { putHead } from '../http/replay.ts'
+import type { ReplayOptions, ReplayRequest } from '../http/replay.ts'
+import type { StoredResponse } from '../http/stored-response.ts'
+import type { DerivedProperty } from '../http/unkeyed.ts'
+import type { Visit } from '../http/visit.ts'
+import { isKoa3, producedBy, tee } from './body.ts'
+import type { Answering } from './body.ts'
+import { LimitedQuery } from './limited-query.ts'
+import { matchedRouteOf, routedPath } from './matched-route.ts'
+import type { MatchedRoute } from './matched-route.ts'
+import { RouterHost } from './router-host.ts'
+
+export class KoaVisit implements Visit<Context> {
+  readonly subject: Context
+  readonly req: Context['req']
+  readonly res: Context['res']
+  readonly method: string
+  readonly path: string
+  readonly query: Query
+  readonly #next: () => Promise<unknown>
+  readonly #route: MatchedRoute | undefined
+  #query: LimitedQuery | undefined
+  #held: HoldOptions | undefined
+  #baseline: Head | undefined
+  /** Until Koa may send; undefined while nothing has begun to answer. */
+  #answer: Promise<unknown> | undefined
+
+  constructor(ctx: Context, next: () => Promise<unknown>) {
+    this.subject = ctx
+    this.req = ctx.req
+    this.res = ctx.res
+    this.method = ctx.method
+    this.path = routedPath(ctx)
+    this.query = ctx.query
+    this.#next = next
+    this.#route = matchedRouteOf(ctx)
+  }
+
+  get pattern(): string | undefined {
+    return this.#route?.pattern
+  }
+
+  get params(): Readonly<Record<string, unknown>> {
+    return this.#route?.params ?? {}
+  }
+
+  /** Resolves when Koa may send, rejects as the handler did. `visited` is what the route does with this visit. */
+  async answered(visited?: Promise<void>): Promise<void> {
+    await visited
+    await this.#answer
+  }
+
+  derived(): readonly DerivedProperty[] {
+    const { request, app } = this.subject
+    const host = app.proxy ? ['x-forwarded-host', 'host'] : ['host']
+    const protocol = app.proxy ? ['x-forwarded-proto'] : ['protocol']
+    const whole = [...protocol, ...host]
+    const inputs = { host, hostname: host, subdomains: host, protocol, secure: protocol, origin: whole, href: whole, URL: whole, ip: ['ip'], ips: ['ip'] }
+    const computed = Object.entries(inputs).map(([name, inputs]) => ({ target: request as object, name, inputs }))
+    // To make its cookies Koa asks whether the request was secure; what is then read of them is read from the header.
+    return [...computed, { target: this.subject, name: 'cookies', inputs: [] }]
+  }
+
+  limitQuery(rule: QueryRule): () => void {
+    this.#query = new LimitedQuery(this.subject, rule)
+    return () => this.#query?.giveBack()
+  }
+
+  pass(): void {
+    this.#answer = this.#held === undefined ? this.#next() : this.#passHeld(this.#held)
+    // Who awaits it hears of it, perhaps a moment later.
+    this.#answer.catch(() => {})
+  }
+
+  observe(options: CaptureOptions): Promise<Captured> {
+    const handled = this.#handle(options)
+    this.#answer = handled
+    const captured = handled.then(
+      (box) => box.captured,
+      (): Captured => ({ why: 'failed', isAborted: true }),
+    )
+    // RFC 9111 §3.3: a handler that saw its client go may stop early, and may take its time: who waits for it is not to. A response that
+    // came to its end closes too, so what was captured of it is heard first.
+    const gone = new Promise<Captured>((resolve) => this.res.once('close', () => setImmediate(resolve, { why: 'aborted', isAborted: true })))
+    return Promise.race([captured, gone])
+  }
+
+  /** Runs the handler. In a box, since a stream goes on when Koa may send long since. */
+  async #handle(options: CaptureOptions): Promise<{ captured: Captured | Promise<Captured> }> {
+    const accept = takeAccept(this.subject)
+    const host = new RouterHost(this.subject, options.send)
+    let captured: Captured | Promise<Captured> | undefined
+    try {
+      await this.#next()
+      host.close()
+      captured = this.#judge(options)
+      return { captured }
+    } finally {
+      // Before any outer layer looks again. The source of a stream has yet to run.
+      host.close()
+      accept.giveBack()
+      this.#query?.giveBack()
+      if (!(captured instanceof Promise)) options.onOver()
+    }
+  }
+
+  replay(stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): void {
+    const { subject: ctx, res } = this
+    ctx.status = stored.status
+    putHead(res, stored, options)
+    if (isNotModified(request.method, request.fields, stored.status, res.getHeaders(), options.now)) notModified(ctx)
+    else putBody(ctx, Buffer.from(stored.body.buffer, stored.body.byteOffset, stored.body.byteLength))
+    this.#answer = Promise.resolve()
+  }
+
+  hold(options: HoldOptions): void {
+    this.#baseline = headOf(this.res)
+    let awaited: Promise<Release> | undefined
+    this.#held = { before: (status) => (awaited === undefined ? (awaited = options.before(status)) : undefined) }
+    // A handler may send past Koa, and an outer layer may make a success of what was none here.
+    hold(this.res, this.#held)
+  }
+
+  async #passHeld(held: HoldOptions): Promise<void> {
+    await this.#next()
+    const { subject: ctx } = this
+    if (ctx.respond === false || ctx.headerSent) return
+    const release = await held.before(ctx.status)?.catch(() => 'as it is' as const)
+    if (release === undefined || release === 'as it is') return
+    for (const name of this.res.getHeaderNames()) ctx.remove(name)
+    for (const [name, value] of Object.entries(this.#baseline!.fields)) ctx.set(this.#baseline!.spelling.get(name) ?? name, value as string)
+    ctx.status = release.status
+    ctx.body = release.body
+    ctx.type = 'text'
+    ctx.set('Cache-Control', 'no-store')
+  }
+
+  /** Decides what becomes of what the handler left on the context. */
+  #judge(options: CaptureOptions): Captured | Promise<Captured> {
+    const { subject: ctx, res } = this
+    const produced = producedBy(ctx as Answering)
+    if (res.headersSent) return { why: 'sent past Koa', isAborted: false }
+    const bytes = 'bytes' in produced ? produced.bytes : undefined
+    const verdict = options.onHead(headOf(res), bytes)
+    if ('why' in produced) return { why: produced.why, isAborted: false }
+    // A stream is sent whole, though this client may have it, so that there is something to store for all others.
+    if (verdict.keep && 'stream' in produced) return this.#keepStream(produced.stream, options)
+    if (verdict.notModified) notModified(ctx)
+    else if (verdict.keep && bytes !== undefined) putBody(ctx, bytes)
+    return verdict.keep && bytes !== undefined ? { body: bytes } : { why: 'refused', isAborted: false }
+  }
+
+  #keepStream(source: Readable, { maxBodyBytes, patience, pause }: CaptureOptions): Promise<Captured> {
+    const { subject: ctx, res } = this
+    const resume = pause()
+    const onStart = (): void => {
+      resume()
+      this.#query?.take()
+    }
+    const { stream, captured } = tee(source, { maxBodyBytes, patience, onStart, tellsErrors: isKoa3(ctx) })
+    const length = res.getHeader('content-length')
+    ctx.body = stream
+    // Koa takes it for another body.
+    if (length !== undefined) res.setHeader('Content-Length', length)
+    return captured
+  }
+}
+
+function notModified(ctx: Context): void {
+  ctx.status = 304
+  ctx.body = null
+  turnNotModified(ctx.res)
+}
+
+/** Sets a body that is known as a whole: the same kind on the first answer and on a hit, so that outer layers do the same with both. */
+function putBody(ctx: Context, bytes: Buffer): void {
+  const hasType = ctx.res.hasHeader('content-type')
+  // RFC 9110 §15.3.5, §15.3.6
+  ctx.body = ctx.status === 204 || ctx.status === 205 ? null : bytes
+  // One that Koa made up.
+  if (!hasType) ctx.remove('Content-Type')
+}
+
+/** Makes Koa read negotiation anew: what an outer layer left there holds the headers that nobody watched. */
+function takeAccept(ctx: Context): { giveBack(): void } {
+  const request = ctx.request as { _accept?: unknown }
+  const before = request._accept
+  request._accept = undefined
+  return { giveBack: () => void (request._accept = before) }
+}

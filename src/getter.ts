@@ -1,0 +1,91 @@
+// Knows cached getters: what one gives is a value or a promise, and which of them is seen when it first runs.
+
+import type { Engine } from './engine.ts'
+import { keyOf } from './key.ts'
+import { cycle, type Call, type Calls, type Load } from './load.ts'
+import { checkDefinition, Definition, dress, memoize, SYNC_NAMES, type AnyFunction, type MemoizeOptions } from './memoize.ts'
+import type { Frame } from './tracking.ts'
+
+/** Wraps a getter: one that gives plain values stays synchronous, in this process; of a promise, the value is kept. */
+export function memoizeGetter(engine: Engine, get: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>): object {
+  const isSaidToBeAsync = Object.entries(options).some(([name, value]) => value !== undefined && !SYNC_NAMES.includes(name))
+  return isSaidToBeAsync ? memoize(engine, get, options) : memoizeEither(engine, get, options)
+}
+
+function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>): object {
+  checkDefinition(get, options, SYNC_NAMES, 'getter')
+  const definition = new Definition(engine, get, options, 'memory')
+  const { calls } = definition
+  const first = new FirstLoad(engine, calls)
+  let isAsync: boolean | undefined
+  const plain = (call: Call, load: Load<unknown>): unknown =>
+    calls.loadSync(call, () => {
+      const loaded = load()
+      if (!(loaded instanceof Promise)) return loaded
+      isAsync = true
+      return { value: loaded.then(({ value }) => value), store: false, share: true }
+    })
+  const begin = (call: Call, load: Load<unknown>): unknown => {
+    const given = first.run(call, load)
+    isAsync = given.isAsync
+    return given.value
+  }
+  const cached = function (this: unknown): unknown {
+    const keyArgs = definition.keyArgs(this, [])
+    const key = keyOf(keyArgs)
+    const entry = calls.fresh(key)
+    if (entry !== undefined) return isAsync === true ? Promise.resolve(entry.value) : entry.value
+    const call = calls.call(keyArgs, key)
+    const load = (): ReturnType<Load<unknown>> => definition.loadEither(this, [])
+    if (isAsync === undefined) return begin(call, load)
+    return isAsync ? served(calls, call, load) : plain(call, load)
+  }
+  return dress(cached, get, definition.handle())
+}
+
+async function served(calls: Calls<unknown>, call: Call, load: Load<unknown>): Promise<unknown> {
+  const answer = await calls.serve(call, load)
+  if (answer.from === 'unshared') throw new TypeError('unreachable: the load of a getter shares its value')
+  return answer.entry.value
+}
+
+/** Loads while it is not known whether the getter is asynchronous: as if it were, and looking at what it gives in the tick of the call. */
+class FirstLoad {
+  readonly #engine: Engine
+  readonly #calls: Calls<unknown>
+  readonly #running: Set<string> = new Set()
+
+  constructor(engine: Engine, calls: Calls<unknown>) {
+    this.#engine = engine
+    this.#calls = calls
+  }
+
+  run(call: Call, load: Load<unknown>): { readonly isAsync: boolean; readonly value: unknown } {
+    if (this.#running.has(call.key)) throw cycle(call)
+    const { tracker } = this.#engine
+    const reader = tracker.current()
+    let frame: Frame | undefined
+    let outcome: { readonly value: unknown } | { readonly error: unknown } | undefined
+    const watched = (): ReturnType<Load<unknown>> => {
+      frame = tracker.current()
+      try {
+        const loaded = load()
+        if (!(loaded instanceof Promise)) outcome = loaded
+        return loaded
+      } catch (error) {
+        outcome = { error }
+        throw error
+      }
+    }
+    this.#running.add(call.key)
+    // `refresh`, because it begins its load at once, even where Redis may be asked.
+    const loading = this.#calls.refresh(call, watched)
+    this.#running.delete(call.key)
+    if (outcome === undefined) return { isAsync: true, value: loading.then((entry) => entry.value) }
+    loading.catch(() => {})
+    // The flight tells its reader a moment later, when a synchronous reader has already ended.
+    if (frame !== undefined) reader?.add(frame.refs, frame.trustFrom, frame.stale)
+    if ('error' in outcome) throw outcome.error
+    return { isAsync: false, value: outcome.value }
+  }
+}

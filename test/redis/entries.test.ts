@@ -1,0 +1,193 @@
+// Entries in Redis over a real server: what was written is read, what cannot be read is nothing, and time is Redis's own count.
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { RedisConnection } from '../../src/redis/connection.ts'
+import { RedisEntries, type NewRemoteEntry, type RemoteEntry } from '../../src/redis/entries.ts'
+import { startRedis } from '../support/redis.ts'
+import { callOf, newPrefix, newServer, patternOf, type TestServer } from './process.ts'
+import { newProxy } from './proxy.ts'
+
+let server: TestServer
+let prefix: string
+
+beforeAll(async () => {
+  server = await newServer()
+})
+afterAll(() => server.stop())
+beforeEach(() => {
+  prefix = newPrefix()
+})
+
+function newEntries(options: { redis?: string | Redis; prefix?: string; commandTimeout?: number } = {}): RedisEntries {
+  const { redis = server.url, commandTimeout = 1000 } = options
+  const connection = new RedisConnection({ redis, commandTimeout, clock: () => performance.now(), onError: () => undefined })
+  onTestFinished(() => connection.close())
+  return new RedisEntries({ connection, prefix: options.prefix ?? prefix })
+}
+
+const payload = Uint8Array.of(0, 10, 13, 255, 123, 10)
+
+function newEntry(changes: Partial<NewRemoteEntry> = {}): NewRemoteEntry {
+  const refs = [callOf('user', '42'), patternOf('post', { author: '42' })]
+  return { generation: 'abc', epoch: 1_700_000_000_000_000, refs, lifetime: 60_000, staleWindow: 0, payload, ...changes }
+}
+
+const keyOf = (name: string, key: string) => `${encodeURIComponent(prefix)}:${name}(${key})`
+
+async function allOf(entries: RedisEntries, name: string): Promise<Array<[string, RemoteEntry]>> {
+  const found: Array<[string, RemoteEntry]> = []
+  for await (const pair of entries.all(name)) found.push(pair)
+  return found
+}
+
+describe('read', () => {
+  test('gives back what was written: refs, marks and bytes', async () => {
+    const entries = newEntries()
+    const written = newEntry()
+    await entries.write('user', '"42"', written)
+    const { refs, ...read } = (await entries.read('user', '"42"'))!
+    expect(read).toEqual({
+      generation: 'abc',
+      epoch: written.epoch,
+      lifetime: 60_000,
+      remaining: expect.any(Number),
+      payload: Buffer.from(payload),
+    })
+    expect(refs.map((ref) => [ref.id, ref.exact])).toEqual(written.refs.map((ref) => [ref.id, ref.exact]))
+    expect(read.remaining).toSatisfy((ms) => ms > 50_000 && ms <= 60_000)
+  })
+
+  test('gives nothing for what was never written, and for what was removed', async () => {
+    const entries = newEntries()
+    await entries.write('user', '"42"', newEntry())
+    await entries.remove('user', '"42"')
+    expect([await entries.read('user', '"42"'), await entries.read('user', '"7"')]).toEqual([undefined, undefined])
+  })
+
+  test('counts the time that is left without the stale window, and below zero within it', async () => {
+    const entries = newEntries()
+    await entries.write('user', '"42"', newEntry({ lifetime: 10_000, staleWindow: 5000 }))
+    expect((await entries.read('user', '"42"'))?.remaining).toSatisfy((ms) => ms > 9000 && ms <= 10_000)
+    await server.plain.pexpire(keyOf('user', '"42"'), 4000)
+    expect((await entries.read('user', '"42"'))?.remaining).toSatisfy((ms) => ms > -2000 && ms <= -1000)
+  })
+
+  test('never takes an entry for fresher than it was when it was stored', async () => {
+    const entries = newEntries()
+    await entries.write('user', '"42"', newEntry({ lifetime: 1000 }))
+    await server.plain.pexpire(keyOf('user', '"42"'), 3_600_000)
+    expect((await entries.read('user', '"42"'))?.remaining).toBe(1000)
+  })
+
+  test('travels with the other reads of its tick', async () => {
+    const proxy = await newProxy(server.port)
+    const entries = newEntries({ redis: proxy.url })
+    await entries.write('user', '"0"', newEntry())
+    const pieces = proxy.asking().pieces()
+    const reads = Array.from({ length: 50 }, (_, id) => entries.read('user', `"${id}"`))
+    reads.push(Promise.resolve().then(() => entries.read('user', '"0"')))
+    const found = await Promise.all(reads)
+    expect(found.filter((entry) => entry !== undefined)).toHaveLength(2)
+    expect(proxy.asking().pieces()).toBe(pieces + 1)
+  })
+
+  test.each([
+    ['garbage', 'garbage', 1000],
+    ['another format', 'cache-alchemy:0 {}\nbytes', 1000],
+    ['a header without its end', 'cache-alchemy:1 {"generation":"g","epoch":1', 1000],
+    ['a header that is no JSON', 'cache-alchemy:1 {generation}\nbytes', 1000],
+    ['a header without its marks', 'cache-alchemy:1 {"lifetime":1,"staleWindow":0,"refs":[]}\nbytes', 1000],
+    [
+      'a dependency that cannot be read',
+      'cache-alchemy:1 {"generation":"g","epoch":1,"lifetime":1,"staleWindow":0,"refs":[["user"]]}\nbytes',
+      1000,
+    ],
+    ['no expiry', 'cache-alchemy:1 {"generation":"g","epoch":1,"lifetime":1,"staleWindow":0,"refs":[]}\nbytes', undefined],
+  ])('takes %s for nothing', async (_, stored, ttl) => {
+    const entries = newEntries()
+    await server.plain.set(keyOf('user', '"42"'), stored)
+    if (ttl !== undefined) await server.plain.pexpire(keyOf('user', '"42"'), ttl)
+    expect(await entries.read('user', '"42"')).toBeUndefined()
+  })
+
+  test('takes another type of value for nothing, and the next write replaces it', async () => {
+    const entries = newEntries()
+    await server.plain.lpush(keyOf('user', '"42"'), 'x')
+    const [broken, other] = await Promise.all([entries.read('user', '"42"'), entries.read('user', '"7"')])
+    expect([broken, other]).toEqual([undefined, undefined])
+    await entries.write('user', '"42"', newEntry())
+    expect(await entries.read('user', '"42"')).toBeDefined()
+  })
+
+  test('rejects with a StoreError where Redis is away, for every read of the tick, and so does a write', async () => {
+    await using away = await startRedis()
+    await away.kill()
+    const entries = newEntries({ redis: away.url })
+    const results = await Promise.allSettled([entries.read('user', '1'), entries.read('user', '2'), entries.write('user', '1', newEntry())])
+    for (const result of results) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'STORE' } })
+  })
+})
+
+describe('write', () => {
+  test('keeps an entry for its lifetime and its stale window', async () => {
+    const entries = newEntries()
+    await entries.write('user', '1', newEntry({ lifetime: 1000.4, staleWindow: 500 }))
+    await entries.write('user', '2', newEntry({ lifetime: 2 ** 31 * 10 }))
+    const [one, two] = [await server.plain.pttl(keyOf('user', '1')), await server.plain.pttl(keyOf('user', '2'))]
+    expect([one > 1000 && one <= 1501, two > 2 ** 31 * 9]).toEqual([true, true])
+  })
+
+  test('keeps what does not end for 30 days, and says that it does not end', async () => {
+    const entries = newEntries()
+    await entries.write('user', '1', newEntry({ lifetime: Infinity, staleWindow: 1000 }))
+    const days = (await server.plain.pttl(keyOf('user', '1'))) / 86_400_000
+    expect(days).toSatisfy((count) => count > 29.9 && count <= 30)
+    expect((await entries.read('user', '1'))?.lifetime).toBe(Number.POSITIVE_INFINITY)
+  })
+})
+
+describe('all', () => {
+  test.each([
+    ['user', '"42"'],
+    ['a*[x]?\\', '"*?[]\\\\"'],
+    ['GET /users/:id', '{"params":{"id":"{42}"}}'],
+  ])('walks the entries of %s and of no other function', async (name, key) => {
+    const client = new Redis(server.url, { lazyConnect: true, keyPrefix: 'app*:' })
+    const entries = newEntries({ redis: client })
+    await entries.write(name, key, newEntry({ epoch: 7 }))
+    await entries.write(`${name}s`, key, newEntry())
+    await entries.write('axx', key, newEntry())
+    await newEntries({ redis: client, prefix: `${prefix}:${name}` }).write(name, key, newEntry())
+    const found = await allOf(entries, name)
+    expect(found.map(([at, entry]) => [at, entry.epoch])).toEqual([[key, 7]])
+  })
+
+  test('walks many, each once', async () => {
+    const entries = newEntries()
+    await Promise.all(Array.from({ length: 1500 }, (_, id) => entries.write('user', `${id}`, newEntry())))
+    const keys = (await allOf(entries, 'user')).map(([key]) => Number(key))
+    expect(keys.sort((a, b) => a - b)).toEqual(Array.from({ length: 1500 }, (_, id) => id))
+  })
+})
+
+describe('sweep', () => {
+  test('gives back the space of a prefix, and touches no other one', async () => {
+    const [entries, others] = [newEntries(), newEntries({ prefix: `${prefix}*` })]
+    await Promise.all(Array.from({ length: 500 }, (_, id) => entries.write('user', `${id}`, newEntry())))
+    await others.write('user', '1', newEntry())
+    await entries.sweep()
+    expect([await allOf(entries, 'user'), (await allOf(others, 'user')).length]).toEqual([[], 1])
+  })
+
+  test('leaves what was loaded since', async () => {
+    const entries = newEntries()
+    const since = { generation: 'abc', epoch: 100 }
+    await entries.write('user', '"before"', newEntry({ epoch: 99 }))
+    await entries.write('user', '"since"', newEntry({ epoch: 100 }))
+    await entries.write('user', '"of a dead log"', newEntry({ generation: 'dead', epoch: 101 }))
+    await server.plain.set(keyOf('user', '"garbage"'), 'garbage')
+    await entries.sweep(since)
+    expect((await allOf(entries, 'user')).map(([key]) => key)).toEqual(['"since"'])
+    expect(await server.plain.exists(keyOf('user', '"garbage"'))).toBe(0)
+  })
+})

@@ -1,0 +1,78 @@
+// Express, 4 and 5, for the suite.
+import { createRequire } from 'node:module'
+import { Readable } from 'node:stream'
+import express5, { type Request, type RequestHandler, type Response } from 'express'
+import { cached, invalidates, type ArgsOf } from '../../middleware/express.ts'
+import type { Clearable } from '../../src/index.ts'
+import { serve } from '../support/http.ts'
+import { given, optionsWith, type App, type Exchange, type Framework, type Layer, type SuiteRoute } from './framework.ts'
+
+const express4 = createRequire(import.meta.url)('express4') as typeof express5
+
+export const frameworks: readonly Framework[] = [frameworkOf('Express 4', express4), frameworkOf('Express 5', express5)]
+
+function frameworkOf(name: string, express: typeof express5): Framework {
+  return {
+    name,
+    prefix: 'express',
+    newApp: () => newApp(express),
+    cached(cache, options = {}) {
+      const route = cached(cache, optionsWith(options, toExchange))
+      return Object.defineProperty(route, 'layer', { value: route }) as unknown as SuiteRoute
+    },
+    invalidates(target, argsOf, options) {
+      const args = argsOf === undefined ? undefined : (given(argsOf, toExchange) as (req: Request) => ArgsOf<Clearable>)
+      return { layer: invalidates(target as Clearable, args, options) }
+    },
+    invalidatesRefs: (refsOf, options) => ({ layer: invalidates(given(refsOf, toExchange), options) }),
+  }
+}
+
+function newApp(express: typeof express5): App {
+  const app = express()
+  // Neither is an error of a handler printed, nor is it shown to the client.
+  app.set('env', 'test')
+  return {
+    outer: (layer) => void app.use((req, _res, next) => (layer(toExchange(req)), next())),
+    use: (...layers) => void app.use(...middlewaresOf(layers)),
+    on(method, path, layers, handler) {
+      app[method](path, ...middlewaresOf(layers), (req: Request, _res: Response, next) => {
+        Promise.resolve(toExchange(req)).then(handler).catch(next)
+      })
+    },
+    serve: () => serve(app),
+  }
+}
+
+function middlewaresOf(layers: readonly Layer[]): RequestHandler[] {
+  return layers.map(({ layer }) => layer as RequestHandler)
+}
+
+function toExchange(req: Request): Exchange {
+  const res = req.res!
+  return {
+    params: req.params as Record<string, string>,
+    get query() {
+      return req.query as Record<string, unknown>
+    },
+    get url() {
+      return req.originalUrl
+    },
+    header: (name) => req.get(name),
+    get host() {
+      return req.hostname
+    },
+    get ip() {
+      return req.ip
+    },
+    get protocol() {
+      return req.protocol
+    },
+    status: (code) => void res.status(code),
+    set: (name, value) => void res.set(name, value),
+    remove: (name) => res.removeHeader(name),
+    send: (body) => void (body instanceof Readable ? body.pipe(res) : res.send(body)),
+    req,
+    res,
+  }
+}

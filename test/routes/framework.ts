@@ -1,0 +1,82 @@
+// What a framework has to do for the suite of promises that hold in each of them.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { PartialRouteArguments } from '../../middleware/http/route-name.ts'
+import type { RouteOptions } from '../../middleware/http/route-options.ts'
+import type { InvalidatesOptions } from '../../middleware/http/mutation.ts'
+import type { Cache, Clearable, FunctionStats, Ref } from '../../src/index.ts'
+import type { TestServer } from '../support/http.ts'
+
+/** A request and its answer, in the words of the framework. */
+export interface Exchange {
+  readonly params: Readonly<Record<string, string>>
+  readonly query: Readonly<Record<string, unknown>>
+  /** The URL as the handler sees it. */
+  readonly url: string
+  /** Reads a request header as handlers of this framework do. */
+  header(name: string): string | undefined
+  readonly host: string | undefined
+  readonly ip: string | undefined
+  readonly protocol: string
+  status(code: number): void
+  set(name: string, value: string | string[]): void
+  remove(name: string): void
+  /** Answers: what is no text, bytes or stream goes as JSON. */
+  send(body: string | Buffer | Readable | object): void
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+}
+
+export type Handler = (x: Exchange) => unknown
+
+/** A middleware of the framework. */
+export interface Layer {
+  readonly layer: unknown
+}
+
+/** What both doors' routes have. */
+export interface SuiteRoute extends Layer, Clearable {
+  readonly cacheName: string
+  ref(args?: PartialRouteArguments): Ref
+  clear(args?: PartialRouteArguments): Promise<void>
+  expire(args?: PartialRouteArguments): Promise<void>
+  stats(): FunctionStats
+}
+
+export interface App {
+  /** A layer around everything mounted later. It does not wait for what is inside. */
+  outer(layer: Handler): void
+  /** Mounts layers for every method and path. */
+  use(...layers: readonly Layer[]): void
+  /** Mounts layers and a handler on a path. A handler that throws is answered with 500 by the framework. */
+  on(method: 'get' | 'post' | 'put' | 'delete', path: string, layers: readonly Layer[], handler: Handler): void
+  serve(): Promise<TestServer>
+}
+
+export interface Framework {
+  /** As in test titles: "Express 5". */
+  readonly name: string
+  /** How the default names of its routes begin. */
+  readonly prefix: string
+  newApp(): App
+  cached(cache: Cache, options?: RouteOptions<Exchange>): SuiteRoute
+  invalidates(target: Clearable | Ref, argsOf?: (x: Exchange) => unknown[], options?: InvalidatesOptions): Layer
+  invalidatesRefs(refsOf: (x: Exchange) => readonly Ref[], options?: InvalidatesOptions): Layer
+}
+
+/** The options of a route whose functions are given what `toExchange` makes of the framework's subject. What is wrong stays as wrong. */
+export function optionsWith<Subject>(options: RouteOptions<Exchange>, toExchange: (subject: Subject) => Exchange): RouteOptions<Subject> {
+  if (typeof options !== 'object') return options
+  const { partition, dependsOn, bypass, ...rest } = options
+  return {
+    ...rest,
+    ...(partition !== undefined && { partition: given(partition, toExchange) }),
+    ...(dependsOn !== undefined && { dependsOn: given(dependsOn, toExchange) }),
+    ...(bypass !== undefined && { bypass: given(bypass, toExchange) }),
+  }
+}
+
+/** A function that is given what `toExchange` makes of the framework's subject. */
+export function given<Subject, R>(fn: (x: Exchange) => R, toExchange: (subject: Subject) => Exchange): (subject: Subject) => R {
+  return typeof fn === 'function' ? (subject) => fn(toExchange(subject)) : fn
+}

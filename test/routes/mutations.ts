@@ -1,0 +1,219 @@
+// What a write clears, and that its client hears of it only then.
+import { describe, expect, test } from 'vitest'
+import { newGate } from '../support/gate.ts'
+import type { Framework, Layer } from './framework.ts'
+import { HIT, newSite, statusOf, STORED, type Site } from './site.ts'
+
+export function mutations(framework: Framework): void {
+  const { cached, invalidates, invalidatesRefs } = framework
+
+  /** Films that are read through the cache and written past it. */
+  function filmSite(layersOf: (getFilm: ReturnType<typeof getFilmOf>, site: Site) => readonly Layer[], write: (id: string) => number = () => 201): { site: Site; rows: Map<string, number> } {
+    const site = newSite(framework)
+    const rows = new Map<string, number>()
+    const getFilm = getFilmOf(site, rows)
+    site.app.on('get', '/films/:id', [cached(site.cache)], async (x) => x.send(`${await getFilm(x.params['id']!)}`))
+    site.app.on('post', '/films/:id/ratings', layersOf(getFilm, site), (x) => {
+      const id = x.params['id']!
+      const status = write(id)
+      if (status < 400) rows.set(id, (rows.get(id) ?? 0) + 1)
+      x.status(status)
+      x.send({ id })
+    })
+    return { site, rows }
+  }
+
+  function getFilmOf(site: Site, rows: Map<string, number>) {
+    return site.cache.memoize(async (id: string) => rows.get(id) ?? 0, { name: 'film' })
+  }
+
+  async function readBoth(site: Site): Promise<(string | undefined)[]> {
+    const replies = [await site.ask('/films/1'), await site.ask('/films/2')]
+    return replies.flatMap((reply) => [reply.text, statusOf(reply)])
+  }
+
+  describe('a write', () => {
+    test('clears the calls that it names, and nothing else', async () => {
+      const { site } = filmSite((getFilm) => [invalidates(getFilm, (x) => [x.params['id']])])
+      await using _ = site
+      await readBoth(site)
+      expect(await site.ask('/films/1/ratings', { method: 'POST' })).toMatchObject({ status: 201, text: '{"id":"1"}' })
+      expect(await readBoth(site)).toEqual(['1', STORED, '0', HIT])
+    })
+
+    test('clears all of what it names without arguments', async () => {
+      const { site } = filmSite((getFilm) => [invalidates(getFilm)])
+      await using _ = site
+      await readBoth(site)
+      await site.ask('/films/1/ratings', { method: 'POST' })
+      expect(await readBoth(site)).toEqual(['1', STORED, '0', STORED])
+    })
+
+    test('clears refs, given or worked out from the request', async () => {
+      for (const layersOf of [
+        (getFilm: ReturnType<typeof getFilmOf>) => [invalidates(getFilm.ref('1'))],
+        (getFilm: ReturnType<typeof getFilmOf>) => [invalidatesRefs((x) => [getFilm.ref(x.params['id']!)])],
+      ]) {
+        const { site } = filmSite(layersOf)
+        await using _ = site
+        await readBoth(site)
+        await site.ask('/films/1/ratings', { method: 'POST' })
+        expect(await readBoth(site)).toEqual(['1', STORED, '0', HIT])
+      }
+    })
+
+    test('clears a route by its arguments', async () => {
+      await using site = newSite(framework)
+      let runs = 0
+      const page = cached(site.cache, { path: '/films/:id' })
+      site.app.on('get', '/films/:id', [page], (x) => x.send(`${++runs}`))
+      site.app.on('put', '/ratings/:id', [invalidates(page, (x) => [{ params: { id: x.params['id'] } }])], (x) => x.send('ok'))
+      for (const path of ['/films/1?page=1', '/films/1?page=2', '/films/2']) await site.ask(path)
+      await site.ask('/ratings/1', { method: 'PUT' })
+      expect([statusOf(await site.ask('/films/1?page=1')), statusOf(await site.ask('/films/1?page=2')), statusOf(await site.ask('/films/2'))]).toEqual([STORED, STORED, HIT])
+    })
+
+    test('that fails clears nothing', async () => {
+      const { site } = filmSite((getFilm) => [invalidates(getFilm)], (id) => (id === '1' ? 422 : 500))
+      await using _ = site
+      await readBoth(site)
+      expect((await site.ask('/films/1/ratings', { method: 'POST' })).status).toBe(422)
+      expect((await site.ask('/films/2/ratings', { method: 'POST' })).status).toBe(500)
+      expect(await readBoth(site)).toEqual(['0', HIT, '0', HIT])
+    })
+
+    test('that throws clears nothing', async () => {
+      const { site } = filmSite(
+        (getFilm) => [invalidates(getFilm)],
+        () => {
+          throw new Error('down')
+        },
+      )
+      await using _ = site
+      await readBoth(site)
+      expect((await site.ask('/films/1/ratings', { method: 'POST' })).status).toBe(500)
+      expect(await readBoth(site)).toEqual(['0', HIT, '0', HIT])
+    })
+
+    test('that redirects has succeeded', async () => {
+      const { site } = filmSite((getFilm) => [invalidates(getFilm)], () => 303)
+      await using _ = site
+      await readBoth(site)
+      await site.ask('/films/1/ratings', { method: 'POST' })
+      expect(await readBoth(site)).toEqual(['1', STORED, '0', STORED])
+    })
+
+    test('is not heard of before what it changed is cleared', async () => {
+      await using site = newSite(framework)
+      const gate = newGate()
+      const order: string[] = []
+      const slow = site.cache.memoize(async () => 1, { name: 'slow' })
+      const clear = slow.clear.bind(slow)
+      // As slow as a store that takes its time to acknowledge.
+      slow.clear = async (...args) => {
+        await gate.wait()
+        await clear(...args)
+        order.push('cleared')
+      }
+      site.app.on('post', '/', [invalidates(slow)], (x) => x.send('ok'))
+      const reply = site.ask('/', { method: 'POST' }).finally(() => order.push('heard'))
+      await gate.reached()
+      await site.ask('/none')
+      expect(order).toEqual([])
+      gate.open()
+      expect((await reply).text).toBe('ok')
+      expect(order).toEqual(['cleared', 'heard'])
+    })
+
+    test('whose clear is not confirmed has happened: its answer leaves, or is a 503 where that is asked for', async () => {
+      for (const [how, expected] of [
+        [undefined, { status: 200, text: 'ok' }],
+        ['serve', { status: 200, text: 'ok' }],
+        ['fail', { status: 503 }],
+      ] as const) {
+        await using site = newSite(framework)
+        const slow = site.cache.memoize(async () => 1, { name: 'slow' })
+        slow.clear = () => Promise.reject(new Error('not confirmed'))
+        site.app.on('get', '/', [cached(site.cache)], (x) => x.send('a'))
+        site.app.on('post', '/', [invalidates(slow, undefined, how === undefined ? {} : { onUnconfirmed: how })], (x) => (x.set('X-A', '1'), x.send('ok')))
+        const reply = await site.ask('/', { method: 'POST' })
+        expect(reply).toMatchObject(expected)
+        expect(reply.headers['x-a']).toBe(how === 'fail' ? undefined : '1')
+        expect(site.errors).toHaveLength(1)
+      }
+    })
+
+    test('of which is not known what it changed clears all of what it names', async () => {
+      const { site } = filmSite((getFilm) => [
+        invalidates(getFilm, () => {
+          throw new Error('no id')
+        }),
+      ])
+      await using _ = site
+      await readBoth(site)
+      expect((await site.ask('/films/1/ratings', { method: 'POST' })).status).toBe(201)
+      expect(await readBoth(site)).toEqual(['1', STORED, '0', STORED])
+      expect(site.errors).toHaveLength(1)
+    })
+
+    test('is cleared for where its client goes away', async () => {
+      await using site = newSite(framework)
+      const gate = newGate()
+      const cleared = newGate()
+      const getFilm = site.cache.memoize(async () => 1, { name: 'film' })
+      const clear = getFilm.clear.bind(getFilm)
+      getFilm.clear = async (...args) => {
+        await clear(...args)
+        await cleared.wait()
+      }
+      site.app.on('post', '/', [invalidates(getFilm)], async (x) => {
+        await gate.wait()
+        x.send('ok')
+      })
+      const req = await site.begin('/', { method: 'POST' })
+      await gate.reached()
+      req.destroy()
+      gate.open()
+      await cleared.reached()
+      cleared.open()
+    })
+
+    test('passed by a safe request clears nothing', async () => {
+      await using site = newSite(framework)
+      const getFilm = site.cache.memoize(async () => 1, { name: 'film' })
+      site.app.use(invalidates(getFilm))
+      site.app.on('get', '/', [cached(site.cache)], async (x) => x.send(`${await getFilm()}`))
+      expect([statusOf(await site.ask('/')), statusOf(await site.ask('/'))]).toEqual([STORED, HIT])
+    })
+  })
+
+  describe('an unsafe request that succeeds', () => {
+    test('clears what is stored for its own URI, however that is spelled and whichever route stored it', async () => {
+      await using site = newSite(framework)
+      let runs = 0
+      const page = cached(site.cache)
+      site.app.on('get', '/films/:id', [page], (x) => x.send(`${++runs}`))
+      site.app.on('get', '/list/:id', [cached(site.cache, { query: ['page'] })], (x) => x.send(`${++runs}`))
+      for (const method of ['put', 'delete'] as const) {
+        site.app.on(method, '/films/:id', [invalidatesRefs(() => [])], (x) => x.send('ok'))
+        site.app.on(method, '/list/:id', [cached(site.cache, { name: `${method} list` })], (x) => x.send('ok'))
+      }
+      for (const method of ['PUT', 'DELETE']) {
+        for (const path of ['/films/a%20b', '/films/2', '/list/1?page=2&utm=x', '/list/2']) await site.ask(path)
+        await site.ask('/FILMS/%61%20b/', { method })
+        await site.ask('/list/1', { method })
+        expect([statusOf(await site.ask('/films/a%20b')), statusOf(await site.ask('/films/2'))]).toEqual([STORED, HIT])
+        expect([statusOf(await site.ask('/list/1?page=2&utm=x')), statusOf(await site.ask('/list/2'))]).toEqual([STORED, HIT])
+      }
+    })
+
+    test('runs its handler each time', async () => {
+      await using site = newSite(framework)
+      let runs = 0
+      const page = cached(site.cache, { name: 'page' })
+      site.app.on('get', '/', [page], (x) => x.send('a'))
+      site.app.on('post', '/', [page], (x) => x.send(`${++runs}`))
+      expect([(await site.ask('/', { method: 'POST' })).text, (await site.ask('/', { method: 'POST' })).text]).toEqual(['1', '2'])
+    })
+  })
+}

@@ -1,0 +1,15 @@
+// The promises of cached routes that hold in every framework.
+import type { Framework } from './framework.ts'
+import { hits } from './hits.ts'
+import { identity } from './identity.ts'
+import { mutations } from './mutations.ts'
+import { refusals } from './refusals.ts'
+import { waiting } from './waiting.ts'
+
+export function routeSuite(framework: Framework): void {
+  hits(framework)
+  refusals(framework)
+  identity(framework)
+  waiting(framework)
+  mutations(framework)
+}
