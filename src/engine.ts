@@ -7,6 +7,7 @@ import { Freshness } from './freshness.ts'
 import type { Ref } from './ref.ts'
 import type { FunctionStats } from './stats.ts'
 import { Tracker } from './tracking.ts'
+import { Transactions, type NewRecord } from './transaction.ts'
 
 // More than Redis keeps, so that reading its whole log back does not push out what is new.
 const LOG_LIMIT = 20_000
@@ -39,6 +40,7 @@ export interface EngineOptions {
 export class Engine {
   readonly log: ClearLog = new ClearLog(LOG_LIMIT)
   readonly tracker: Tracker = new Tracker()
+  readonly transactions: Transactions = new Transactions()
   readonly options: EngineOptions
   readonly shared: (Shared & { close(): Promise<void> }) | undefined
   readonly freshness: Freshness
@@ -85,16 +87,17 @@ export class Engine {
   }
 
   /** Adds declared refs to what a load has read, and what their own functions declare in turn. */
-  declare(read: Set<Ref>, declared: readonly Ref[]): void {
+  declare(read: Set<Ref>, declared: readonly Ref[], followed: Set<string> = new Set()): void {
     for (const ref of declared) {
-      if (Array.from(read).some((known) => known.id === ref.id)) continue
+      if (followed.has(ref.id)) continue
+      followed.add(ref.id)
       read.add(ref.withoutArgs)
-      this.declare(read, this.#names.get(ref.name)?.declaredFor(ref) ?? [])
+      this.declare(read, this.#names.get(ref.name)?.declaredFor(ref) ?? [], followed)
     }
   }
 
   report(error: unknown): void {
-    this.#storeErrors++
+    if (!(error instanceof CacheError && error.code === 'LOAD')) this.#storeErrors++
     try {
       this.options.onError(error instanceof CacheError ? error : new StoreError('A store failed.', error))
     } catch (thrown) {
@@ -103,15 +106,41 @@ export class Engine {
     }
   }
 
-  /** Appends records: they count here at once, and elsewhere when the promise resolves. */
-  record(kind: RecordKind, refs: readonly Ref[]): Promise<void> {
-    if (refs.length === 0 || this.options.disabled) return Promise.resolve()
+  /**
+   * Records a kind of each ref, all at one instant: they count here at once, and elsewhere when the promise resolves. Inside a
+   * transaction they wait for its end. What `refsOf` throws is a rejection.
+   */
+  record(kind: RecordKind, refsOf: () => readonly Ref[]): Promise<void> {
+    try {
+      const records = refsOf().map((ref) => ({ kind, ref: ref.withoutArgs }))
+      const transaction = this.transactions.current()
+      if (transaction === undefined) return this.#append(records)
+      transaction.records.push(...records)
+      return Promise.resolve()
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /** Runs work whose clears take effect together when it resolves. */
+  async transaction<T>(work: () => Promise<T>): Promise<T> {
+    // What it reads may be undone, so a load that it runs in is for its own caller alone.
+    const frame = this.tracker.current()
+    if (frame !== undefined) frame.isTentative = true
+    return await this.transactions.run(work, async (records) => {
+      // The work has happened, so its value is returned whatever becomes of the clears: they hold here and are queued.
+      await this.#append(records).catch((error: unknown) => this.report(error))
+    })
+  }
+
+  #append(records: readonly NewRecord[]): Promise<void> {
+    if (records.length === 0 || this.options.disabled) return Promise.resolve()
     const now = this.clock()
     const { shared } = this
-    const records = refs.map((ref) => this.log.append(kind, ref.withoutArgs, now, shared !== undefined))
+    const appended = records.map(({ kind, ref }) => this.log.append(kind, ref, now, shared !== undefined))
     if (shared === undefined) return Promise.resolve()
     if (this.#isClosed) return handled(Promise.reject(new StoreError('This cache is closed: the clear holds in this process and was not sent to Redis.')))
-    return handled(shared.log.append(records))
+    return handled(shared.log.append(appended))
   }
 
   /** Lets a write to a store end by itself; `close` waits for it. */
@@ -129,7 +158,7 @@ export class Engine {
 }
 
 /** Who does not await a clear is not ended by its rejection. */
-function handled(promise: Promise<void>): Promise<void> {
+export function handled(promise: Promise<void>): Promise<void> {
   promise.catch(() => {})
   return promise
 }

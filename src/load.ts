@@ -9,6 +9,7 @@ import { Flight } from './flight.ts'
 import { callRef, overlaps, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import { Frame } from './tracking.ts'
+import type { Transaction } from './transaction.ts'
 
 /** How the calls of one name are cached. Every field has a value: options are resolved before. */
 export interface CallsOptions<V> {
@@ -113,7 +114,7 @@ export class Calls<V> implements Named {
   /** The entry of a key, when one is in this process and may be served as fresh right now: it counts as served. */
   fresh(key: string): Entry<V> | undefined {
     const entry = this.#entries?.fresh(key)
-    if (entry === undefined) return undefined
+    if (entry === undefined || this.#engine.transactions.current()?.covers(entry.refs) === true) return undefined
     this.#stats.hits++
     this.#report(this.#engine.tracker.current(), entry, false)
     return entry
@@ -124,23 +125,39 @@ export class Calls<V> implements Named {
     const arrived = this.#engine.log.position
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
+    const transaction = this.#engine.transactions.current()
+    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader)
+    // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
+    const join = options.join && !this.#engine.options.disabled
     for (;;) {
       const entry = this.fresh(call.key)
       if (entry !== undefined) return { from: 'store', entry, stale: false }
       const stale = this.#staleHit(call, load, reader)
       if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
-      const flight = options.join ? this.#joinable(call, reader) : undefined
-      if (flight === undefined) return this.#lead(call, load, reader, { find: true, join: options.join })
+      const flight = join ? this.#joinable(call, reader) : undefined
+      if (flight === undefined) return this.#lead(call, load, reader, { find: true, join })
       const served = await this.#follow(flight, reader, arrived)
       if (served !== undefined) return served
     }
+  }
+
+  /** Answers a call inside a transaction: from what the transaction has not cleared, or by a load that is nobody else's. */
+  async #serveWithin(transaction: Transaction, call: Call, load: Load<V>, reader: Frame | undefined): Promise<Served<V>> {
+    const found = await this.#find(call)
+    if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {
+      this.#stats.hits++
+      this.#report(reader, found, false)
+      return { from: 'store', entry: found, stale: false }
+    }
+    return await this.#lead(call, load, reader, { find: false, join: false })
   }
 
   /** Loads, whatever is stored. */
   async refresh(call: Call, load: Load<V>): Promise<Entry<V>> {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
-    return (await this.#lead(call, load, reader, { find: false, join: true })).entry
+    this.#refuseCycle(call, reader)
+    return (await this.#lead(call, load, reader, { find: false, join: this.#engine.transactions.current() === undefined })).entry
   }
 
   /** Loads a call of a synchronous function, and stores the result. */
@@ -149,8 +166,7 @@ export class Calls<V> implements Named {
     reader?.refs.add(call.ref)
     if (this.#loadingSync.has(call.key)) throw cycle(call)
     const { position } = this.#engine.log
-    const frame = new Frame(this.#engine.clock(), reader)
-    frame.refs.add(call.ref)
+    const frame = this.#newFrame(call, reader)
     this.#loadingSync.add(call.key)
     this.#stats.misses++
     try {
@@ -187,6 +203,13 @@ export class Calls<V> implements Named {
 
   #find(call: Call): Promise<Entry<V> | undefined> | Entry<V> | undefined {
     return this.#entries?.mayAsk === true ? this.#entries.find(call.key) : this.#entries?.kept(call.key)
+  }
+
+  #newFrame(call: Call, reader: Frame | undefined, flight?: Flight<Outcome<V>>): Frame {
+    const frame = new Frame(this.#engine.clock(), reader, flight)
+    frame.refs.add(call.ref)
+    frame.isTentative = this.#engine.transactions.current() !== undefined
+    return frame
   }
 
   #run<T>(load: () => T): T {
@@ -235,9 +258,14 @@ export class Calls<V> implements Named {
   #joinable(call: Call, reader: Frame | undefined): Flight<Outcome<V>> | undefined {
     const flight = this.#flights.get(call.key)
     if (flight === undefined) return undefined
-    const inside = reader?.innermostFlight
-    if (inside !== undefined && flight.waitsFor(inside)) throw cycle(call)
+    this.#refuseCycle(call, reader)
     return this.#isOvertaken(flight.frame.refs, flight.position) ? undefined : flight
+  }
+
+  /** A load that waits for a call which waits for that load would wait forever. */
+  #refuseCycle(call: Call, reader: Frame | undefined): void {
+    const inside = reader?.innermostFlight
+    if (inside !== undefined && this.#flights.get(call.key)?.waitsFor(inside) === true) throw cycle(call)
   }
 
   /** Waits for another caller's flight; undefined when what it gave was overtaken before this caller came. */
@@ -269,9 +297,8 @@ export class Calls<V> implements Named {
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */
   async #lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions): Promise<Exclude<Served<V>, { from: 'unshared' }>> {
-    const { log, clock, tracker } = this.#engine
-    const flight = new Flight<Outcome<V>>(log.position, (self) => new Frame(clock(), reader, self))
-    flight.frame.refs.add(call.ref)
+    const { log, tracker } = this.#engine
+    const flight = new Flight<Outcome<V>>(log.position, (self) => this.#newFrame(call, reader, self))
     if (options.join) this.#flights.set(call.key, flight)
     flight.result = tracker.run(flight.frame, () => this.#fly(call, load, flight, options.find))
     try {
@@ -334,7 +361,7 @@ export class Calls<V> implements Named {
     const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
     const lifetime = { fresh: isStale ? 0 : ttl, stale: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError) }
     const entry: Entry<V> = { value: loaded.value, refs, position, checked: position, loadedAt: now, freshUntil: now + lifetime.fresh, trustFrom: frame.trustFrom }
-    const isStored = loaded.store && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !log.clearedSince(refs, position)
+    const isStored = loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !log.clearedSince(refs, position)
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
   }

@@ -16,6 +16,8 @@ export class Frame {
   trustFrom: number
   /** Whether a stale value was read: the result is then born stale. */
   stale = false
+  /** Whether what was read may still be undone: the result is then nobody else's. */
+  isTentative = false
   /** What is read after the load has ended is no part of its result. */
   open = true
 

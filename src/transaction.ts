@@ -1,0 +1,50 @@
+// Knows transactions: clears that wait until the work they belong to has ended.
+
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { RecordKind } from './clear-log.ts'
+import { overlaps, type Ref } from './ref.ts'
+
+/** What is to be recorded: a kind and a ref. */
+export interface NewRecord {
+  readonly kind: RecordKind
+  readonly ref: Ref
+}
+
+/** One transaction's records, in the order in which they were asked for. */
+export class Transaction {
+  readonly records: NewRecord[] = []
+  /** What is recorded after the work has ended belongs to it no more. */
+  open = true
+
+  /** Whether what was computed from these refs is older than what the transaction has written. */
+  covers(refs: readonly Ref[]): boolean {
+    return this.records.some((record) => refs.some((ref) => overlaps(record.ref, ref)))
+  }
+}
+
+/** Finds the transaction that code runs in, through every await. */
+export class Transactions {
+  // Made with the first transaction: on Node 20 a storage in use makes every await of the process dearer.
+  #storage: AsyncLocalStorage<Transaction> | undefined
+
+  current(): Transaction | undefined {
+    const transaction = this.#storage?.getStore()
+    return transaction?.open === true ? transaction : undefined
+  }
+
+  /** Runs work in a new transaction and hands over its records once it resolved; when it throws they are dropped. */
+  async run<T>(work: () => Promise<T>, commit: (records: readonly NewRecord[]) => Promise<void>): Promise<T> {
+    // One within another is a part of it: what it cleared stays, also when it threw and that was caught.
+    if (this.current() !== undefined) return await work()
+    const transaction = new Transaction()
+    this.#storage ??= new AsyncLocalStorage()
+    try {
+      const value = await this.#storage.run(transaction, work)
+      transaction.open = false
+      await commit(transaction.records)
+      return value
+    } finally {
+      transaction.open = false
+    }
+  }
+}

@@ -1,0 +1,140 @@
+import { expect, test } from 'vitest'
+import { createCache } from '../src/index.ts'
+import { newGate } from './support/gate.ts'
+
+function newRow() {
+  const cache = createCache({ redis: false })
+  const db = { row: 'old', loads: 0 }
+  const read = cache.memoize(async () => (db.loads++, db.row), { name: 'row' })
+  const page = cache.memoize(async () => `<${await read()}>`, { name: 'page' })
+  return { cache, db, read, page }
+}
+
+test('clears of a transaction take effect when its work resolves', async () => {
+  const { cache, db, page, read } = newRow()
+  await page()
+  const gate = newGate()
+  const done = cache.transaction(async () => {
+    db.row = 'new'
+    await read.clear()
+    await gate.wait()
+    return 'value'
+  })
+  await gate.reached()
+  expect(await page()).toBe('<old>')
+  gate.open()
+  expect(await done).toBe('value')
+  expect(await page()).toBe('<new>')
+})
+
+test('clears of a transaction that throws are dropped', async () => {
+  const { cache, db, page, read } = newRow()
+  await page()
+  const failed = cache.transaction(async () => {
+    await read.clear()
+    throw new Error('rolled back')
+  })
+  await expect(failed).rejects.toThrow('rolled back')
+  expect(await page()).toBe('<old>')
+  expect(db.loads).toBe(1)
+})
+
+test('reads inside a transaction bypass what it cleared, and nothing of them is stored', async () => {
+  const { cache, db, page, read } = newRow()
+  await page()
+  await cache
+    .transaction(async () => {
+      db.row = 'uncommitted'
+      await read.clear()
+      expect(await page()).toBe('<uncommitted>')
+      expect(await read()).toBe('uncommitted')
+      db.row = 'old'
+      throw new Error('rolled back')
+    })
+    .catch(() => undefined)
+  expect(await page()).toBe('<old>')
+  expect(await read()).toBe('old')
+})
+
+test('what a transaction has not cleared is still a hit inside', async () => {
+  const { cache, db, page } = newRow()
+  await page()
+  await cache.transaction(async () => expect(await page()).toBe('<old>'))
+  expect(db.loads).toBe(1)
+})
+
+test('a load inside a transaction is not joined from outside it, and does not join one', async () => {
+  const cache = createCache({ redis: false })
+  const gate = newGate()
+  let loads = 0
+  const read = cache.memoize(async () => {
+    loads++
+    await gate.wait()
+    return loads
+  }, { name: 'row' })
+  const inside = cache.transaction(() => read())
+  await gate.reached()
+  const outside = read()
+  await gate.reached(2)
+  const again = cache.transaction(() => read())
+  await gate.reached(3)
+  gate.open()
+  await Promise.all([inside, outside, again])
+  expect(loads).toBe(3)
+})
+
+test('a load that runs a transaction is its own caller’s alone', async () => {
+  const { cache, db, read } = newRow()
+  const outer = cache.memoize(async () => cache.transaction(async () => {
+    await read.clear()
+    return read()
+  }), { name: 'outer' })
+  await outer()
+  await outer()
+  expect(db.loads).toBe(2)
+})
+
+test('a nested transaction is a part of the outer one, and what it cleared is kept when it threw and that was caught', async () => {
+  const { cache, db, page, read } = newRow()
+  await page()
+  await cache.transaction(async () => {
+    db.row = 'new'
+    await cache
+      .transaction(async () => {
+        await read.clear()
+        throw new Error('caught')
+      })
+      .catch(() => undefined)
+    expect(await page()).toBe('<new>')
+  })
+  expect(await page()).toBe('<new>')
+})
+
+test('a clear after the work has ended belongs to no transaction', async () => {
+  const { cache, db, page, read } = newRow()
+  await page()
+  const gate = newGate()
+  let late: Promise<void> | undefined
+  await cache.transaction(async () => {
+    late = gate.wait().then(() => read.clear())
+  })
+  db.row = 'new'
+  gate.open()
+  await late
+  expect(await page()).toBe('<new>')
+})
+
+test('a synchronous function loaded inside a transaction is not stored', async () => {
+  const cache = createCache({ redis: false })
+  let loads = 0
+  const double = cache.memoizeSync((n: number) => (loads++, 2 * n), { name: 'double' })
+  await cache.transaction(async () => double(1))
+  double(1)
+  double(1)
+  expect(loads).toBe(2)
+})
+
+test('what is no function is refused with what to give', async () => {
+  const cache = createCache({ redis: false })
+  expect(() => cache.transaction('work' as never)).toThrow('Expected cache.transaction to be given a function that does the work, got "work".')
+})
