@@ -23,9 +23,8 @@ export function resolveCodec(option: CodecOption | undefined): Codec | 'referenc
   if (option === 'json') return json
   if (option === 'reference') return option
   if (isCodec(option)) return guarded(option)
-  throw new ConfigError(
-    `Expected \`codec\` to be "structured", "json", "reference" or an object with the functions \`encode\` and \`decode\`, got ${show(option)}.${hint(option)}`,
-  )
+  const expected = '"structured", "json", "reference" or an object with the functions `encode` and `decode`'
+  throw new ConfigError(`Expected \`codec\` to be ${expected}, got ${show(option)}.${hint(option)}`)
 }
 
 function isCodec(option: unknown): option is Codec {

@@ -1,10 +1,11 @@
 // The public names.
 
 export { createCache, type Cache } from './cache.ts'
+export { cachedFunction } from './cached-function.ts'
 export { isClearable, type Clearable } from './clearable.ts'
-export type { Codec } from './codec.ts'
+export { structured, type ClassCodec, type Codec, type CodecOption, type StructuredOptions } from './codec.ts'
 export type { CacheOptions } from './config.ts'
-export { cachedFunction, type Cached, type GetterOptions, type MethodOptions } from './decorators.ts'
+export type { GetterOptions, MethodOptions } from './decorators.ts'
 export type { Duration } from './duration.ts'
 export { CacheError, CodecError, ConfigError, KeyError, StoreError, TimeoutError, UnsupportedError, type CacheErrorCode } from './errors.ts'
 export { any } from './key.ts'

@@ -9,9 +9,9 @@ import { Lowering } from './lowering.ts'
 const UNDEFINED = 'undefined'
 
 /**
- * Plain JSON, readable by whatever reads the store. A value that JSON would change (with a Date, a Map, undefined, NaN, -0 or a cycle in it)
- * is a `CodecError` that says where. An object that occurs twice comes back as two equal ones. A value that is undefined itself is kept, as
- * the text `undefined`.
+ * Plain JSON, readable by whatever reads the store. A value that JSON would change (one with a Date, a Map, undefined, NaN, -0, a cycle)
+ * is a `CodecError` that says where. An object that occurs twice comes back as two equal ones. A value that is undefined itself is
+ * kept, as the text `undefined`.
  */
 export const json: Codec = {
   encode(value) {
