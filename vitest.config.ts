@@ -1,13 +1,25 @@
 // Which files are tests, and how long one may take. Two projects: everything, and the page in a browser.
-import { defineConfig, type ViteUserConfig } from 'vitest/config'
+import { transform } from 'esbuild'
+import { defineConfig, type Plugin, type ViteUserConfig } from 'vitest/config'
 
 const shared = { testTimeout: 20_000, hookTimeout: 30_000, restoreMocks: true, unstubEnvs: true }
+
+/** Lowers decorators, which Vite 8 leaves as they are and no Node reads. */
+const decorators: Plugin = {
+  name: 'decorators',
+  enforce: 'pre',
+  async transform(code, id) {
+    if (!id.endsWith('.ts') || !/^\s*@\w/m.test(code)) return undefined
+    const lowered = await transform(code, { loader: 'ts', target: 'node20', sourcefile: id, sourcemap: 'external', tsconfigRaw: {} })
+    return { code: lowered.code, map: lowered.map }
+  },
+}
 
 const config: ViteUserConfig = defineConfig({
   test: {
     coverage: { provider: 'v8', include: ['src/**', 'middleware/**'] },
     projects: [
-      { test: { ...shared, name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/browser/**'] } },
+      { plugins: [decorators], test: { ...shared, name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/browser/**'] } },
       { test: { ...shared, name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 } },
     ],
   },

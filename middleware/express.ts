@@ -26,7 +26,11 @@ export type RouteOptions = Options<Request>
 
 /** A middleware of Express, for any path: generic, so that the next handler's `req.params` stays what its path says. */
 export interface Middleware {
-  <P, ResBody, ReqBody, ReqQuery, Locals extends Record<string, any>>(req: Request<P, ResBody, ReqBody, ReqQuery, Locals>, res: Response<ResBody, Locals>, next: NextFunction): void
+  <P, ResBody, ReqBody, ReqQuery, Locals extends Record<string, any>>(
+    req: Request<P, ResBody, ReqBody, ReqQuery, Locals>,
+    res: Response<ResBody, Locals>,
+    next: NextFunction,
+  ): void
 }
 
 /** A cached route: mount it before its handler, and clear it by its arguments. */
@@ -42,7 +46,7 @@ export interface CachedRoute extends Middleware, RouteHandle, Clearable {
  */
 export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
   const route = new Route<Request>(cache, options, 'express')
-  const middleware = (req: Request, _res: Response, next: NextFunction): void => void route.visit(visitOf(req, next))
+  const middleware = (req: Request, _res: Response, next: NextFunction): void => void route.visit(visitOf(req, next)).catch(next)
   return branded(Object.defineProperties(middleware, Object.getOwnPropertyDescriptors(route.handle()))) as unknown as CachedRoute
 }
 
@@ -50,7 +54,11 @@ export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
  * Clears what a successful unsafe request (not GET, HEAD, OPTIONS or TRACE) changed, before its response reaches the client: all of a
  * cached function or route, the calls of it that `argsOf` gives the leading arguments of, or a ref.
  */
-export function invalidates<T extends Clearable>(target: T, argsOf?: (req: Request) => [...ArgsOf<T>], options?: InvalidatesOptions): Middleware
+export function invalidates<T extends Clearable>(
+  target: T,
+  argsOf?: (req: Request) => [...ArgsOf<T>],
+  options?: InvalidatesOptions,
+): Middleware
 export function invalidates(target: Ref, argsOf?: undefined, options?: InvalidatesOptions): Middleware
 /** The same for refs that are worked out from the request. */
 export function invalidates(refsOf: (req: Request) => readonly Ref[], options?: InvalidatesOptions): Middleware

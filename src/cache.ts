@@ -4,10 +4,10 @@ import { branded } from './clearable.ts'
 import { resolveConfig, type CacheOptions, type Config } from './config.ts'
 import { decoratorOf, type DecorateGetter, type DecorateMethod } from './decorators.ts'
 import { show } from './duration.ts'
-import { Engine } from './engine.ts'
+import { Engine, handled } from './engine.ts'
 import type { Shared } from './entries.ts'
 import { ConfigError } from './errors.ts'
-import { memoize, memoizeSync, type AnyFunction, type CachedFunction, type CachedSyncFunction, type MemoizeOptions, type MemoizeSyncOptions } from './memoize.ts'
+import { memoize, memoizeSync, type AnyFunction, type Cacheable, type CachedFunction, type CachedSyncFunction, type MemoizeOptions, type MemoizeSyncOptions, type Synchronous } from './memoize.ts'
 import { everything, patternRef, Ref, tagRef } from './ref.ts'
 import { RedisConnection } from './redis/connection.ts'
 import { RedisEntries } from './redis/entries.ts'
@@ -17,19 +17,19 @@ import type { CacheStats } from './stats.ts'
 /** One cache: its functions, its routes and everything that was computed from them. */
 export interface Cache extends AsyncDisposable {
   /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. */
-  memoize<F extends AnyFunction, const K = Parameters<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
+  memoize<F extends Cacheable, const K = Parameters<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
   /** As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. */
-  memoizeSync<F extends AnyFunction, const K = Parameters<F>>(fn: F, options?: MemoizeSyncOptions<F, K>): CachedSyncFunction<F, K>
+  memoizeSync<F extends Cacheable, const K = Parameters<F>>(fn: F & Synchronous<F>, options?: MemoizeSyncOptions<F, K>): CachedSyncFunction<F, K>
   /**
    * Decorates an asynchronous method, instance or static: `@cache.method({ name: "users.find" })`. Its `this` is no argument, so instances
-   * share their entries, unless `key` makes it one. `cachedFunction(users.find)` is the method with `clear`, `ref` and the rest in its type.
+   * share their entries, unless `key` makes it one. `cachedFunction(users, "find")` is the method with `clear`, `ref` and the rest.
    * The name is by default the method's, which only one class of a cache can have.
    */
   readonly method: DecorateMethod
   /**
    * Decorates a getter, instance or static. One that gives plain values stays synchronous; of one that gives a promise, the value is kept.
    * Both are kept in this process, and by one value for all instances unless `key` tells them apart. What only an asynchronous function
-   * has, such as `store`, says that it gives a promise. Cleared by its name: `cache.clear(cache.ref("config.flags"))`.
+   * has, such as `store`, says that it gives a promise. `cachedFunction(config, "flags").clear()` clears it.
    */
   readonly getter: DecorateGetter
   /** A dependency that is not a function, such as a table: `cache.tag("table:users")`. */
@@ -42,6 +42,18 @@ export interface Cache extends AsyncDisposable {
   clear(...refs: Ref[]): Promise<void>
   /** Stale at once: what the refs cover may still be served where `staleWhileRevalidate` or `staleIfError` allow. */
   expire(...refs: Ref[]): Promise<void>
+  /**
+   * Clears inside take effect together when `work` resolves, and are dropped when it throws. Until then, reads inside bypass what was
+   * cleared, and what is loaded inside is neither stored nor shared. Once `work` resolved its value is returned whatever happens to the
+   * clears: what Redis did not confirm goes to `onError`, holds here and stays queued. One inside another is a part of it.
+   *
+   * @example
+   * await cache.transaction(() => db.transaction(async (sql) => {
+   *   await sql`update users set name = ${name} where id = ${id}`
+   *   await getUser.clear(id)
+   * }))
+   */
+  transaction<T>(work: () => Promise<T>): Promise<T>
   /** Clears everything under this prefix, as one clear; the space is given back in the background. */
   flush(): Promise<void>
   stats(): CacheStats
@@ -79,17 +91,19 @@ export function openCache(options: CacheOptions, clock: () => number): Cache {
     tag: (name) => tagRef(checkName(name, 'tag')),
     ref: (name, ...args) => patternRef(checkName(name, 'ref'), args),
     track(...refs) {
+      const checked = checkRefs(refs, 'track')
       const frame = engine.tracker.current()
-      if (frame !== undefined) engine.declare(frame.refs, checkRefs(refs, 'track'))
+      if (frame !== undefined) engine.declare(frame.refs, checked)
     },
-    clear: async (...refs) => engine.record('clear', checkRefs(refs, 'clear')),
-    expire: async (...refs) => engine.record('expire', checkRefs(refs, 'expire')),
-    async flush() {
-      const done = engine.record('clear', [everything])
+    clear: (...refs) => engine.record('clear', () => checkRefs(refs, 'clear')),
+    expire: (...refs) => engine.record('expire', () => checkRefs(refs, 'expire')),
+    transaction: (work) => engine.transaction(checkWork(work)),
+    flush() {
+      const done = engine.record('clear', () => [everything])
       for (const named of engine.names.values()) named.drop()
-      await done
       const { shared } = engine
-      if (shared !== undefined) engine.later(shared.entries.sweep({ generation: shared.log.generation, epoch: shared.log.epoch }))
+      if (shared === undefined) return done
+      return handled(done.then(() => engine.later(shared.entries.sweep({ generation: shared.log.generation, epoch: shared.log.epoch }))))
     },
     stats: () => ({
       functions: Object.fromEntries(Array.from(engine.names.values(), (named) => [named.name, named.stats()])),
@@ -121,6 +135,11 @@ function connect(engine: Engine, config: Config, redis: NonNullable<Config['redi
 function checkName(name: unknown, door: string): string {
   if (typeof name === 'string' && name !== '' && !name.startsWith('#')) return name
   throw new ConfigError(`Expected cache.${door} to be given a name that does not begin with #, got ${show(name)}.`)
+}
+
+function checkWork<T>(work: () => Promise<T>): () => Promise<T> {
+  if (typeof work === 'function') return work
+  throw new ConfigError(`Expected cache.transaction to be given a function that does the work, got ${show(work)}.`)
 }
 
 function checkRefs(refs: readonly unknown[], door: string): readonly Ref[] {

@@ -1,17 +1,27 @@
 // Knows methods and getters: how decorators make cached functions of them, and what their `this` is.
 
-import { isClearable } from './clearable.ts'
-import { show } from './duration.ts'
+import { membersOf, RUNNING } from './cached-function.ts'
 import type { Engine } from './engine.ts'
 import { ConfigError, UnsupportedError } from './errors.ts'
 import { memoizeGetter } from './getter.ts'
-import { dress, memoize, type AnyFunction, type CachedFunction, type CachedHandle, type CachedSyncFunction, type MemoizeOptions, type MemoizeSyncOptions } from './memoize.ts'
+import {
+  dress,
+  memoize,
+  type AnyFunction,
+  type CachedFunction,
+  type CachedHandle,
+  type MemoizeOptions,
+  type MemoizeSyncOptions,
+} from './memoize.ts'
 
 type AnyGet = () => any
 type AsyncOnly = Exclude<keyof MemoizeOptions<AnyGet>, keyof MemoizeSyncOptions<AnyGet>>
 
 /** As the options of `memoize`. Without `key` all instances share their entries. */
-export interface MethodOptions<A extends readonly unknown[] = any[], K = unknown> extends Omit<MemoizeOptions<(...args: any[]) => any, K>, 'key'> {
+export interface MethodOptions<A extends readonly unknown[] = any[], K = unknown> extends Omit<
+  MemoizeOptions<(...args: any[]) => any, K>,
+  'key'
+> {
   /**
    * What the result is kept by; called with the method's `this`. An array is the argument list for `ref` and `clear`, anything else a list
    * of one. @default the arguments, without `this`
@@ -28,19 +38,28 @@ export interface GetterOptions<K = unknown> extends Omit<MemoizeOptions<AnyGet, 
 
 type Keyed<K, A> = [K] extends [never] ? A : K
 
-type Fits<A extends readonly unknown[], M extends AnyFunction> = ((...args: A) => void) extends (...args: Parameters<M>) => void ? true : false
+type Fits<A extends readonly unknown[], M extends AnyFunction> = ((...args: A) => void) extends (...args: Parameters<M>) => void
+  ? true
+  : false
 
 /** The method itself, or what is wrong with it. */
 type CacheableMethod<M extends AnyFunction, A extends readonly unknown[]> = [ReturnType<M>] extends [PromiseLike<unknown>]
   ? Fits<A, M> extends true
     ? M
     : 'The parameters of `key` are not those of the method.'
-  : 'A cached method returns a promise: make this one async, or use memoizeSync.'
+  : 'A cached method returns a promise: make this one async.'
 
 /** Decorates a method, instance or static; standard and `experimentalDecorators` alike. */
 export interface CachedMethodDecorator<A extends readonly unknown[], K> {
-  <M extends AnyFunction>(method: M & CacheableMethod<M, A>, context: ClassMethodDecoratorContext): CachedFunction<M, Keyed<K, Parameters<M>>>
-  <M extends AnyFunction>(target: object, name: string | symbol, descriptor: TypedPropertyDescriptor<M> & { value?: CacheableMethod<M, A> }): void
+  <M extends AnyFunction>(
+    method: M & CacheableMethod<M, A>,
+    context: ClassMethodDecoratorContext,
+  ): CachedFunction<M, Keyed<K, Parameters<M>>>
+  <M extends AnyFunction>(
+    target: object,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<M> & { value?: CacheableMethod<M, A> },
+  ): void
 }
 
 /** Decorates a getter, instance or static; standard and `experimentalDecorators` alike. */
@@ -50,7 +69,9 @@ export interface CachedGetterDecorator<V, K> {
 }
 
 /** What `cache.method` is. */
-export type DecorateMethod = <A extends readonly unknown[] = any[], const K = never>(options?: MethodOptions<A, K>) => CachedMethodDecorator<A, K>
+export type DecorateMethod = <A extends readonly unknown[] = any[], const K = never>(
+  options?: MethodOptions<A, K>,
+) => CachedMethodDecorator<A, K>
 
 /** What `cache.getter` is. */
 export interface DecorateGetter {
@@ -60,38 +81,47 @@ export interface DecorateGetter {
 
 type Door = 'method' | 'getter'
 
-/** Where a decorator stands. */
-interface Site {
+/** What a decorator stands on. */
+interface Member {
+  readonly fn: AnyFunction
   readonly name: string | symbol
   /** The class of a static member, once it is defined. */
   owner: unknown
 }
 
+type Wrap = (member: Member) => object
+
+type StandardContext = ClassMethodDecoratorContext | ClassGetterDecoratorContext
+
 /** Makes the decorator that `cache.method(options)` or `cache.getter(options)` is. */
 export function decoratorOf(engine: Engine, door: Door, given: readonly unknown[]): unknown {
   const [options = {}] = given as [object?]
-  if (given.length > 1 || typeof options === 'function') throw new ConfigError(`A decorator of a cache has parentheses: write @cache.${door}().`)
-  const decorate = door === 'method' ? decorateMethod : decorateGetter
-  const wrap = (fn: unknown, site: Site): unknown => decorate(engine, fn as AnyFunction, { ...options, name: nameOf(engine, door, options, site) }, site)
+  if (given.length > 1 || typeof options !== 'object' || options === null) {
+    throw new ConfigError(
+      `Expected options or nothing: write @cache.${door}(), with parentheses, or @cache.${door}({ name: "users.find" }).`,
+    )
+  }
+  const wrap: Wrap = (member) => {
+    const named = { ...options, name: nameOf(engine, door, options, member) }
+    return door === 'method' ? decorateMethod(engine, member, named) : memoizeGetter(engine, member.fn, named)
+  }
   return (target: unknown, context: unknown, descriptor?: PropertyDescriptor) => {
-    if (isStandard(context)) return wrapStandard(door, target, context, wrap)
+    if (isStandard(context)) return wrapStandard(door, { fn: target as AnyFunction, context }, wrap)
     return wrapLegacy(door, { target, name: context as string | symbol, descriptor }, wrap)
   }
 }
 
-type Wrap = (fn: unknown, site: Site) => unknown
-
-function isStandard(context: unknown): context is ClassMethodDecoratorContext | ClassGetterDecoratorContext {
+function isStandard(context: unknown): context is StandardContext {
   return typeof context === 'object' && context !== null && 'kind' in context
 }
 
-function wrapStandard(door: Door, fn: unknown, context: ClassMethodDecoratorContext | ClassGetterDecoratorContext, wrap: Wrap): unknown {
+function wrapStandard(door: Door, { fn, context }: { readonly fn: AnyFunction; readonly context: StandardContext }, wrap: Wrap): object {
   if (context.kind !== door) throw misplaced(door, context.kind, context.name)
-  const site: Site = { name: context.name, owner: undefined }
-  const wrapped = wrap(fn, site)
+  const member: Member = { fn, name: context.name, owner: undefined }
+  const wrapped = wrap(member)
   if (context.static) {
     context.addInitializer(function () {
-      site.owner = this
+      member.owner = this
     })
   }
   return wrapped
@@ -107,7 +137,7 @@ function wrapLegacy(door: Door, { target, name, descriptor }: Legacy, wrap: Wrap
   const slot = door === 'method' ? 'value' : 'get'
   const fn: unknown = descriptor?.[slot]
   if (typeof fn !== 'function') throw misplaced(door, 'something else', name)
-  return { ...descriptor, [slot]: wrap(fn, { name, owner: typeof target === 'function' ? target : undefined }) }
+  return { ...descriptor, [slot]: wrap({ fn: fn as AnyFunction, name, owner: typeof target === 'function' ? target : undefined }) }
 }
 
 function misplaced(door: Door, kind: string, name: unknown): ConfigError {
@@ -115,68 +145,33 @@ function misplaced(door: Door, kind: string, name: unknown): ConfigError {
   return new ConfigError(`@cache.${door}() is a decorator for a ${door}, and ${what}. For anything else there is cache.memoize.`)
 }
 
-function nameOf(engine: Engine, door: Door, options: { readonly name?: string }, site: Site): string {
+function nameOf(engine: Engine, door: Door, options: { readonly name?: string }, member: Member): string {
   if (options.name !== undefined) return options.name
-  const name = typeof site.name === 'string' ? site.name.replace(/^#/, '') : ''
+  const name = typeof member.name === 'string' ? member.name.replace(/^#/, '') : ''
   if (!engine.names.has(name)) return name
   // A decorator does not know its class, and a compiler may rename classes: a name that other processes share has to be said.
-  throw new ConfigError(`Something named "${name}" is already cached here. Give this ${door} a name of its own: @cache.${door}({ name: "Users.${name}" }).`)
+  throw new ConfigError(
+    `Something named "${name}" is already cached here. Give this ${door} a name of its own: @cache.${door}({ name: "users.${name}" }).`,
+  )
 }
 
-function decorateGetter(engine: Engine, get: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>): object {
-  return memoizeGetter(engine, get, options)
-}
-
-/** Whatever runs the user's code needs an object: without it a call would succeed or fail by what happens to be stored. */
-function decorateMethod(engine: Engine, fn: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>, site: Site): object {
-  const cached = memoize(engine, fn, options) as CachedFunction<AnyFunction> & Record<string, AnyFunction>
-  const objectOf = (self: unknown): unknown => {
-    const object = self === undefined || self === null || self === method ? site.owner : self
-    if (object !== undefined) return object
+/** Without its object a call would fail or not by what happens to be stored: it always does. */
+function decorateMethod(engine: Engine, member: Member, options: MemoizeOptions<AnyFunction, unknown>): object {
+  const cached = memoize(engine, member.fn, options) as AnyFunction
+  const objectOf = (self: unknown): unknown => (self === undefined || self === null || self === method ? member.owner : self)
+  const refuse = async (): Promise<never> => {
+    const name = String(member.name)
     throw new UnsupportedError(
-      `The cached method "${cached.cacheName}" was called without its object. Call it as a method, or bind it: cachedFunction(object.method, object).`,
+      `The cached method "${name}" was called without its object. Call it on one, or bind it: cachedFunction(object, "${name}").`,
     )
   }
-  const on = (door: AnyFunction) =>
-    async function (this: unknown, ...args: unknown[]): Promise<unknown> {
-      return door.apply(objectOf(this), args)
+  const onObject = (door: AnyFunction): AnyFunction =>
+    function (this: unknown, ...args: unknown[]) {
+      const object = objectOf(this)
+      return object === undefined ? refuse() : door.apply(object, args)
     }
-  const method = function (this: unknown, ...args: unknown[]): unknown {
-    try {
-      return cached.apply(objectOf(this), args)
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
-  }
-  // Where `key` is not given, `peek` runs nothing of the user's.
-  const running = RUNNING.filter((name) => name in cached && (name !== 'peek' || options.key !== undefined))
-  return dress(method, fn, { ...cached, ...Object.fromEntries(running.map((name) => [name, on(cached[name]!)])) })
-}
-
-/** The members of a cached function that run what its user wrote. */
-const RUNNING: readonly string[] = ['peek', 'refresh', 'many']
-
-/** A cached function or method, with all that it can do in its type. */
-export type Cached<F extends AnyFunction, K = Parameters<F>> = ReturnType<F> extends PromiseLike<unknown> ? CachedFunction<F, K> : CachedSyncFunction<F, K>
-
-/**
- * The cached function that a decorated method is, which the method's own type cannot tell. With `object`, its calls, `peek`, `refresh` and
- * `many` run with that object as `this`. Throws a `ConfigError` when it is not cached.
- * @example
- * await cachedFunction(users.find).clear('42')
- * const find = cachedFunction(users.find, users)
- * await find.refresh('42')
- */
-export function cachedFunction<F extends AnyFunction, K = Parameters<F>>(method: F, object?: object): Cached<F, K> {
-  if (!isClearable(method) || !('original' in method)) {
-    throw new ConfigError(`Expected a cached function, such as a method decorated by @cache.method(), got ${show(method)}.`)
-  }
-  return (object === undefined ? method : bind(method, object)) as unknown as Cached<F, K>
-}
-
-function bind(cached: AnyFunction, object: object): object {
-  const members = Object.entries(cached).map(([name, member]: [string, unknown]) => {
-    return [name, RUNNING.includes(name) ? (member as AnyFunction).bind(object) : member]
-  })
-  return dress((...args: unknown[]) => cached.apply(object, args), cached, Object.fromEntries(members) as object)
+  const method = onObject(cached)
+  // Where no `key` is given, `peek` runs nothing of the user's.
+  const running = options.key === undefined ? RUNNING.filter((name) => name !== 'peek') : RUNNING
+  return dress(method, member.fn, membersOf(cached, running, onObject))
 }

@@ -3,7 +3,7 @@
 export { engineOf } from './cache.ts'
 export { branded } from './clearable.ts'
 export { show, toLifetime, toMilliseconds } from './duration.ts'
-export type { Engine } from './engine.ts'
+export { openEngines, type Engine } from './engine.ts'
 export type { Entry } from './entry.ts'
 export type { Place } from './entries.ts'
 export { isPlainObject, keyOf } from './key.ts'

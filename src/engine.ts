@@ -37,6 +37,19 @@ export interface EngineOptions {
   readonly connect?: ((engine: Engine) => Shared & { close(): Promise<void> }) | undefined
 }
 
+const open = new Set<WeakRef<Engine>>()
+
+/** The engines of this process that are not closed, for a door that is told of a ref or a URI and not whose it is. */
+export function openEngines(): readonly Engine[] {
+  const engines: Engine[] = []
+  for (const weakly of open) {
+    const engine = weakly.deref()
+    if (engine === undefined) open.delete(weakly)
+    else engines.push(engine)
+  }
+  return engines
+}
+
 export class Engine {
   readonly log: ClearLog = new ClearLog(LOG_LIMIT)
   readonly tracker: Tracker = new Tracker()
@@ -48,6 +61,7 @@ export class Engine {
   readonly #names: Map<string, Named> = new Map()
   readonly #writes: Set<Promise<void>> = new Set()
   #storeErrors = 0
+  readonly #weakly: WeakRef<Engine> = new WeakRef(this)
   #isClosed = false
 
   constructor(options: EngineOptions) {
@@ -55,6 +69,7 @@ export class Engine {
     this.clock = options.clock
     this.shared = options.connect?.(this)
     this.freshness = new Freshness(this.log, options.clock, options.maxStaleness, this.shared?.log)
+    open.add(this.#weakly)
   }
 
   get names(): ReadonlyMap<string, Named> {
@@ -152,6 +167,7 @@ export class Engine {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    open.delete(this.#weakly)
     await Promise.all(this.#writes)
     await this.shared?.close()
   }

@@ -106,7 +106,8 @@ export class Entries<V> {
   store(key: string, entry: Entry<V>, lifetime: Lifetime, began: Began | undefined): void {
     const there = this.#memory?.peek(key)
     // A load that began later knows more than this one, though it ended first.
-    if (there === undefined || there.position <= entry.position) this.#memory?.set(key, entry)
+    if (there !== undefined && there.order > entry.order) return
+    this.#memory?.set(key, entry)
     if (began?.generation !== undefined && began.generation === this.#remote?.log.generation) {
       this.#options.later(this.#write(key, entry, lifetime, began.generation, began.epoch))
     }
@@ -171,7 +172,7 @@ export class Entries<V> {
     return {
       value: value.value,
       refs: remote.refs,
-      position: log.position,
+      order: 0,
       checked: log.position,
       loadedAt: Number.isFinite(remote.lifetime) ? now + remote.remaining - remote.lifetime : now,
       freshUntil: Math.min(now + remote.remaining, expiredAt),

@@ -7,8 +7,8 @@ export interface Entry<V> {
   readonly value: V
   /** The call itself first, then everything it was computed from. */
   readonly refs: readonly Ref[]
-  /** The clear log's position when its load began. */
-  readonly position: number
+  /** The place of its load among those of its function in this process, by when they began; 0 where another process loaded it. */
+  readonly order: number
   /** Up to which position of the clear log nothing was found that clears it. */
   checked: number
   /** When it was loaded and until when it is fresh, in milliseconds of this process's monotonic clock. */

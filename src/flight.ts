@@ -9,11 +9,21 @@ export class Flight<T> {
   readonly frame: Frame
   /** The flights that this one's load waits for right now. */
   readonly #awaited: Map<Flight<unknown>, number> = new Map()
-  result!: Promise<T>
+  #result!: Promise<T>
 
   constructor(position: number, newFrame: (flight: Flight<T>) => Frame) {
     this.position = position
     this.frame = newFrame(this)
+  }
+
+  /** Begins, and waits for the result as `awaitedBy` does. */
+  begin(run: () => Promise<T>, waiter: Flight<unknown> | undefined): Promise<T> {
+    let settle!: (running: Promise<T>) => void
+    this.#result = new Promise((resolve) => (settle = resolve))
+    // There is a result to wait for, and the wait is known, before the load runs: it may come back here in the same tick.
+    const result = this.awaitedBy(waiter)
+    settle(run())
+    return result
   }
 
   /** Whether this flight's load waits, over any number of others, for `target`. */
@@ -26,11 +36,11 @@ export class Flight<T> {
 
   /** This flight's result, noting while it is waited for that the load of flight `waiter` waits. */
   async awaitedBy(waiter: Flight<unknown> | undefined): Promise<T> {
-    if (waiter === undefined) return this.result
+    if (waiter === undefined) return this.#result
     const self = this as Flight<unknown>
     waiter.#awaited.set(self, (waiter.#awaited.get(self) ?? 0) + 1)
     try {
-      return await this.result
+      return await this.#result
     } finally {
       const left = waiter.#awaited.get(self)! - 1
       if (left === 0) waiter.#awaited.delete(self)

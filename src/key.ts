@@ -34,7 +34,8 @@ export function textOf(value: unknown, depth: number): string {
     case 'string':
       return JSON.stringify(value)
     case 'number':
-      return value === 0 ? '0' : String(value)
+      // Of -0 too it is "0".
+      return String(value)
     case 'boolean':
       return value ? 'true' : 'false'
     case 'undefined':
@@ -142,11 +143,6 @@ export function shortened(text: string): string {
 function isReadable(text: string): boolean {
   // A UTF-16 unit is at most three bytes.
   return text.length * 3 <= LONGEST_READABLE || (text.length <= LONGEST_READABLE && Buffer.byteLength(text) <= LONGEST_READABLE)
-}
-
-/** Whether a call's key is a digest: a class, which begins alike, has a quote next. */
-export function isDigest(key: string): boolean {
-  return key.startsWith('#') && !key.startsWith('#"')
 }
 
 /** The arguments without those at the end that say nothing: for a call `undefined` does, for a pattern `any`. */

@@ -75,6 +75,7 @@ export class Calls<V> implements Named {
   readonly #entries: Entries<V> | undefined
   readonly #flights: Map<string, Flight<Outcome<V>>> = new Map()
   readonly #loadingSync: Set<string> = new Set()
+  #begun = 0
 
   constructor(engine: Engine, options: CallsOptions<V>) {
     this.name = options.name
@@ -134,7 +135,7 @@ export class Calls<V> implements Named {
       if (entry !== undefined) return { from: 'store', entry, stale: false }
       const stale = this.#staleHit(call, load, reader)
       if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
-      const flight = join ? this.#joinable(call, reader) : undefined
+      const flight = join ? this.#joinable(call, reader, arrived) : undefined
       if (flight === undefined) return this.#lead(call, load, reader, { find: true, join })
       const served = await this.#follow(flight, reader, arrived)
       if (served !== undefined) return served
@@ -208,6 +209,7 @@ export class Calls<V> implements Named {
   #newFrame(call: Call, reader: Frame | undefined, flight?: Flight<Outcome<V>>): Frame {
     const frame = new Frame(this.#engine.clock(), reader, flight)
     frame.refs.add(call.ref)
+    frame.order = ++this.#begun
     frame.isTentative = this.#engine.transactions.current() !== undefined
     return frame
   }
@@ -255,11 +257,12 @@ export class Calls<V> implements Named {
   }
 
   /** The running flight of a key, when this caller may wait for it. */
-  #joinable(call: Call, reader: Frame | undefined): Flight<Outcome<V>> | undefined {
+  #joinable(call: Call, reader: Frame | undefined, arrived: number): Flight<Outcome<V>> | undefined {
     const flight = this.#flights.get(call.key)
     if (flight === undefined) return undefined
     this.#refuseCycle(call, reader)
-    return this.#isOvertaken(flight.frame.refs, flight.position) ? undefined : flight
+    // What began after the caller came will do, whatever is cleared meanwhile: a herd under clears without end is two loads, not one each.
+    return flight.position >= arrived || !this.#isOvertaken(flight.frame.refs, flight.position) ? flight : undefined
   }
 
   /** A load that waits for a call which waits for that load would wait forever. */
@@ -300,9 +303,9 @@ export class Calls<V> implements Named {
     const { log, tracker } = this.#engine
     const flight = new Flight<Outcome<V>>(log.position, (self) => this.#newFrame(call, reader, self))
     if (options.join) this.#flights.set(call.key, flight)
-    flight.result = tracker.run(flight.frame, () => this.#fly(call, load, flight, options.find))
+    const fly = (): Promise<Outcome<V>> => tracker.run(flight.frame, () => this.#fly(call, load, flight, options.find))
     try {
-      const outcome = await flight.awaitedBy(reader?.innermostFlight)
+      const outcome = await flight.begin(fly, reader?.innermostFlight)
       this.#countServed(outcome)
       this.#report(reader, outcome.entry, outcome.stale)
       if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored }
@@ -335,10 +338,12 @@ export class Calls<V> implements Named {
 
   async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, fallback: Entry<V> | undefined): Promise<Outcome<V>> {
     const began = this.#entries?.began()
+    // Not the flight's: the first word from Redis moves the position, and this load begins after it.
+    const { position } = this.#engine.log
     try {
       const loading = this.#run(load)
       // What is there at once is stored at once: a getter may be read again in the same tick.
-      return this.#keep(call, loading instanceof Promise ? await loading : loading, flight.position, flight.frame, began)
+      return this.#keep(call, loading instanceof Promise ? await loading : loading, position, flight.frame, began)
     } catch (error) {
       this.#stats.errors++
       if (fallback === undefined || !this.#mayServeOnError(fallback)) throw error
@@ -360,7 +365,7 @@ export class Calls<V> implements Named {
     const ttl = loaded.ttl ?? this.#options.ttl
     const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
     const lifetime = { fresh: isStale ? 0 : ttl, stale: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError) }
-    const entry: Entry<V> = { value: loaded.value, refs, position, checked: position, loadedAt: now, freshUntil: now + lifetime.fresh, trustFrom: frame.trustFrom }
+    const entry: Entry<V> = { value: loaded.value, refs, order: frame.order, checked: position, loadedAt: now, freshUntil: now + lifetime.fresh, trustFrom: frame.trustFrom }
     const isStored = loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !log.clearedSince(refs, position)
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }

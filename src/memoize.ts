@@ -15,8 +15,16 @@ import type { FunctionStats } from './stats.ts'
 // A narrower type would refuse functions that declare their own arguments or `this`.
 export type AnyFunction = (this: any, ...args: any[]) => unknown
 
-/** The arguments a ref names: leading ones, `any` for one in between, some of an object's properties. */
-export type PartialArgs<A extends readonly unknown[]> = { [I in keyof A]?: PartialArg<A[I]> }
+/** What can be cached. With `AnyFunction` in its place, a parameter that has a default and no type would become `any`. */
+export type Cacheable = (...args: never[]) => unknown
+
+/**
+ * The arguments a ref of a function names: leading ones, `any` for one in between, some of an object's properties at any depth. `K` is
+ * what the option `key` returns, where there is one.
+ */
+export type PartialArgs<F extends AnyFunction, K = Parameters<F>> = PartialList<KeyArgs<K>>
+
+type PartialList<A extends readonly unknown[]> = { [I in keyof A]?: PartialArg<A[I]> }
 
 type PartialArg<T> = T | typeof any | PartialObject<T>
 type PartialObject<T> = T extends readonly unknown[] | AnyFunction | Date | RegExp | URL | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | ArrayBufferView | ArrayBufferLike
@@ -65,13 +73,13 @@ export interface CachedHandle<F extends AnyFunction, K = Parameters<F>> extends 
   /** The function that was given. */
   readonly original: F
   /** A pattern over its calls, to clear, to depend on, or to declare. */
-  ref(...args: PartialArgs<KeyArgs<K>>): Ref
+  ref(...args: PartialArgs<F, K>): Ref
   /** From now on nothing that was computed from a call that these arguments cover is served. Rejects with a `StoreError` when Redis did not confirm in time: it then holds here and stays queued. */
-  clear(...args: PartialArgs<KeyArgs<K>>): Promise<void>
+  clear(...args: PartialArgs<F, K>): Promise<void>
   /** As `clear`, but what it covers may still be served stale where `staleWhileRevalidate` or `staleIfError` allow. */
-  expire(...args: PartialArgs<KeyArgs<K>>): Promise<void>
+  expire(...args: PartialArgs<F, K>): Promise<void>
   /** How many fresh entries these arguments cover. Walks them. */
-  count(...args: PartialArgs<KeyArgs<K>>): Promise<number>
+  count(...args: PartialArgs<F, K>): Promise<number>
   stats(): FunctionStats
 }
 
@@ -83,6 +91,9 @@ export type CachedFunction<F extends AnyFunction, K = Parameters<F>> = Async<F> 
     /** Loads, whatever is stored, and stores the result. */
     refresh(...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>
   }
+
+/** A synchronous function itself, or what is wrong with it: a promise kept as a value would keep its rejection too. */
+export type Synchronous<F extends AnyFunction> = ReturnType<F> extends PromiseLike<unknown> ? 'This function returns a promise: use memoize.' : F
 
 /** A cached synchronous function: it stays synchronous, and its values in this process. */
 export type CachedSyncFunction<F extends AnyFunction, K = Parameters<F>> = F & CachedHandle<F, K> & { peek(...args: Parameters<F>): ReturnType<F> | undefined }
@@ -184,8 +195,8 @@ export class Definition {
       cacheName: calls.name,
       original,
       ref,
-      clear: async (...args: unknown[]) => engine.record('clear', [ref(...args)]),
-      expire: async (...args: unknown[]) => engine.record('expire', [ref(...args)]),
+      clear: (...args: unknown[]) => engine.record('clear', () => [ref(...args)]),
+      expire: (...args: unknown[]) => engine.record('expire', () => [ref(...args)]),
       count: async (...args: unknown[]) => calls.count(ref(...args)),
       stats: () => calls.stats(),
     }

@@ -1,6 +1,5 @@
 // Knows refs, patterns over calls, and when two of them overlap.
 
-import { isDigest } from './key.ts'
 import { callText, leavesOf, patternText } from './leaves.ts'
 
 // Names that start with # are the engine's own; a function cannot have one.
@@ -54,7 +53,8 @@ export class Ref {
 
 /** The ref of one call. `key` is the call's key, whose text is the same while it is readable. */
 export function callRef(name: string, args: readonly unknown[], key: string): Ref {
-  return new Ref(name, isDigest(key) ? callText(args) : key, true)
+  // A digest begins so, and an instance of a class, whose text comes out the same.
+  return new Ref(name, key.startsWith('#') ? callText(args) : key, true)
 }
 
 /** The ref of every call that has these leading arguments. */

@@ -20,6 +20,8 @@ export class Frame {
   isTentative = false
   /** What is read after the load has ended is no part of its result. */
   open = true
+  /** Its place among the loads of its function, by when they began. */
+  order = 0
 
   constructor(trustFrom: number, parent: Frame | undefined, flight?: Flight<unknown>) {
     this.trustFrom = trustFrom
@@ -51,9 +53,25 @@ function distinct(refs: ReadonlySet<Ref>): readonly Ref[] {
   if (refs.size <= 1) return Array.from(refs)
   const byId = new Map<string, Ref>()
   for (const ref of refs) byId.set(ref.id, ref)
-  if (byId.size <= MOST_REFS) return Array.from(byId.values())
-  // Past the bound every function counts as a whole, which clears more than it must and never less.
-  return Array.from(new Set(Array.from(byId.values(), (ref) => ref.name)), wholeRef)
+  return byId.size <= MOST_REFS ? Array.from(byId.values()) : coarser(Array.from(byId.values()))
+}
+
+/** Past the bound the functions with the most refs count as a whole, which clears more than it must and never less. */
+function coarser([own, ...others]: readonly Ref[]): readonly Ref[] {
+  const byName = new Map<string, Ref[]>()
+  for (const ref of others) {
+    const refs = byName.get(ref.name)
+    if (refs === undefined) byName.set(ref.name, [ref])
+    else refs.push(ref)
+  }
+  let count = others.length
+  for (const [name, refs] of Array.from(byName).toSorted(([, a], [, b]) => b.length - a.length)) {
+    if (count < MOST_REFS) break
+    byName.set(name, [wholeRef(name)])
+    count -= refs.length - 1
+  }
+  // The first one says which call this is, and stays exact.
+  return [own!, ...Array.from(byName.values()).flat()]
 }
 
 /** A load that code runs in, and the one around it: of the same cache or of another. */

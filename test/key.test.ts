@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { ConfigError, KeyError } from '../src/errors.ts'
 import { any, isPlainObject, keyOf } from '../src/key.ts'
 import { anyArguments, respelled, twoArguments } from './support/arguments.ts'
-import { FloatsAsDate, Ids, isSameCall, MapAsSet, Money, Weight } from './support/meaning.ts'
+import { BytesAsFloats, FloatsAsDate, Ids, isSameCall, MapAsSet, Money, Weight } from './support/meaning.ts'
 
 const keyOfOne = (value: unknown): string => keyOf([value])
 
@@ -52,7 +52,14 @@ describe('equal arguments, and only they, have equal keys', () => {
     [/a/, /a/g, /b/, /(?:)/, '/a/', Object.assign(/a/g, { lastIndex: 1 }), new URL('http://a/'), new URL('http://a/?'), 'http://a/'],
     [new Uint8Array(), new Uint8Array([1]), new Int8Array([1]), new Uint8ClampedArray([1]), Buffer.from([1]), new Uint8Array([1]).buffer],
     [new DataView(new ArrayBuffer(1)), new SharedArrayBuffer(1), new Float64Array([1]), new Float32Array([1]), new Float64Array([1, 2])],
-    [new BigInt64Array([1n]), new BigUint64Array([1n]), new FloatsAsDate(), new FloatsAsDate([1]), new FloatsAsDate([NaN])],
+    [
+      new BigInt64Array([1n]),
+      new BigUint64Array([1n]),
+      new FloatsAsDate(),
+      new FloatsAsDate([1]),
+      new FloatsAsDate([NaN]),
+      new BytesAsFloats([1]),
+    ],
     [new Ids(), Ids.from([1]), new Money(1), new Weight(1), new Money('1'), new Money(new Money(1)), new Money(undefined), new Money(null)],
   ]
   const different = rows.flat()
@@ -187,6 +194,11 @@ describe('a key', () => {
     expect(Math.max(...keys.map((key) => key.length))).toBe(44)
   })
 
+  test('is a digest where few characters become many bytes', () => {
+    expect(keyOf(['\ud800'.repeat(33)])).toBe(`"${'\\ud800'.repeat(33)}"`)
+    expect(keyOf(['\ud800'.repeat(34)])).toMatch(/^#[\w-]{43}$/)
+  })
+
   test('as a digest still tells order and type', () => {
     const long = 'x'.repeat(300)
     expect(keyOfOne({ a: long, b: 1 })).toBe(keyOfOne({ b: 1, a: long }))
@@ -259,6 +271,11 @@ describe('an argument that cannot be a key is a KeyError', () => {
       'Argument 1 cannot be part of a key: it is an array with holes, or with properties besides its elements.',
     ],
     [
+      'an array with as many holes as other properties',
+      [Object.assign(Array(1), { x: 1 })],
+      'Argument 0 cannot be part of a key: it is an array with holes, or with properties besides its elements.',
+    ],
+    [
       'what a regular expression matched',
       [/a/.exec('a')],
       'Argument 0 cannot be part of a key: it is an array with holes, or with properties besides its elements.',
@@ -296,6 +313,8 @@ describe('an argument that cannot be a key is a KeyError', () => {
     const tree: Record<string, unknown> = {}
     for (const name of 'abcdefgh') tree[name] = tree
     expect(() => keyOfOne(tree)).toThrow(KeyError)
+    // Also while looking for what is wrong.
+    expect(() => keyOfOne({ a: { toJSON: () => isNaN }, tree })).toThrow(KeyError)
   })
 })
 

@@ -138,7 +138,7 @@ class Recorder {
   /** In place of a write under a 304, which has no content. */
   #swallow(args: unknown[]): true {
     const callback = args.find((arg) => typeof arg === 'function')
-    if (callback !== undefined) process.nextTick(callback as () => void)
+    if (callback !== undefined) process.nextTick(callback)
     return true
   }
 

@@ -47,7 +47,7 @@ export const unshared: Loaded<StoredResponse> = { value: NOTHING, store: false, 
 
 /** Lets the handler answer, and makes of its answer what a load gives. */
 export async function fill<Subject>(visit: Visit<Subject>, options: FillOptions): Promise<Filled> {
-  return new Fill(visit as Visit<unknown>, options).run()
+  return new Fill(visit, options).run()
 }
 
 class Fill {
@@ -87,9 +87,11 @@ class Fill {
       onOver: () => this.#over(),
     }
     this.#options.onEnter()
-    const captured = await this.#visit.observe(observed)
-    this.#over()
-    return this.#filled(captured)
+    try {
+      return this.#filled(await this.#visit.observe(observed))
+    } finally {
+      this.#over()
+    }
   }
 
   /** The handler has done its part: layers around it see the request as it came. */
@@ -173,5 +175,7 @@ class Fill {
 
 /** A streamed answer's tag could not be known when its head left: it has one from its first hit on. */
 function tagged(head: Head, body: Uint8Array): Head {
-  return isTagged(head) ? { ...head, fields: { ...head.fields, etag: weakTag(body) }, spelling: new Map(head.spelling).set('etag', 'ETag') } : head
+  return isTagged(head)
+    ? { ...head, fields: { ...head.fields, etag: weakTag(body) }, spelling: new Map(head.spelling).set('etag', 'ETag') }
+    : head
 }

@@ -140,7 +140,8 @@ class Cork {
     const res = this.#res
     this.#state = 'gone'
     for (const name of res.getHeaderNames()) res.removeHeader(name)
-    for (const [name, value] of Object.entries(this.#baseline.fields)) if (value !== undefined) res.setHeader(this.#baseline.spelling.get(name) ?? name, value)
+    for (const [name, value] of Object.entries(this.#baseline.fields))
+      if (value !== undefined) res.setHeader(this.#baseline.spelling.get(name) ?? name, value)
     res.statusCode = how.status
     if (res.statusMessage) res.statusMessage = ''
     res.setHeader('Content-Type', 'text/plain; charset=utf-8')

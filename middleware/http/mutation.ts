@@ -1,10 +1,9 @@
 // Knows what a successful write clears before its client hears of it, and what becomes of its answer when that is not confirmed.
 
-import { checkChoice, checkFunction, checkNames, show, toMilliseconds, uriRef } from '../../src/door.ts'
+import { checkChoice, checkFunction, checkNames, openEngines, show, toMilliseconds, uriRef } from '../../src/door.ts'
 import { ConfigError, isClearable, Ref } from '../../src/index.ts'
 import type { Clearable, Duration } from '../../src/index.ts'
 import type { Release } from './hold.ts'
-import { cachesWithRoutes, report } from './known-caches.ts'
 import { isSafe } from './storable.ts'
 import { urisToClear } from './uri.ts'
 import type { Visit } from './visit.ts'
@@ -16,94 +15,103 @@ export interface InvalidatesOptions {
   again?: Duration
 }
 
-/** What is cleared: by a function or route and its arguments, by one ref, or by refs that are worked out from the request. */
+/** What is cleared: a function or route by its arguments, one ref, or refs that are worked out from the request. */
 export type Target<Subject> = Clearable | Ref | ((subject: Subject) => readonly Ref[])
 
 /** What `ref` and `clear` of a cached function or route take. */
 export type ArgsOf<T extends Clearable> = T extends { clear(...args: infer A): Promise<void> } ? A : never
 
-/** What one `invalidates` clears, and how. */
+/** What one `invalidates` clears besides a request's own URI, and how. */
 export interface Mutation<Subject> {
-  /** Clears what the request changed, besides its own URI. */
-  clear(subject: Subject): Promise<unknown>
+  /** What the request changed. */
+  changedBy(subject: Subject): readonly Ref[]
   readonly onUnconfirmed: 'serve' | 'fail'
   /** Milliseconds; 0: never. */
   readonly again: number
 }
 
-/** Of a request that only passed `cached`: its own URI and nothing else. */
-export const ownUri: Mutation<unknown> = { clear: async () => {}, onUnconfirmed: 'serve', again: 0 }
+/** Of a request that passed `cached` only: its own URI and nothing else. */
+export const ownUri: Mutation<unknown> = { changedBy: () => [], onUnconfirmed: 'serve', again: 0 }
 
 /** Checks the arguments of `invalidates`. Throws a `ConfigError` for what is wrong. */
 export function resolveMutation<Subject>(target: Target<Subject>, argsOf: unknown, options: InvalidatesOptions): Mutation<Subject> {
   checkNames(options, ['onUnconfirmed', 'again'], 'invalidates')
   return {
-    clear: clearOf(target, argsOf),
+    changedBy: changedByOf(target, argsOf),
     onUnconfirmed: checkChoice(options.onUnconfirmed ?? 'serve', ['serve', 'fail'], 'onUnconfirmed'),
     again: options.again === undefined ? 0 : toMilliseconds(options.again, 'again'),
   }
 }
 
-function clearOf<Subject>(target: Target<Subject>, argsOf: unknown): Mutation<Subject>['clear'] {
+function changedByOf<Subject>(target: Target<Subject>, argsOf: unknown): Mutation<Subject>['changedBy'] {
   if (isClearable(target)) {
     checkFunction(argsOf, 'argsOf')
-    return clearOfTarget(target, argsOf as ((subject: Subject) => unknown[]) | undefined)
+    return (subject) => [callsOf(target, () => (argsOf as ((subject: Subject) => unknown) | undefined)?.(subject) ?? [])]
   }
-  if (argsOf !== undefined) throw new ConfigError('`argsOf` is for a cached function or route: a ref, or a function that gives refs, has its arguments already.')
-  if (target instanceof Ref) return () => clearRefs([target])
-  if (typeof target === 'function') return async (subject) => clearRefs(checkedRefs(target(subject)))
-  throw new ConfigError(`Expected invalidates to be given a cached function, a cached route, a ref, or a function that gives refs, got ${show(target)}.`)
+  if (argsOf !== undefined)
+    throw new ConfigError('`argsOf` is for a cached function or route: a ref, or a function that gives refs, has its arguments already.')
+  if (target instanceof Ref) return () => [target]
+  if (typeof target === 'function') return (subject) => checkedRefs(target(subject))
+  throw new ConfigError(
+    `Expected invalidates to be given a cached function, a cached route, a ref, or a function that gives refs, got ${show(target)}.`,
+  )
 }
 
-function clearOfTarget<Subject>(target: Clearable, argsOf: ((subject: Subject) => unknown[]) | undefined): Mutation<Subject>['clear'] {
-  const clear = (args: readonly unknown[]): Promise<void> => target.clear(...(args as never[]))
-  if (argsOf === undefined) return () => clear([])
-  return async (subject) => {
-    let args: unknown[]
-    try {
-      args = checkedArgs(argsOf(subject))
-    } catch (error) {
-      // The write has happened, and which calls it touched is not known.
-      report(error)
-      args = []
-    }
-    await clear(args)
+function callsOf(target: Clearable, argsOf: () => unknown): Ref {
+  try {
+    return target.ref(...(checkedArgs(argsOf()) as never[]))
+  } catch (error) {
+    // The write has happened, and which calls it touched is not known.
+    report(error)
+    return target.ref()
   }
 }
 
-function checkedArgs(args: unknown): unknown[] {
+function checkedArgs(args: unknown): readonly unknown[] {
   if (Array.isArray(args)) return args as unknown[]
-  throw new ConfigError(`Expected \`argsOf\` to give a list of arguments, such as [req.params.id], got ${show(args)}. All of the target was cleared.`)
+  throw new ConfigError(
+    `Expected \`argsOf\` to give a list of arguments, such as [req.params.id], got ${show(args)}. All of the target was cleared.`,
+  )
 }
 
 function checkedRefs(refs: unknown): readonly Ref[] {
-  if (Array.isArray(refs) && refs.every((ref) => ref instanceof Ref)) return refs as Ref[]
+  if (Array.isArray(refs) && refs.every((ref) => ref instanceof Ref)) return refs
   throw new ConfigError(`Expected the function given to invalidates to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`)
 }
 
-async function clearRefs(refs: readonly Ref[]): Promise<void> {
-  await Promise.all(cachesWithRoutes().map((cache) => cache.clear(...refs)))
-}
-
-/** Holds the answer to an unsafe request until what it changed is cleared. RFC 9111 §4.4 */
+/** Holds the answer to an unsafe request until what it changed is cleared. */
 export function clearBeforeAnswer<Subject>(visit: Visit<Subject>, mutation: Mutation<Subject>): void {
   if (isSafe(visit.method)) return
   visit.hold({
     before(status) {
       // RFC 9111 §4.4: a response that is no error. A failed write changed nothing.
       if (status >= 400) return undefined
-      const clear = async (): Promise<void> => {
-        const uris = urisToClear(visit.path, visit.query).map(uriRef)
-        await Promise.all([mutation.clear(visit.subject), clearRefs(uris)])
-      }
-      if (mutation.again > 0) setTimeout(() => clear().catch(report), mutation.again).unref()
-      return clear().then(() => 'as it is' as const, (error: unknown) => unconfirmed(mutation, error))
+      const cleared = clearChanged(visit, mutation)
+      return cleared.then(
+        () => 'as it is',
+        (error: unknown) => unconfirmed(mutation, error),
+      )
     },
   })
+}
+
+async function clearChanged<Subject>(visit: Visit<Subject>, mutation: Mutation<Subject>): Promise<void> {
+  // RFC 9111 §4.4
+  const refs = [...mutation.changedBy(visit.subject), ...urisToClear(visit.path, visit.query).map(uriRef)]
+  // As one, so that no process hears of the URI first and makes the response anew of what it has not yet heard of. And of all caches:
+  // neither a ref nor a URI says whose it is.
+  const clear = async (): Promise<void> => void (await Promise.all(openEngines().map((engine) => engine.record('clear', () => refs))))
+  if (mutation.again > 0) setTimeout(() => void clear().catch(report), mutation.again).unref()
+  await clear()
 }
 
 function unconfirmed(mutation: Mutation<never>, error: unknown): Release {
   report(error)
   if (mutation.onUnconfirmed === 'serve') return 'as it is'
-  return { status: 503, body: 'The change was made, but not everything that shows it could be brought up to date yet.\n' }
+  return { status: 503, body: 'The change was made, but not all that shows it could be brought up to date yet.\n' }
+}
+
+/** Tells the caches what went wrong where no one awaits it. */
+function report(error: unknown): void {
+  for (const engine of openEngines()) engine.report(error)
 }

@@ -29,6 +29,9 @@ function parsePattern(pattern: string): ReturnType<typeof match> {
     // To the letter: what is behind the route may tell "/Users/1" and "/users/1/" from "/users/1". Such a spelling is not cached.
     return match(pattern, { sensitive: true, trailing: false })
   } catch (error) {
-    throw new ConfigError(`Expected \`path\` to be a pattern such as "/users/:id" or "/files/*path", got ${JSON.stringify(pattern)}.`, error)
+    throw new ConfigError(
+      `Expected \`path\` to be a pattern such as "/users/:id" or "/files/*path", got ${JSON.stringify(pattern)}.`,
+      error,
+    )
   }
 }

@@ -118,7 +118,7 @@ function putField(res: ServerResponse, [name, value]: StoredField): void {
 function isValid(name: string, value: string | readonly string[]): boolean {
   try {
     validateHeaderName(name)
-    for (const line of [value].flat()) validateHeaderValue(name, line as string)
+    for (const line of [value].flat()) validateHeaderValue(name, line)
     return true
   } catch {
     return false

@@ -53,7 +53,9 @@ export class RouteCalls<Subject> {
   /** The calls of this route. Throws a `ConfigError` while nothing has said what it is called. */
   known(): Calls<StoredResponse> {
     if (this.#calls !== undefined) return this.#calls
-    throw new ConfigError('This route is not known yet: no request has reached it. Give it a `path` or a `name`, and it can be cleared from the start.')
+    throw new ConfigError(
+      'This route is not known yet: no request has reached it. Give it a `path` or a `name`, and it can be cleared from the start.',
+    )
   }
 
   ref(args: PartialRouteArguments | undefined): Ref {
@@ -67,12 +69,18 @@ export class RouteCalls<Subject> {
     const params = isMounted ? visit.params : path.match(visit.path)
     if (params === undefined) return undefined
     const pattern = path?.pattern ?? visit.pattern
-    if (pattern === undefined) return this.#refuse('no path', 'A cached route that is not mounted on a path needs its `path` option. It is bypassed.')
+    if (pattern === undefined)
+      return this.#refuse('no path', 'A cached route that is not mounted on a path needs its `path` option. It is bypassed.')
     const calls = this.#identify(pattern)
     if ('why' in calls) return calls
-    if (isDetermined(pattern) && !hasParamsOf(pattern, params)) return this.#refuse('params missing', `The router gives no parameters of "${pattern}" where the cached route is mounted. Give it its \`path\`. It is bypassed.`)
+    if (isDetermined(pattern) && !hasParamsOf(pattern, params))
+      return this.#refuse(
+        'params missing',
+        `The router gives no parameters of "${pattern}" where the cached route is mounted. Give it its \`path\`. It is bypassed.`,
+      )
     const partition = this.#options.partition?.(visit.subject)
-    if (partition !== undefined && typeof partition !== 'string') throw new ConfigError(`Expected \`partition\` to give a text or undefined, got ${typeof partition}.`)
+    if (partition !== undefined && typeof partition !== 'string')
+      throw new ConfigError(`Expected \`partition\` to give a text or undefined, got ${typeof partition}.`)
     const args = argumentsOf({ params, query: visit.query, fields: headersOf(visit.req), partition }, this.#options)
     // Where parts of a path may be anything, its parameters alone do not say which it was.
     const list = [isDetermined(pattern) ? args : { ...args, path: visit.path }]
@@ -82,7 +90,10 @@ export class RouteCalls<Subject> {
   /** Warns once of an input that the handler read though the key does not cover it, with what to do about it. */
   warnOfInput(input: Input): void {
     const name = this.#calls?.name ?? 'A cached route'
-    this.#warn(`The handler of "${name}" read ${nameOfInput(input)}, which its key does not cover: the response was not stored. ${adviceFor(input)}`, 'UNKEYED')
+    this.#warn(
+      `The handler of "${name}" read ${nameOfInput(input)}, which its key does not cover: the response was not stored. ${adviceFor(input)}`,
+      'UNKEYED',
+    )
   }
 
   #warn(what: string, code: string): void {
@@ -100,7 +111,10 @@ export class RouteCalls<Subject> {
     if (this.#isRefused) return { why: 'name taken' }
     this.#pattern ??= pattern
     if (this.#pattern !== pattern) {
-      return this.#refuse('other path', `One cached route answers for "${this.#pattern}" and is also mounted on "${pattern}", where it is bypassed. Make another with cached(), or give it a \`path\` that covers both.`)
+      return this.#refuse(
+        'other path',
+        `One cached route answers for "${this.#pattern}" and is also mounted on "${pattern}", where it is bypassed. Make another with cached(), or give it a \`path\` that covers both.`,
+      )
     }
     try {
       return (this.#calls ??= this.#register(defaultName(this.#framework, pattern)))

@@ -38,7 +38,7 @@ export function isDetermined(pattern: string): boolean {
 
 /** Whether a router found the parameters that a determined pattern has: another layer's may stand in their place. */
 export function hasParamsOf(pattern: string, params: Readonly<Record<string, unknown>>): boolean {
-  for (const [, name = ''] of pattern.matchAll(/:(\w+)/g)) if (!(name in params)) return false
+  for (const [, name = ''] of pattern.matchAll(/:(\w+)/g)) if (!Object.hasOwn(params, name)) return false
   return true
 }
 
@@ -48,10 +48,14 @@ export function routeRef(name: string, args: PartialRouteArguments | undefined):
 }
 
 function checked(args: PartialRouteArguments): Readonly<Record<string, unknown>> {
-  if (!isPlainObject(args)) throw new ConfigError(`Expected a route's arguments to be an object such as { params: { id: "42" } }, got ${show(args)}.`)
-  const named = Object.entries(args as Record<string, unknown>).filter(([, value]) => value !== undefined)
+  if (!isPlainObject(args))
+    throw new ConfigError(`Expected a route's arguments to be an object such as { params: { id: "42" } }, got ${show(args)}.`)
+  const named = Object.entries(args).filter(([, value]) => value !== undefined)
   const wrong = named.find(([name]) => !NAMES.includes(name))
-  if (wrong !== undefined) throw new ConfigError(`A route has no argument \`${wrong[0]}\`. It has: ${NAMES.join(', ')}. Did you mean { params: { ${wrong[0]}: … } }?`)
+  if (wrong !== undefined)
+    throw new ConfigError(
+      `A route has no argument \`${wrong[0]}\`. It has: ${NAMES.join(', ')}. Did you mean { params: { ${wrong[0]}: … } }?`,
+    )
   const { params, headers } = args as PartialRouteArguments
   checkTexts('params', params)
   checkTexts('headers', headers)

@@ -2,8 +2,8 @@
 
 import { checkChoice, checkFunction, checkNames, show, toLifetime, toLimit } from '../../src/door.ts'
 import type { Engine, Place } from '../../src/door.ts'
-import { ConfigError, Ref } from '../../src/index.ts'
-import type { Duration } from '../../src/index.ts'
+import { ConfigError } from '../../src/index.ts'
+import type { Duration, Ref } from '../../src/index.ts'
 import { isTokenCode } from './fields.ts'
 import { compilePath } from './path-pattern.ts'
 import type { PathPattern } from './path-pattern.ts'
@@ -98,7 +98,10 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
     dependsOn,
     maxBodyBytes: toBytes(options.maxBodyBytes ?? MAX_BODY_BYTES),
     bypass,
-    ignore: ignore === true ? true : new Set(toList(ignore, 'ignore', 'inputs such as ["user-agent"], or true').map((name) => name.toLowerCase())),
+    ignore:
+      ignore === true
+        ? true
+        : new Set(toList(ignore, 'ignore', 'inputs such as ["user-agent"], or true').map((name) => name.toLowerCase())),
     cacheStatus: options.cacheStatus ?? true,
     debug: options.debug ?? false,
   }
@@ -145,5 +148,6 @@ function toBytes(bytes: unknown): number {
 }
 
 function checkBoolean(value: unknown, option: string): void {
-  if (value !== undefined && typeof value !== 'boolean') throw new ConfigError(`Expected \`${option}\` to be true or false, got ${show(value)}.`)
+  if (value !== undefined && typeof value !== 'boolean')
+    throw new ConfigError(`Expected \`${option}\` to be true or false, got ${show(value)}.`)
 }

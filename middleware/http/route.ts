@@ -9,7 +9,6 @@ import { cacheStatusWith } from './cache-status.ts'
 import type { Outcome } from './cache-status.ts'
 import { fill, unshared } from './fill.ts'
 import type { Filled } from './fill.ts'
-import { addCacheWithRoutes } from './known-caches.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
 import { RouteCalls } from './route-calls.ts'
 import type { Asked, NotAsked } from './route-calls.ts'
@@ -49,6 +48,7 @@ export class Route<Subject> {
   readonly #calls: RouteCalls<Subject>
   readonly #alone: LRUCache<string, true>
   readonly #inside: WeakSet<object> = new WeakSet()
+  readonly #isOff: boolean
 
   /** Throws a `ConfigError` for options that are wrong, or a name that is taken. */
   constructor(cache: Cache, options: RouteOptions<Subject>, framework: string) {
@@ -56,8 +56,8 @@ export class Route<Subject> {
     this.#engine = engineOf(cache)
     this.#options = resolveRouteOptions(this.#engine, options)
     this.#calls = new RouteCalls(this.#engine, this.#options, framework)
+    this.#isOff = this.#engine.options.disabled || this.#options.limit === 0
     this.#alone = new LRUCache({ max: MOST_ALONE, ttl: ALONE_FOR, perf: { now: this.#engine.clock } })
-    addCacheWithRoutes(cache)
   }
 
   /** What the door hands to its user. */
@@ -69,8 +69,8 @@ export class Route<Subject> {
         return route.known().name
       },
       ref,
-      clear: async (args) => this.#cache.clear(ref(args)),
-      expire: async (args) => this.#cache.expire(ref(args)),
+      clear: (args) => this.#engine.record('clear', () => [ref(args)]),
+      expire: (args) => this.#engine.record('expire', () => [ref(args)]),
       stats: () => route.known().stats(),
     }
   }
@@ -84,8 +84,6 @@ export class Route<Subject> {
     const asked = this.#ask(visit)
     if (asked === undefined) return visit.pass()
     if ('why' in asked) return this.#bypass(visit, asked.why)
-    const entry = asked.calls.fresh(asked.call.key)
-    if (entry !== undefined) return this.#replay(visit, asked, entry, { hit: true, freshFor: entry.freshUntil - this.#engine.clock() })
     return this.#serve(visit, asked)
   }
 
@@ -94,7 +92,7 @@ export class Route<Subject> {
     const { method, req } = visit
     const isRead = method === 'GET' || method === 'HEAD'
     // A request that runs into the same route twice would wait for itself.
-    if (!isRead || this.#engine.options.disabled || this.#inside.has(req)) return undefined
+    if (!isRead || this.#isOff || this.#inside.has(req)) return undefined
     try {
       const asked = this.#calls.ask(visit)
       if (asked === undefined || 'why' in asked) return asked
@@ -120,7 +118,7 @@ export class Route<Subject> {
     const answered = this.#answer(visit, asked, passage).catch((error: unknown) => {
       this.#engine.report(error)
       // Whatever fails here, the handler still answers.
-      if (!passage.hasEntered) visit.pass()
+      if (!passage.hasEntered && !visit.res.headersSent) visit.pass()
     })
     // The handler's answer may take as long as it likes, and a framework that sends only afterwards must not wait for it.
     await Promise.race([answered, entered])
@@ -128,6 +126,9 @@ export class Route<Subject> {
 
   async #answer(visit: Visit<Subject>, asked: Asked, passage: Passage): Promise<void> {
     const { key } = asked.call
+    // Without waiting for anything, since most requests end here.
+    const entry = asked.calls.fresh(key)
+    if (entry !== undefined) return this.#replay(visit, asked, entry, { hit: true, freshFor: entry.freshUntil - this.#engine.clock() })
     for (let waits = 0; ; waits++) {
       // A HEAD's answer is no GET's, so nobody waits for it.
       const join = visit.method === 'GET' && waits < MOST_WAITS && !this.#alone.has(key)
@@ -141,6 +142,8 @@ export class Route<Subject> {
   }
 
   async #load(visit: Visit<Subject>, asked: Asked, passage: Passage): Promise<Loaded<StoredResponse>> {
+    // Its turn came, and its client had gone: the next in line takes it.
+    if (visit.res.destroyed) return unshared
     if (visit.method !== 'GET') {
       passage.enter()
       this.#say(visit, { fwd: 'miss', detail: `method ${visit.method}` })
@@ -178,13 +181,16 @@ export class Route<Subject> {
     // Someone has answered while this request waited.
     if (res.headersSent || res.writableEnded) return
     const key = this.#options.debug ? asked.call.key : undefined
-    const said = this.#options.cacheStatus && { cacheStatus: (existing: string | undefined) => cacheStatusWith(existing, { ...outcome, key }) }
+    const said = this.#options.cacheStatus && {
+      cacheStatus: (existing: string | undefined) => cacheStatusWith(existing, { ...outcome, key }),
+    }
     visit.replay(entry.value, { method, fields: headersOf(req) }, { age: this.#engine.clock() - entry.loadedAt, now: Date.now(), ...said })
   }
 
   #say(visit: Visit<Subject>, outcome: Outcome): void {
     const { res } = visit
-    if (this.#options.cacheStatus && !res.headersSent) res.setHeader('Cache-Status', cacheStatusWith(res.getHeader('cache-status'), outcome))
+    if (this.#options.cacheStatus && !res.headersSent)
+      res.setHeader('Cache-Status', cacheStatusWith(res.getHeader('cache-status'), outcome))
   }
 }
 

@@ -9,6 +9,7 @@ interface Urls {
   readonly original: string
 }
 
+/** The query of a context, less what its route does not take for arguments, until that is given back. */
 export class LimitedQuery {
   readonly #ctx: Context
   readonly #whole: Urls
@@ -16,9 +17,10 @@ export class LimitedQuery {
 
   /** Takes them at once. */
   constructor(ctx: Context, rule: QueryRule) {
+    const nested = readsBrackets(ctx)
     this.#ctx = ctx
     this.#whole = { url: ctx.url, original: ctx.originalUrl }
-    this.#limited = { url: filterUrl(ctx.url, rule, false), original: filterUrl(ctx.originalUrl, rule, false) }
+    this.#limited = { url: filterUrl(ctx.url, rule, nested), original: filterUrl(ctx.originalUrl, rule, nested) }
     this.take()
   }
 
@@ -38,4 +40,9 @@ export class LimitedQuery {
     // Koa keeps it, with the query that it was made of.
     delete (request as { memoizedURL?: unknown }).memoizedURL
   }
+}
+
+// Koa's own parser leaves them in the names; koa-qs makes objects of them.
+function readsBrackets(ctx: Context): boolean {
+  return /\[|%5b/i.test(ctx.querystring) && !Object.keys(ctx.query).some((name) => name.includes('['))
 }

@@ -20,7 +20,12 @@ export class RouterHost {
     this.#unwatched = unwatched
     this.#router = ctx['router']
     Object.defineProperty(ctx, 'host', { configurable: true, get: () => this.#read() })
-    Object.defineProperty(ctx, 'router', { configurable: true, enumerable: true, get: () => this.#router, set: (router: unknown) => this.#enter(router) })
+    Object.defineProperty(ctx, 'router', {
+      configurable: true,
+      enumerable: true,
+      get: () => this.#router,
+      set: (router: unknown) => this.#enter(router),
+    })
   }
 
   /** Ends it; a read that no router followed was the handler's. */

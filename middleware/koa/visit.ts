@@ -15,12 +15,12 @@ import type { StoredResponse } from '../http/stored-response.ts'
 import type { DerivedProperty } from '../http/unkeyed.ts'
 import type { Visit } from '../http/visit.ts'
 import { isKoa3, producedBy, tee } from './body.ts'
-import type { Answering } from './body.ts'
 import { LimitedQuery } from './limited-query.ts'
 import { matchedRouteOf, routedPath } from './matched-route.ts'
 import type { MatchedRoute } from './matched-route.ts'
 import { RouterHost } from './router-host.ts'
 
+/** One request that passes a middleware of this package: what the route asks of it, and when its middleware is done. */
 export class KoaVisit implements Visit<Context> {
   readonly subject: Context
   readonly req: Context['req']
@@ -66,7 +66,18 @@ export class KoaVisit implements Visit<Context> {
     const host = app.proxy ? ['x-forwarded-host', 'host'] : ['host']
     const protocol = app.proxy ? ['x-forwarded-proto'] : ['protocol']
     const whole = [...protocol, ...host]
-    const inputs = { host, hostname: host, subdomains: host, protocol, secure: protocol, origin: whole, href: whole, URL: whole, ip: ['ip'], ips: ['ip'] }
+    const inputs = {
+      host,
+      hostname: host,
+      subdomains: host,
+      protocol,
+      secure: protocol,
+      origin: whole,
+      href: whole,
+      URL: whole,
+      ip: ['ip'],
+      ips: ['ip'],
+    }
     const computed = Object.entries(inputs).map(([name, inputs]) => ({ target: request as object, name, inputs }))
     // To make its cookies Koa asks whether the request was secure; what is then read of them is read from the header.
     return [...computed, { target: this.subject, name: 'cookies', inputs: [] }]
@@ -92,7 +103,9 @@ export class KoaVisit implements Visit<Context> {
     )
     // RFC 9111 §3.3: a handler that saw its client go may stop early, and may take its time: who waits for it is not to. A response that
     // came to its end closes too, so what was captured of it is heard first.
-    const gone = new Promise<Captured>((resolve) => this.res.once('close', () => setImmediate(resolve, { why: 'aborted', isAborted: true })))
+    const gone = new Promise<Captured>((resolve) =>
+      this.res.once('close', () => setImmediate(resolve, { why: 'aborted', isAborted: true })),
+    )
     return Promise.race([captured, gone])
   }
 
@@ -149,7 +162,7 @@ export class KoaVisit implements Visit<Context> {
   /** Decides what becomes of what the handler left on the context. */
   #judge(options: CaptureOptions): Captured | Promise<Captured> {
     const { subject: ctx, res } = this
-    const produced = producedBy(ctx as Answering)
+    const produced = producedBy(ctx)
     if (res.headersSent) return { why: 'sent past Koa', isAborted: false }
     const bytes = 'bytes' in produced ? produced.bytes : undefined
     const verdict = options.onHead(headOf(res), bytes)
@@ -157,7 +170,7 @@ export class KoaVisit implements Visit<Context> {
     // A stream is sent whole, though this client may have it, so that there is something to store for all others.
     if (verdict.keep && 'stream' in produced) return this.#keepStream(produced.stream, options)
     if (verdict.notModified) notModified(ctx)
-    else if (verdict.keep && bytes !== undefined) putBody(ctx, bytes)
+    else if (verdict.keep && bytes !== undefined && ctx.body !== null) putBody(ctx, bytes)
     return verdict.keep && bytes !== undefined ? { body: bytes } : { why: 'refused', isAborted: false }
   }
 
@@ -192,10 +205,11 @@ function putBody(ctx: Context, bytes: Buffer): void {
   if (!hasType) ctx.remove('Content-Type')
 }
 
-/** Makes Koa read negotiation anew: what an outer layer left there holds the headers that nobody watched. */
+/** Makes Koa read negotiation anew: what an outer layer had it make holds the headers that nobody watched. One of its own stays. */
 function takeAccept(ctx: Context): { giveBack(): void } {
-  const request = ctx.request as { _accept?: unknown }
+  const request = ctx.request as { _accept?: object | undefined }
   const before = request._accept
+  if (before !== undefined && !('negotiator' in before)) return { giveBack() {} }
   request._accept = undefined
   return { giveBack: () => void (request._accept = before) }
 }

@@ -46,7 +46,10 @@ async function capturing(handler: Handler, optionsFor: OptionsFor = () => ({})):
 }
 
 /** What a captured handler answers, and what was captured of it. */
-async function run(handler: Handler, optionsFor?: OptionsFor): Promise<{ reply: Reply; body: string | undefined; why: string | undefined; heads: Head[]; wholes: (string | undefined)[] }> {
+async function run(
+  handler: Handler,
+  optionsFor?: OptionsFor,
+): Promise<{ reply: Reply; body: string | undefined; why: string | undefined; heads: Head[]; wholes: (string | undefined)[] }> {
   await using it = await capturing(handler, optionsFor)
   const reply = await ask(it.port, '/')
   const captured = await it.captured
@@ -69,9 +72,9 @@ describe('a body', () => {
     'write(text, encoding, callback)': (res) => (res.write('616263', 'hex', () => {}), res.end()),
     'write(text, callback)': (res) => (res.write('abc', () => {}), res.end()),
     'write("") first': (res) => (res.write(''), res.write('ab'), res.end('c')),
-    'latin1': (res) => (res.write('äb', 'latin1'), res.end('c', 'latin1')),
-    'utf16le': (res) => (res.write('äb', 'utf16le'), res.end('c', 'utf16le')),
-    'utf8': (res) => res.end('äbc'),
+    latin1: (res) => (res.write('äb', 'latin1'), res.end('c', 'latin1')),
+    utf16le: (res) => (res.write('äb', 'utf16le'), res.end('c', 'utf16le')),
+    utf8: (res) => res.end('äbc'),
     'a pipe': (res) => Readable.from([Buffer.from('a'), Buffer.from('bc')]).pipe(res),
     'flushHeaders first': (res) => (res.flushHeaders(), res.end('abc')),
     'no chunk at all': (res) => res.end(),
@@ -116,14 +119,19 @@ describe('a body', () => {
 
 describe('the head', () => {
   const forms: Readonly<Record<string, (res: ServerResponse) => unknown>> = {
-    'setHeader': (res) => (res.setHeader('X-A', '1'), res.setHeader('X-B', ['2', '3']), (res.statusCode = 201)),
+    setHeader: (res) => (res.setHeader('X-A', '1'), res.setHeader('X-B', ['2', '3']), (res.statusCode = 201)),
     'writeHead(status, fields)': (res) => res.writeHead(201, { 'X-A': '1', 'X-B': ['2', '3'] }),
     'writeHead(status, message, fields)': (res) => res.writeHead(201, 'Made', { 'X-A': '1', 'X-B': ['2', '3'] }),
-    'writeHead(status, undefined, fields)': (res) => res.writeHead(201, undefined as never, { 'X-A': '1', 'X-B': ['2', '3'] }),
+    'writeHead(status, undefined, fields)': (res) => res.writeHead(201, undefined, { 'X-A': '1', 'X-B': ['2', '3'] }),
     'writeHead(status, flat list)': (res) => res.writeHead(201, ['X-A', '1', 'X-B', '2', 'X-B', '3']),
-    'writeHead(status, list of pairs)': (res) => res.writeHead(201, [['X-A', '1'], ['X-B', '2'], ['X-B', '3']] as never),
+    'writeHead(status, list of pairs)': (res) =>
+      res.writeHead(201, [
+        ['X-A', '1'],
+        ['X-B', '2'],
+        ['X-B', '3'],
+      ] as never),
     'writeHead over setHeader': (res) => (res.setHeader('X-A', '0'), res.setHeader('X-B', ['2', '3']), res.writeHead(201, { 'X-A': '1' })),
-    'appendHeader': (res) => (res.setHeader('X-A', '1'), res.appendHeader('X-B', '2'), res.appendHeader('X-B', '3'), (res.statusCode = 201)),
+    appendHeader: (res) => (res.setHeader('X-A', '1'), res.appendHeader('X-B', '2'), res.appendHeader('X-B', '3'), (res.statusCode = 201)),
   }
   for (const [name, answer] of Object.entries(forms)) {
     test(`is captured as it leaves: ${name}`, async () => {
@@ -217,7 +225,7 @@ describe('a response on its way', () => {
 
   test('that the handler destroys is not kept', async () => {
     await using it = await capturing((_req, res) => (res.write('a'), res.destroy()))
-    await expect(ask(it.port, '/')).rejects.toThrow()
+    await expect(ask(it.port, '/')).rejects.toThrow(/aborted|hang up/)
     expect((await it.captured).why).toBe('aborted')
   })
 
@@ -265,7 +273,16 @@ describe('a response on its way', () => {
     const captures: Promise<Captured>[] = []
     await using server = await serve((_req, res) => {
       const behind = res.writeHead.bind(res)
-      captures.push(capture(res, { maxBodyBytes: 10, patience: 10_000, onHead: () => ({ keep: true, notModified: false }), send: (work) => work(), pause: () => () => {}, onOver() {} }))
+      captures.push(
+        capture(res, {
+          maxBodyBytes: 10,
+          patience: 10_000,
+          onHead: () => ({ keep: true, notModified: false }),
+          send: (work) => work(),
+          pause: () => () => {},
+          onOver() {},
+        }),
+      )
       behind(200)
       res.end('abc')
     })
@@ -297,8 +314,8 @@ describe('a 304 in place of the answer', () => {
   const notModified: OptionsFor = () => ({ onHead: () => ({ keep: true, notModified: true }) })
   const forms: Readonly<Record<string, (res: ServerResponse) => unknown>> = {
     'one call': (res) => res.end('abc'),
-    'a stream': (res) => (res.write('ab', () => res.end('c'))),
-    'writeHead': (res) => res.writeHead(200, 'Fine', { 'Content-Length': 3 }).end('abc'),
+    'a stream': (res) => res.write('ab', () => res.end('c')),
+    writeHead: (res) => res.writeHead(200, 'Fine', { 'Content-Length': 3 }).end('abc'),
     'a pipe': (res) => Readable.from(['a', 'bc']).pipe(res),
   }
   for (const [name, answer] of Object.entries(forms)) {

@@ -13,7 +13,8 @@ test('parameters are decoded', () => {
 
 test('what does not match to the letter, or cannot be decoded, is no match', () => {
   const user = compilePath('/users/:id')
-  for (const path of ['/users', '/users/42/', '/Users/42', '/users/42/posts', '//users/42', '/users/%E0%A4', '']) expect(user(path)).toBeUndefined()
+  for (const path of ['/users', '/users/42/', '/Users/42', '/users/42/posts', '//users/42', '/users/%E0%A4', ''])
+    expect(user(path)).toBeUndefined()
 })
 
 test('a pattern that is not valid says what one looks like', () => {

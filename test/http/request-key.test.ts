@@ -19,7 +19,11 @@ test('a request is its params and its query, and no more than the rules say', ()
     query: { page: '2' },
     headers: { 'x-tenant': 'a' },
   })
-  expect(argumentsOf({ ...plain, partition: 'u1' }, { query: false, headers: [] })).toEqual({ params: { id: '42' }, query: {}, partition: 'u1' })
+  expect(argumentsOf({ ...plain, partition: 'u1' }, { query: false, headers: [] })).toEqual({
+    params: { id: '42' },
+    query: {},
+    partition: 'u1',
+  })
 })
 
 describe('one key for every spelling', () => {

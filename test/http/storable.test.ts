@@ -64,9 +64,12 @@ describe('requests that go to the handler whatever is stored', () => {
 // RFC 9111 §3: "A cache MUST NOT store a response to a request unless: ... the response status code is final; if the response status code is
 // 206 or 304, or the must-understand cache directive is present: the cache understands the response status code".
 describe('RFC 9111 §3, the status', () => {
-  test.each([100, 103, 206, 304, 401, 403, 407, 412, 416, 428, 429, 431, 500, 501, 502, 503, 504, 511, 599])('%i is not stored', (status) => {
-    expect(why({ status, fields: { 'cache-control': 'public, max-age=60' } })).toBe(`status ${status}`)
-  })
+  test.each([100, 103, 206, 304, 401, 403, 407, 412, 416, 428, 429, 431, 500, 501, 502, 503, 504, 511, 599])(
+    '%i is not stored',
+    (status) => {
+      expect(why({ status, fields: { 'cache-control': 'public, max-age=60' } })).toBe(`status ${status}`)
+    },
+  )
 
   test.each([200, 203, 204, 299, 300, 301, 302, 303, 307, 308, 404, 405, 410, 414, 451])('%i may be', (status) => {
     expect(why({ status })).toBeUndefined()
@@ -89,13 +92,18 @@ describe('directives', () => {
   })
 
   // RFC 9111 §5.2.2.7: "The unqualified private response directive indicates that a shared cache MUST NOT store the response".
-  test.each(['private', 'Private, max-age=60', 'private="x"', 'private=', 'private, private="x"', 'private="x", private', 'max-age=60; private'])(
-    'private as %s',
-    (field) => {
-      expect(saying(field)).toBe('private')
-      expect(saying(field, { partitioned: true })).toBe('private')
-    },
-  )
+  test.each([
+    'private',
+    'Private, max-age=60',
+    'private="x"',
+    'private=',
+    'private, private="x"',
+    'private="x", private',
+    'max-age=60; private',
+  ])('private as %s', (field) => {
+    expect(saying(field)).toBe('private')
+    expect(saying(field, { partitioned: true })).toBe('private')
+  })
 
   // RFC 9111 §5.2.2.4: "MUST NOT be used to satisfy any other request without forwarding it for validation and receiving a successful response".
   test.each(['no-cache', 'no-cache="Set-Cookie"', 'NO-CACHE, max-age=60'])('no-cache as %s', (field) => {
@@ -135,7 +143,7 @@ describe('RFC 9111 §3.5, answers to Authorization', () => {
 describe('fields', () => {
   // RFC 9111 §7.3: "The presence of a Set-Cookie response header field does not inhibit caching". Here it does: one client's cookie is never
   // the answer to another, whatever the response says.
-  test('Set-Cookie, the handler\'s or an outer layer\'s', () => {
+  test("Set-Cookie, the handler's or an outer layer's", () => {
     const cookie = { 'set-cookie': ['a=1', 'b=2'], 'cache-control': 'public, max-age=60' }
     expect(why({ fields: cookie })).toBe('set-cookie')
     expect(why({ fields: cookie, baseline: cookie })).toBe('set-cookie')

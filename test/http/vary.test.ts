@@ -37,7 +37,7 @@ describe('what a layer around the route varies on', () => {
     expect(unkeyedNomination({ vary: 'Origin' }, { vary: 'Origin' }, [])).toBeUndefined()
   })
 
-  test('Origin is the handler\'s too where the handler answers it', () => {
+  test("Origin is the handler's too where the handler answers it", () => {
     const outer = { vary: 'Origin', 'access-control-allow-origin': 'https://a.example' }
     expect(unkeyedNomination({ ...outer, 'access-control-allow-origin': 'https://b.example' }, outer, [])).toBe('origin')
     expect(unkeyedNomination({ vary: 'Origin' }, outer, [])).toBe('origin')
@@ -51,7 +51,7 @@ describe('what a layer around the route varies on', () => {
   })
 
   // An outer layer may have chosen what the handler reads: `req.locale`, `req.user`.
-  test.each(['Accept-Language', 'Cookie', 'Authorization', 'Accept', 'User-Agent'])('%s is the handler\'s whoever nominates it', (name) => {
+  test.each(['Accept-Language', 'Cookie', 'Authorization', 'Accept', 'User-Agent'])("%s is the handler's whoever nominates it", (name) => {
     expect(unkeyedNomination({ vary: name }, { vary: name }, [])).toBe(name.toLowerCase())
   })
 })

@@ -591,7 +591,7 @@ describe('further back than the window', () => {
   test('a record that moved up beyond the page of new ones is not lost either', async () => {
     const { before, late, writer } = await tenClears({ page: 2 })
     await late.shared.ask()
-    for (let id = 0; id < 5; id++) await writer.clear(patternOf('post', `${id}`))
+    for (let id = 0; id < 50; id++) await writer.clear(patternOf('post', `${id}`))
     await writer.clear(patternOf('user', '3'))
     expect(await late.shared.reach(before)).toBe(true)
     expect(late.log.clearedSinceEpoch([user('3')], before)).toBe(true)
@@ -676,15 +676,21 @@ describe('the log is bounded', () => {
     expect(late.log.clearedSinceEpoch([user('0')], newest - 1)).toBe(false)
   })
 
-  test('a function cleared as a whole stays so when it is collapsed and cleared again', async () => {
+  test('a function that was cleared as a whole stays so when an older record of it is collapsed', async () => {
     const a = unheard({ limit: 5 })
+    await a.clear(patternOf('user', '1'))
+    const between = a.shared.epoch
     await a.clear(patternOf('user'))
-    for (let id = 0; id < 20; id++) await a.clear(patternOf('post', `${id}`))
-    await a.clear(patternOf('user'))
+    const whole = a.shared.epoch
+    for (const last of ['0', '1']) for (let id = 0; id < 5; id++) await a.clear(patternOf('post', `${last}${id}`))
     const late = unheard()
     await late.shared.ask()
-    expect(await late.shared.reach(a.shared.epoch - 1)).toBe(true)
-    expect(late.log.clearedSinceEpoch([user('1')], a.shared.epoch - 1)).toBe(true)
+    expect(await late.shared.reach(between)).toBe(true)
+    expect(late.log.clearedSinceEpoch([user('2')], between)).toBe(true)
+    expect(late.log.clearedSinceEpoch([user('2')], whole)).toBe(false)
+    await a.clear(patternOf('user'))
+    await late.shared.ask()
+    expect(late.log.clearedSinceEpoch([user('2')], whole)).toBe(true)
   })
 
   test('with more collapsed functions than are kept, the oldest raise the floor', async () => {

@@ -63,4 +63,17 @@ describe('a reply', () => {
     position.recall(reply('one', 100, 100, { low: 20, older: [cleared(30)] }), 100)
     expect([position.windowStart, log.clearedSinceEpoch([user], 25), log.clearedSinceEpoch([user], 30)]).toEqual([20, true, false])
   })
+
+  test('of a new generation ends all epochs of the old one, whose clock may have been ahead', () => {
+    const { position, log } = newPosition()
+    position.apply(reply('one', 1000, 1000, { floor: 900 }), asked(undefined))
+    const pending = log.append('clear', patternOf('user', '42'), 0, true)
+    log.append('clear', patternOf('user', '42'), 0, true)
+    log.settle(pending, 1001)
+    position.apply(reply('two', 5, 5), asked('one'))
+    expect(log.clearedSinceEpoch([callOf('post')], 5)).toBe(false)
+    expect(log.clearedSinceEpoch([user], 5)).toBe(true)
+    log.settle(pending, 7)
+    expect([log.clearedSinceEpoch([user], 6), log.clearedSinceEpoch([user], 7)]).toEqual([true, false])
+  })
 })

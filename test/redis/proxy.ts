@@ -25,14 +25,20 @@ export interface Proxy {
   /** Cuts all connections and refuses new ones until `restore`. */
   refuse(): void
   restore(): void
+  /** How many connections were refused. */
+  refused(): number
 }
 
 /** A proxy in front of a port of this machine. It is gone when the test is. */
 export async function newProxy(port: number): Promise<Proxy> {
   const open = new Set<Wire>()
   let isRefusing = false
+  let refused = 0
   const server = createServer((client) => {
-    if (isRefusing) return void client.destroy()
+    if (isRefusing) {
+      refused++
+      return void client.destroy()
+    }
     const wire = newWire(client, connect(port, '127.0.0.1'), () => open.delete(wire))
     open.add(wire)
   })
@@ -57,6 +63,7 @@ export async function newProxy(port: number): Promise<Proxy> {
     restore() {
       isRefusing = false
     },
+    refused: () => refused,
   }
 }
 

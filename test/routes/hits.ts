@@ -13,7 +13,7 @@ export function hits(framework: Framework): void {
       JSON: () => ({ film: 17, tags: ['a', 'b'] }),
       bytes: () => Buffer.from([0, 255, 128]),
       'a stream': () => Readable.from([Buffer.from('a'), Buffer.from('bc')]),
-      'nothing': () => '',
+      nothing: () => '',
     }
     for (const [name, body] of Object.entries(bodies)) {
       test(`is the first answer again: ${name}`, async () => {
@@ -30,7 +30,8 @@ export function hits(framework: Framework): void {
         expect([statusOf(first), statusOf(second)]).toEqual([body() instanceof Readable ? MISS : STORED, HIT])
         expect(second).toMatchObject({ status: 203, message: first.message, text: first.text })
         expect(second.body.equals(first.body)).toBe(true)
-        for (const field of ['content-type', 'x-film', 'link', 'date', 'cache-control', 'vary']) expect(second.headers[field]).toBe(first.headers[field])
+        for (const field of ['content-type', 'x-film', 'link', 'date', 'cache-control', 'vary'])
+          expect(second.headers[field]).toBe(first.headers[field])
         expect(second.rawHeaders).toContain('X-Film')
         expect([first.headers['age'], second.headers['age']]).toEqual([undefined, '0'])
         expect(runs).toBe(1)
@@ -92,7 +93,15 @@ export function hits(framework: Framework): void {
       await using site = newSite(framework)
       const page = cached(site.cache)
       site.app.on('get', '/films/:id', [page], (x) => x.send(`${x.params['id']} ${JSON.stringify(x.query)}`))
-      const spellings = ['/films/a%20b?x=1&y=2', '/FILMS/a%20b?x=1&y=2', '/films/a%20b/?x=1&y=2', '/films/%61%20b?x=1&y=2', '/films/a%20b?y=2&x=1', '/films/a%20b?x=%31&y=2', '/films/a%20b?x=1&y=2#top']
+      const spellings = [
+        '/films/a%20b?x=1&y=2',
+        '/FILMS/a%20b?x=1&y=2',
+        '/films/a%20b/?x=1&y=2',
+        '/films/%61%20b?x=1&y=2',
+        '/films/a%20b?y=2&x=1',
+        '/films/a%20b?x=%31&y=2',
+        '/films/a%20b?x=1&y=2#top',
+      ]
       await site.ask(spellings[0]!)
       for (const spelling of spellings) expect([spelling, statusOf(await site.ask(spelling))]).toEqual([spelling, HIT])
       await page.clear({ params: { id: 'a b' } })
@@ -102,7 +111,24 @@ export function hits(framework: Framework): void {
     test('is not another: by path, by query, by how a value is written', async () => {
       await using site = newSite(framework)
       site.app.on('get', '/films/:id', [cached(site.cache)], (x) => x.send(x.url))
-      const others = ['/films/1', '/films/1,2', '/films/A', '/films/a', '/films/1?x', '/films/1?x=1', '/films/1?x=1&x=2', '/films/1?x=2&x=1', '/films/1?x=1,2', '/films/1?X=1', '/films/Aa', '/films/BB', '/films/__proto__', '/films/1?__proto__=1', '/films/1?constructor=1', '/films/a%2Fb']
+      const others = [
+        '/films/1',
+        '/films/1,2',
+        '/films/A',
+        '/films/a',
+        '/films/1?x',
+        '/films/1?x=1',
+        '/films/1?x=1&x=2',
+        '/films/1?x=2&x=1',
+        '/films/1?x=1,2',
+        '/films/1?X=1',
+        '/films/Aa',
+        '/films/BB',
+        '/films/__proto__',
+        '/films/1?__proto__=1',
+        '/films/1?constructor=1',
+        '/films/a%2Fb',
+      ]
       for (const path of others) expect((await site.ask(path)).text).toBe(path)
       for (const path of others) expect([(await site.ask(path)).text, statusOf(await site.ask(path))]).toEqual([path, HIT])
     })
@@ -125,9 +151,15 @@ export function hits(framework: Framework): void {
       const de = { 'accept-language': 'de', 'x-user': 'ann', authorization: 'Bearer ann' }
       const first = await site.ask('/', { headers: de })
       expect(first.headers).toMatchObject({ vary: 'accept-language', 'cache-control': 'private, no-cache' })
-      expect(await site.ask('/', { headers: de })).toMatchObject({ text: 'de Bearer ann', headers: { vary: 'accept-language', 'cache-control': 'private, no-cache' } })
+      expect(await site.ask('/', { headers: de })).toMatchObject({
+        text: 'de Bearer ann',
+        headers: { vary: 'accept-language', 'cache-control': 'private, no-cache' },
+      })
       expect(statusOf(await site.ask('/', { headers: de }))).toBe(HIT)
-      for (const other of [{ ...de, 'accept-language': 'en' }, { ...de, 'x-user': 'bob', authorization: 'Bearer bob' }]) {
+      for (const other of [
+        { ...de, 'accept-language': 'en' },
+        { ...de, 'x-user': 'bob', authorization: 'Bearer bob' },
+      ]) {
         expect(await site.ask('/', { headers: other })).toMatchObject({ text: `${other['accept-language']} ${other.authorization}` })
       }
       await page.clear({ headers: { 'Accept-Language': 'de' } })
@@ -144,7 +176,11 @@ export function hits(framework: Framework): void {
       const { headers } = await site.ask('/')
       expect(headers).toMatchObject({ 'cache-control': 'no-cache', etag: expect.stringMatching(/^W\/".+"$/) as string })
       const again = await site.ask('/', { headers: { 'if-none-match': headers['etag']! } })
-      expect(again).toMatchObject({ status: 304, text: '', headers: { etag: headers['etag'], 'cache-control': 'no-cache', date: headers['date'] } })
+      expect(again).toMatchObject({
+        status: 304,
+        text: '',
+        headers: { etag: headers['etag'], 'cache-control': 'no-cache', date: headers['date'] },
+      })
       expect([statusOf(again), again.headers['content-type'], again.headers['content-length']]).toEqual([HIT, undefined, undefined])
       expect((await site.ask('/', { headers: { 'if-none-match': '"other"' } })).status).toBe(200)
       expect((await site.ask('/', { method: 'HEAD', headers: { 'if-none-match': '*' } })).status).toBe(304)
@@ -176,8 +212,14 @@ export function hits(framework: Framework): void {
 
     test('is told what the handler says, where it says something', async () => {
       await using site = newSite(framework)
-      site.app.on('get', '/', [cached(site.cache)], (x) => (x.set('Cache-Control', 'public, max-age=60'), x.set('ETag', '"mine"'), x.send('a')))
-      for (let time = 0; time < 2; time++) expect((await site.ask('/')).headers).toMatchObject({ 'cache-control': 'public, max-age=60', etag: '"mine"' })
+      site.app.on(
+        'get',
+        '/',
+        [cached(site.cache)],
+        (x) => (x.set('Cache-Control', 'public, max-age=60'), x.set('ETag', '"mine"'), x.send('a')),
+      )
+      for (let time = 0; time < 2; time++)
+        expect((await site.ask('/')).headers).toMatchObject({ 'cache-control': 'public, max-age=60', etag: '"mine"' })
       expect((await site.ask('/', { headers: { 'if-none-match': 'W/"mine"' } })).status).toBe(304)
     })
 
@@ -204,10 +246,23 @@ export function hits(framework: Framework): void {
         x.set('Access-Control-Allow-Origin', x.header('origin') ?? '-')
       })
       site.app.on('get', '/', [cached(site.cache)], (x) => (x.set('X-Changed', 'handler'), x.remove('X-Taken'), x.send('a')))
-      const [first, second] = [await site.ask('/', { headers: { origin: 'https://a' } }), await site.ask('/', { headers: { origin: 'https://b' } })]
+      const [first, second] = [
+        await site.ask('/', { headers: { origin: 'https://a' } }),
+        await site.ask('/', { headers: { origin: 'https://b' } }),
+      ]
       expect([statusOf(first), statusOf(second)]).toEqual([STORED, HIT])
-      expect(first.headers).toMatchObject({ 'x-request': '1', 'x-changed': 'handler', vary: 'Origin', 'access-control-allow-origin': 'https://a' })
-      expect(second.headers).toMatchObject({ 'x-request': '2', 'x-changed': 'handler', vary: 'Origin', 'access-control-allow-origin': 'https://b' })
+      expect(first.headers).toMatchObject({
+        'x-request': '1',
+        'x-changed': 'handler',
+        vary: 'Origin',
+        'access-control-allow-origin': 'https://a',
+      })
+      expect(second.headers).toMatchObject({
+        'x-request': '2',
+        'x-changed': 'handler',
+        vary: 'Origin',
+        'access-control-allow-origin': 'https://b',
+      })
       expect([first.headers['x-taken'], second.headers['x-taken']]).toEqual([undefined, undefined])
     })
 

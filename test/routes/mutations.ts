@@ -1,5 +1,6 @@
 // What a write clears, and that its client hears of it only then.
 import { describe, expect, test } from 'vitest'
+import { engineOf } from '../../src/door.ts'
 import { newGate } from '../support/gate.ts'
 import type { Framework, Layer } from './framework.ts'
 import { HIT, newSite, statusOf, STORED, type Site } from './site.ts'
@@ -8,7 +9,10 @@ export function mutations(framework: Framework): void {
   const { cached, invalidates, invalidatesRefs } = framework
 
   /** Films that are read through the cache and written past it. */
-  function filmSite(layersOf: (getFilm: ReturnType<typeof getFilmOf>, site: Site) => readonly Layer[], write: (id: string) => number = () => 201): { site: Site; rows: Map<string, number> } {
+  function filmSite(
+    layersOf: (getFilm: ReturnType<typeof getFilmOf>, site: Site) => readonly Layer[],
+    write: (id: string) => number = () => 201,
+  ): { site: Site; rows: Map<string, number> } {
     const site = newSite(framework)
     const rows = new Map<string, number>()
     const getFilm = getFilmOf(site, rows)
@@ -70,11 +74,18 @@ export function mutations(framework: Framework): void {
       site.app.on('put', '/ratings/:id', [invalidates(page, (x) => [{ params: { id: x.params['id'] } }])], (x) => x.send('ok'))
       for (const path of ['/films/1?page=1', '/films/1?page=2', '/films/2']) await site.ask(path)
       await site.ask('/ratings/1', { method: 'PUT' })
-      expect([statusOf(await site.ask('/films/1?page=1')), statusOf(await site.ask('/films/1?page=2')), statusOf(await site.ask('/films/2'))]).toEqual([STORED, STORED, HIT])
+      expect([
+        statusOf(await site.ask('/films/1?page=1')),
+        statusOf(await site.ask('/films/1?page=2')),
+        statusOf(await site.ask('/films/2')),
+      ]).toEqual([STORED, STORED, HIT])
     })
 
     test('that fails clears nothing', async () => {
-      const { site } = filmSite((getFilm) => [invalidates(getFilm)], (id) => (id === '1' ? 422 : 500))
+      const { site } = filmSite(
+        (getFilm) => [invalidates(getFilm)],
+        (id) => (id === '1' ? 422 : 500),
+      )
       await using _ = site
       await readBoth(site)
       expect((await site.ask('/films/1/ratings', { method: 'POST' })).status).toBe(422)
@@ -96,33 +107,38 @@ export function mutations(framework: Framework): void {
     })
 
     test('that redirects has succeeded', async () => {
-      const { site } = filmSite((getFilm) => [invalidates(getFilm)], () => 303)
+      const { site } = filmSite(
+        (getFilm) => [invalidates(getFilm)],
+        () => 303,
+      )
       await using _ = site
       await readBoth(site)
       await site.ask('/films/1/ratings', { method: 'POST' })
       expect(await readBoth(site)).toEqual(['1', STORED, '0', STORED])
     })
 
-    test('is not heard of before what it changed is cleared', async () => {
+    test('is not heard of before what it changed is cleared, itself and its URI as one', async () => {
       await using site = newSite(framework)
       const gate = newGate()
       const order: string[] = []
-      const slow = site.cache.memoize(async () => 1, { name: 'slow' })
-      const clear = slow.clear.bind(slow)
+      const getFilm = site.cache.memoize(async () => 1, { name: 'film' })
+      site.app.on('get', '/', [cached(site.cache)], (x) => x.send('a'))
+      const engine = engineOf(site.cache)
+      const record = engine.record.bind(engine)
       // As slow as a store that takes its time to acknowledge.
-      slow.clear = async (...args) => {
+      engine.record = async (kind, refsOf) => {
         await gate.wait()
-        await clear(...args)
-        order.push('cleared')
+        await record(kind, refsOf)
+        order.push(`cleared ${refsOf().map(String).join(' ')}`)
       }
-      site.app.on('post', '/', [invalidates(slow)], (x) => x.send('ok'))
+      site.app.on('post', '/', [invalidates(getFilm)], (x) => x.send('ok'))
       const reply = site.ask('/', { method: 'POST' }).finally(() => order.push('heard'))
       await gate.reached()
       await site.ask('/none')
       expect(order).toEqual([])
       gate.open()
       expect((await reply).text).toBe('ok')
-      expect(order).toEqual(['cleared', 'heard'])
+      expect(order).toEqual([expect.stringMatching(/^cleared film\(…\) #uri/), 'heard'])
     })
 
     test('whose clear is not confirmed has happened: its answer leaves, or is a 503 where that is asked for', async () => {
@@ -132,15 +148,49 @@ export function mutations(framework: Framework): void {
         ['fail', { status: 503 }],
       ] as const) {
         await using site = newSite(framework)
-        const slow = site.cache.memoize(async () => 1, { name: 'slow' })
-        slow.clear = () => Promise.reject(new Error('not confirmed'))
+        const getFilm = site.cache.memoize(async () => 1, { name: 'film' })
         site.app.on('get', '/', [cached(site.cache)], (x) => x.send('a'))
-        site.app.on('post', '/', [invalidates(slow, undefined, how === undefined ? {} : { onUnconfirmed: how })], (x) => (x.set('X-A', '1'), x.send('ok')))
+        site.app.on(
+          'post',
+          '/',
+          [invalidates(getFilm, undefined, how === undefined ? {} : { onUnconfirmed: how })],
+          (x) => (x.set('X-A', '1'), x.send('ok')),
+        )
+        engineOf(site.cache).record = () => Promise.reject(new Error('not confirmed'))
         const reply = await site.ask('/', { method: 'POST' })
         expect(reply).toMatchObject(expected)
         expect(reply.headers['x-a']).toBe(how === 'fail' ? undefined : '1')
         expect(site.errors).toHaveLength(1)
+        Reflect.deleteProperty(engineOf(site.cache), 'record')
       }
+    })
+
+    test('is cleared for once more later, where that is asked for', async () => {
+      await using site = newSite(framework)
+      const again = newGate()
+      const getFilm = site.cache.memoize(async () => 1, { name: 'film' })
+      site.app.on('get', '/', [cached(site.cache)], (x) => x.send('a'))
+      site.app.on('post', '/', [invalidates(getFilm, undefined, { again: 1 })], (x) => x.send('ok'))
+      const engine = engineOf(site.cache)
+      const record = engine.record.bind(engine)
+      engine.record = async (kind, refsOf) => {
+        await record(kind, refsOf)
+        void again.wait()
+      }
+      await site.ask('/', { method: 'POST' })
+      await again.reached(2)
+    })
+
+    test('clears a function of a cache that has no routes', async () => {
+      await using site = newSite(framework)
+      await using other = newSite(framework)
+      let value = 1
+      const getFilm = other.cache.memoize(async () => value, { name: 'elsewhere' })
+      site.app.on('post', '/', [invalidates(getFilm)], (x) => x.send('ok'))
+      expect(await getFilm()).toBe(1)
+      value = 2
+      await site.ask('/', { method: 'POST' })
+      expect(await getFilm()).toBe(2)
     })
 
     test('of which is not known what it changed clears all of what it names', async () => {
@@ -161,15 +211,17 @@ export function mutations(framework: Framework): void {
       const gate = newGate()
       const cleared = newGate()
       const getFilm = site.cache.memoize(async () => 1, { name: 'film' })
-      const clear = getFilm.clear.bind(getFilm)
-      getFilm.clear = async (...args) => {
-        await clear(...args)
-        await cleared.wait()
-      }
+      site.app.on('get', '/', [cached(site.cache)], (x) => x.send('a'))
       site.app.on('post', '/', [invalidates(getFilm)], async (x) => {
         await gate.wait()
         x.send('ok')
       })
+      const engine = engineOf(site.cache)
+      const record = engine.record.bind(engine)
+      engine.record = async (kind, refsOf) => {
+        await record(kind, refsOf)
+        await cleared.wait()
+      }
       const req = await site.begin('/', { method: 'POST' })
       await gate.reached()
       req.destroy()

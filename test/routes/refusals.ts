@@ -8,7 +8,11 @@ import { HIT, MISS, newSite, refused, statusOf, STORED } from './site.ts'
 
 export function refusals(framework: Framework): void {
   /** What the answers to two equal requests say. */
-  async function twice(handler: Handler, options: RouteOptions<Exchange> = {}, how: Ask = {}): Promise<{ said: (string | undefined)[]; warnings: readonly string[]; runs: number; texts: string[] }> {
+  async function twice(
+    handler: Handler,
+    options: RouteOptions<Exchange> = {},
+    how: Ask = {},
+  ): Promise<{ said: (string | undefined)[]; warnings: readonly string[]; runs: number; texts: string[] }> {
     await using site = newSite(framework)
     let runs = 0
     site.app.on('get', '/', [framework.cached(site.cache, options)], (x) => (runs++, handler(x)))
@@ -19,7 +23,7 @@ export function refusals(framework: Framework): void {
   describe('not stored is', () => {
     const answers: Readonly<Record<string, [why: string, handler: Handler]>> = {
       'no-store': ['no-store', (x) => (x.set('Cache-Control', 'no-store'), x.send('a'))],
-      'private': ['private', (x) => (x.set('Cache-Control', 'private'), x.send('a'))],
+      private: ['private', (x) => (x.set('Cache-Control', 'private'), x.send('a'))],
       'private with fields': ['private', (x) => (x.set('Cache-Control', 'max-age=60, private="x-a"'), x.send('a'))],
       'no-cache': ['no-cache', (x) => (x.set('Cache-Control', 'no-cache'), x.send('a'))],
       'a cookie': ['set-cookie', (x) => (x.set('Set-Cookie', ['a=1', 'b=2']), x.send('a'))],
@@ -40,8 +44,15 @@ export function refusals(framework: Framework): void {
 
     test('what is larger than the bound, which its client has whole', async () => {
       const options = { maxBodyBytes: 10 }
-      expect(await twice((x) => x.send('x'.repeat(11)), options)).toMatchObject({ said: [refused('body too large'), refused('body too large')], texts: ['x'.repeat(11), 'x'.repeat(11)] })
-      expect(await twice((x) => x.send(Readable.from([Buffer.from('x'.repeat(8)), Buffer.from('y'.repeat(8))])), options)).toMatchObject({ said: [MISS, MISS], runs: 2, texts: ['x'.repeat(8) + 'y'.repeat(8), 'x'.repeat(8) + 'y'.repeat(8)] })
+      expect(await twice((x) => x.send('x'.repeat(11)), options)).toMatchObject({
+        said: [refused('body too large'), refused('body too large')],
+        texts: ['x'.repeat(11), 'x'.repeat(11)],
+      })
+      expect(await twice((x) => x.send(Readable.from([Buffer.from('x'.repeat(8)), Buffer.from('y'.repeat(8))])), options)).toMatchObject({
+        said: [MISS, MISS],
+        runs: 2,
+        texts: ['x'.repeat(8) + 'y'.repeat(8), 'x'.repeat(8) + 'y'.repeat(8)],
+      })
       expect(await twice((x) => x.send('x'.repeat(10)), options)).toMatchObject({ said: [STORED, HIT] })
     })
 
@@ -53,15 +64,22 @@ export function refusals(framework: Framework): void {
     })
 
     test('what would be fresh for no time', async () => {
-      expect(await twice((x) => x.send('a'), { ttl: 0 })).toMatchObject({ said: [refused('status 200 without freshness'), refused('status 200 without freshness')], runs: 2 })
+      expect(await twice((x) => x.send('a'), { ttl: 0 })).toMatchObject({
+        said: [refused('status 200 without freshness'), refused('status 200 without freshness')],
+        runs: 2,
+      })
       expect(await twice((x) => (x.set('Cache-Control', 'max-age=60'), x.send('a')), { ttl: 0 })).toMatchObject({ said: [STORED, HIT] })
     })
 
     test('an answer to who authenticated, unless it is said to be for all', async () => {
       const how = { headers: { authorization: 'Bearer ann' } }
       expect(await twice((x) => x.send('a'), {}, how)).toMatchObject({ said: [refused('authorization'), refused('authorization')] })
-      expect(await twice((x) => (x.set('Cache-Control', 'max-age=60'), x.send('a')), {}, how)).toMatchObject({ said: [refused('authorization'), refused('authorization')] })
-      expect(await twice((x) => (x.set('Cache-Control', 'public, max-age=60'), x.send('a')), {}, how)).toMatchObject({ said: [STORED, HIT] })
+      expect(await twice((x) => (x.set('Cache-Control', 'max-age=60'), x.send('a')), {}, how)).toMatchObject({
+        said: [refused('authorization'), refused('authorization')],
+      })
+      expect(await twice((x) => (x.set('Cache-Control', 'public, max-age=60'), x.send('a')), {}, how)).toMatchObject({
+        said: [STORED, HIT],
+      })
     })
   })
 
@@ -91,7 +109,9 @@ export function refusals(framework: Framework): void {
         const handler: Handler = (x) => (read(x), x.send('a'))
         const { said, warnings, runs } = await twice(handler)
         expect({ said, runs }).toEqual({ said: [refused(`unkeyed ${input}`), refused(`unkeyed ${input}`)], runs: 2 })
-        expect(warnings).toEqual([expect.stringMatching(new RegExp(`"${framework.prefix} GET /" read .*${input}.*not stored.*\`ignore: \\["${input}"\\]\``))])
+        expect(warnings).toEqual([
+          expect.stringMatching(new RegExp(`"${framework.prefix} GET /" read .*${input}.*not stored.*\`ignore: \\["${input}"\\]\``)),
+        ])
         expect(await twice(handler, { ignore: [input] })).toMatchObject({ said: [STORED, HIT], warnings: [] })
         expect(await twice(handler, { ignore: true })).toMatchObject({ said: [STORED, HIT], warnings: [] })
       })
@@ -103,12 +123,26 @@ export function refusals(framework: Framework): void {
       let seen: unknown
       site.app.on('get', '/', [framework.cached(site.cache)], (x) => {
         const { cookie, host } = x.req.headers
-        seen = { cookie, host, distinct: x.req.headersDistinct['accept-language'], own: Object.hasOwn(x.req.headers, 'cookie'), keys: Object.keys(x.req.headers).includes('x-forwarded-for'), missing: x.req.headers['x-none'] }
+        seen = {
+          cookie,
+          host,
+          distinct: x.req.headersDistinct['accept-language'],
+          own: Object.hasOwn(x.req.headers, 'cookie'),
+          keys: Object.keys(x.req.headers).includes('x-forwarded-for'),
+          missing: x.req.headers['x-none'],
+        }
         x.send('a')
       })
       const { headers: sent } = await site.ask('/', { headers })
       expect(sent['cache-status']).toContain('unkeyed')
-      expect(seen).toEqual({ cookie: 'a=1', host: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string, distinct: ['de'], own: true, keys: true, missing: undefined })
+      expect(seen).toEqual({
+        cookie: 'a=1',
+        host: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string,
+        distinct: ['de'],
+        own: true,
+        keys: true,
+        missing: undefined,
+      })
     })
 
     test('is what the handler reads, not what layers around it read before and after', async () => {
@@ -131,7 +165,8 @@ export function refusals(framework: Framework): void {
     test('is covered by a key of its name, and the answer then varies on it', async () => {
       await using site = newSite(framework)
       site.app.on('get', '/', [framework.cached(site.cache, { headers: ['X-Api-Key'] })], (x) => x.send(x.header('x-api-key') ?? '-'))
-      for (const key of ['a', 'b', 'a']) expect(await site.ask('/', { headers: { 'x-api-key': key } })).toMatchObject({ text: key, headers: { vary: 'x-api-key' } })
+      for (const key of ['a', 'b', 'a'])
+        expect(await site.ask('/', { headers: { 'x-api-key': key } })).toMatchObject({ text: key, headers: { vary: 'x-api-key' } })
       expect(statusOf(await site.ask('/', { headers: { 'x-api-key': 'b' } }))).toBe(HIT)
     })
 

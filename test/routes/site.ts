@@ -52,10 +52,10 @@ export interface Warnings {
 export function newWarnings(): Warnings {
   const texts: string[] = []
   const { emitWarning } = process
-  process.emitWarning = ((warning: string | Error, ...rest: unknown[]) => {
+  process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
     if ((rest[0] as { type?: string } | undefined)?.type === 'CacheAlchemyWarning') texts.push(String(warning))
     else Reflect.apply(emitWarning, process, [warning, ...rest])
-  }) as typeof emitWarning
+  }
   return { texts, stop: () => void (process.emitWarning = emitWarning) }
 }
 

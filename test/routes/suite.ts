@@ -3,6 +3,7 @@ import type { Framework } from './framework.ts'
 import { hits } from './hits.ts'
 import { identity } from './identity.ts'
 import { mutations } from './mutations.ts'
+import { redisRoutes } from './redis.ts'
 import { refusals } from './refusals.ts'
 import { waiting } from './waiting.ts'
 
@@ -12,4 +13,5 @@ export function routeSuite(framework: Framework): void {
   identity(framework)
   waiting(framework)
   mutations(framework)
+  redisRoutes(framework)
 }

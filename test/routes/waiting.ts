@@ -19,7 +19,10 @@ export function waiting(framework: Framework): void {
     runs: number
   }
 
-  function gatedRoute(site: Site, answer: (runs: number, x: Parameters<Parameters<Site['app']['on']>[3]>[0]) => unknown): { page: ReturnType<typeof cached>; state: Gated } {
+  function gatedRoute(
+    site: Site,
+    answer: (runs: number, x: Parameters<Parameters<Site['app']['on']>[3]>[0]) => unknown,
+  ): { page: ReturnType<typeof cached>; state: Gated } {
     const page = cached(site.cache, { path: '/' })
     const state: Gated = { gate: newGate(), runs: 0 }
     site.app.on('get', '/', [page], async (x) => {
@@ -119,7 +122,10 @@ export function waiting(framework: Framework): void {
       const replies = [site.ask('/'), site.ask('/', { method: 'HEAD' })]
       await state.gate.reached(2)
       state.gate.open()
-      expect((await Promise.all(replies)).map((reply) => [reply.status, reply.text])).toEqual([[200, '1'], [200, '']])
+      expect((await Promise.all(replies)).map((reply) => [reply.status, reply.text])).toEqual([
+        [200, '1'],
+        [200, ''],
+      ])
     })
   })
 

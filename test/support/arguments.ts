@@ -1,7 +1,7 @@
 // Arguments of every kind for properties, and pairs of them that are equal or nearly so.
 import fc from 'fast-check'
 import { any } from '../../src/key.ts'
-import { FloatsAsDate, Ids, isPlain, MapAsSet, Money, Weight } from './meaning.ts'
+import { BytesAsFloats, FloatsAsDate, Ids, isPlain, MapAsSet, Money, Weight } from './meaning.ts'
 
 const names = ['a', 'b', '', '0', 'a.b', '"a"', '}', '__proto__', 'constructor', 'toString', 'length', 'é', 'e\u0301', '\ud800']
 const words = [
@@ -50,7 +50,7 @@ const instance: fc.Arbitrary<unknown> = fc.oneof(
   fc.tuple(fc.constantFrom('a', 'a,b', '"', '/'), fc.constantFrom('', 'g', 'gi')).map(([source, flags]) => new RegExp(source, flags)),
   fc.constantFrom('http://a/', 'http://a/?b', 'http://a/?b#').map((href) => new URL(href)),
   fc
-    .tuple(fc.constantFrom(Uint8Array, Int8Array, Uint16Array, Float32Array, Float64Array, FloatsAsDate), numbers)
+    .tuple(fc.constantFrom(Uint8Array, Int8Array, Uint16Array, Float32Array, Float64Array, FloatsAsDate, BytesAsFloats), numbers)
     .map(([Kind, list]) => Kind.from(list)),
   numbers.map((list) => Buffer.from(list)),
   numbers.map((list) => Uint8Array.from(list).buffer),

@@ -56,7 +56,9 @@ export async function read(res: IncomingMessage): Promise<Reply> {
   const chunks: Buffer[] = []
   for await (const chunk of res) chunks.push(chunk as Buffer)
   const body = Buffer.concat(chunks)
-  const headers = Object.fromEntries(Object.entries(res.headers).map(([name, value]) => [name, value?.toString().replaceAll(/,(?! )/g, ', ')]))
+  const headers = Object.fromEntries(
+    Object.entries(res.headers).map(([name, value]) => [name, value?.toString().replaceAll(/,(?! )/g, ', ')]),
+  )
   return {
     status: res.statusCode ?? 0,
     message: res.statusMessage ?? '',

@@ -16,9 +16,13 @@ export class Money {
 
 export class Weight extends Money {}
 
-// Subclasses of built-in types, two of them named as if to be taken for another.
+// Subclasses of built-in types, three of them named as if to be taken for another.
 export class FloatsAsDate extends Float64Array {
   static override readonly name = 'Date'
+}
+
+export class BytesAsFloats extends Uint8Array {
+  static override readonly name = 'Float64Array'
 }
 
 export class MapAsSet extends Map<unknown, unknown> {

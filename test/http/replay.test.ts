@@ -1,0 +1,171 @@
+import type { ServerResponse } from 'node:http'
+import { describe, expect, test } from 'vitest'
+import type { Head } from '../../middleware/http/head.ts'
+import { dress, replay, type DressOptions, type ReplayOptions, type ReplayRequest } from '../../middleware/http/replay.ts'
+import type { StoredResponse } from '../../middleware/http/stored-response.ts'
+import { ask, serve, type Reply } from '../support/http.ts'
+
+const stored: StoredResponse = {
+  status: 200,
+  statusMessage: '',
+  fields: [
+    ['Content-Type', 'text/plain'],
+    ['ETag', 'W/"1"'],
+    ['Date', 'Mon, 01 Jan 2024 00:00:00 GMT'],
+    ['Link', ['<a>', '<b>']],
+  ],
+  removed: [],
+  body: Buffer.from('abc'),
+}
+
+/** What a client gets of a stored response, on top of what outer layers have set. */
+async function replayed(
+  response: Partial<StoredResponse>,
+  request: Partial<ReplayRequest> = {},
+  options: Partial<ReplayOptions> = {},
+  outer: (res: ServerResponse) => void = () => {},
+): Promise<Reply> {
+  await using server = await serve((req, res) => {
+    outer(res)
+    replay(
+      res,
+      { ...stored, ...response },
+      { method: req.method ?? 'GET', fields: {}, ...request },
+      { age: 0, now: Date.now(), ...options },
+    )
+  })
+  return await ask(server.port, '/', { method: request.method ?? 'GET' })
+}
+
+describe('a stored response', () => {
+  test('is its status, message, fields and bytes', async () => {
+    const reply = await replayed({ status: 203, statusMessage: 'Fine' })
+    expect(reply).toMatchObject({ status: 203, message: 'Fine', text: 'abc' })
+    expect(reply.headers).toMatchObject({
+      'content-type': 'text/plain',
+      etag: 'W/"1"',
+      date: 'Mon, 01 Jan 2024 00:00:00 GMT',
+      link: '<a>, <b>',
+      age: '0',
+      'content-length': '3',
+    })
+  })
+
+  test('says its age in whole seconds, with what it had when it came', async () => {
+    expect((await replayed({}, {}, { age: 1_999 })).headers).toMatchObject({ age: '1' })
+    expect((await replayed({ fields: [['Age', '10']] }, {}, { age: 1_999 })).headers).toMatchObject({ age: '11' })
+    expect((await replayed({ fields: [['Age', 'old']] }, {}, { age: -5 })).headers).toMatchObject({ age: '0' })
+  })
+
+  test('takes away what its handler took away, and leaves the rest to outer layers', async () => {
+    const reply = await replayed(
+      { removed: ['x-taken'] },
+      {},
+      {},
+      (res) => (res.setHeader('X-Taken', '1'), res.setHeader('X-Outer', '1'), res.setHeader('Content-Type', 'text/html')),
+    )
+    expect([reply.headers['x-taken'], reply.headers['x-outer'], reply.headers['content-type']]).toEqual([undefined, '1', 'text/plain'])
+  })
+
+  test('varies by what it did and by what outer layers vary by today', async () => {
+    expect((await replayed({ fields: [['Vary', 'Accept']] }, {}, {}, (res) => res.setHeader('Vary', 'Origin'))).headers).toMatchObject({
+      vary: 'Origin, Accept',
+    })
+  })
+
+  test('has no field of one connection, no cookie, and none that would be two', async () => {
+    const reply = await replayed({
+      fields: [
+        ['Connection', 'x-a'],
+        ['Keep-Alive', 'timeout=1'],
+        ['Set-Cookie', 'sid=1'],
+        ['Transfer-Encoding', 'chunked'],
+        ['X-Split', 'a\r\nSet-Cookie: sid=1'],
+        ['X Space', 'a'],
+        ['X-Ok', 'a'],
+      ],
+    })
+    expect(reply).toMatchObject({ text: 'abc', headers: { 'x-ok': 'a' } })
+    for (const name of ['set-cookie', 'x-split', 'x space', 'transfer-encoding'])
+      expect([name, reply.headers[name]]).toEqual([name, undefined])
+  })
+
+  test('is a 304 for who has it, with the fields that belong on one', async () => {
+    const reply = await replayed({}, { fields: { 'if-none-match': '"1"' } })
+    expect(reply).toMatchObject({
+      status: 304,
+      message: 'Not Modified',
+      text: '',
+      headers: { etag: 'W/"1"', date: 'Mon, 01 Jan 2024 00:00:00 GMT', age: '0' },
+    })
+    expect([reply.headers['content-type'], reply.headers['content-length']]).toEqual([undefined, undefined])
+  })
+
+  test('has for a HEAD the length of what a GET gets', async () => {
+    expect(await replayed({}, { method: 'HEAD' })).toMatchObject({
+      status: 200,
+      text: '',
+      headers: { 'content-length': '3', 'content-type': 'text/plain' },
+    })
+    expect((await replayed({ status: 204, body: Buffer.alloc(0) }, { method: 'HEAD' })).headers['content-length']).toBeUndefined()
+  })
+
+  test('says what the cache did behind what others said', async () => {
+    const cacheStatus = (existing: string | undefined): string => `${existing ?? '-'}, Us; hit`
+    expect((await replayed({ fields: [['Cache-Status', 'Origin; hit']] }, {}, { cacheStatus })).headers).toMatchObject({
+      'cache-status': 'Origin; hit, Us; hit',
+    })
+    expect((await replayed({}, {}, { cacheStatus })).headers).toMatchObject({ 'cache-status': '-, Us; hit' })
+    expect((await replayed({}, {}, {})).headers['cache-status']).toBeUndefined()
+  })
+})
+
+describe('what a cached route says besides its handler', () => {
+  const now = Date.parse('Mon, 01 Jan 2024 00:00:00 GMT')
+  const dressed = (
+    fields: Record<string, string | string[]>,
+    options: Partial<DressOptions> = {},
+    status = 200,
+  ): Readonly<Record<string, string>> => {
+    const head: Head = { status, statusMessage: '', fields, spelling: new Map() }
+    return dress(head, Buffer.from('abc'), { keyed: [], partitioned: false, mayStore: true, sendsDate: true, now, ...options })
+  }
+  const date = 'Mon, 01 Jan 2024 00:00:00 GMT'
+
+  test('is to ask again, by a weak tag', () => {
+    expect(dressed({})).toEqual({ 'Cache-Control': 'no-cache', ETag: expect.stringMatching(/^W\/"3-/) as string, Date: date })
+    expect(dressed({}, { sendsDate: false })['Date']).toBeUndefined()
+    expect(dressed({ date })['Date']).toBeUndefined()
+  })
+
+  test('is nothing where the handler has said it', () => {
+    expect(dressed({ 'cache-control': 'max-age=5', etag: '"mine"' })).toEqual({ Date: date })
+    expect(dressed({ expires: date, etag: '"mine"' })).toEqual({ Date: date })
+  })
+
+  test('is no tag for what streams, or is no 200', () => {
+    const head: Head = { status: 200, statusMessage: '', fields: {}, spelling: new Map() }
+    expect(dress(head, undefined, { keyed: [], partitioned: false, mayStore: true, sendsDate: true, now })['ETag']).toBeUndefined()
+    expect(dressed({}, {}, 404)['ETag']).toBeUndefined()
+  })
+
+  test('is nothing where it is not stored, but what it varies by and whose it is', () => {
+    expect(dressed({}, { mayStore: false })).toEqual({})
+    expect(dressed({}, { mayStore: false, keyed: ['accept'], partitioned: true })).toEqual({ 'Cache-Control': 'private', Vary: 'accept' })
+  })
+
+  test('is that it varies by the fields of the key', () => {
+    expect(dressed({ vary: 'Origin' }, { keyed: ['accept', 'origin'] })['Vary']).toBe('Origin, accept')
+    expect(dressed({ vary: '*' }, { keyed: ['accept'] })['Vary']).toBe('*')
+  })
+
+  test('is that it is its owner’s alone', () => {
+    const privately = (control: string): string | undefined => dressed({ 'cache-control': control }, { partitioned: true })['Cache-Control']
+    expect(dressed({}, { partitioned: true })['Cache-Control']).toBe('private, no-cache')
+    expect(dressed({ expires: date }, { partitioned: true })['Cache-Control']).toBe('private')
+    expect(privately('max-age=60')).toBe('private, max-age=60')
+    expect(privately('public, max-age=60, S-MaxAge=90')).toBe('private, max-age=60')
+    expect(privately('PRIVATE, max-age=60')).toBe('PRIVATE, max-age=60')
+    expect(privately('no-store')).toBe('no-store')
+  })
+})

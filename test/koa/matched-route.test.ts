@@ -1,0 +1,47 @@
+import type { Context } from 'koa'
+import { expect, test } from 'vitest'
+import { matchedRouteOf, routedPath } from '../../middleware/koa/matched-route.ts'
+
+interface Layer {
+  path: string | RegExp
+  methods: string[]
+}
+
+/** A context as @koa/router leaves it: of its layers the first part that is a text and the params that follow, which is enough here. */
+function contextOf(path: string, layers: readonly Layer[], more: object = {}): Context {
+  const matched = layers.map((layer) => ({
+    ...layer,
+    match: (it: string) => it === path,
+    captures: (it: string) => it.split('/').slice(2),
+    params: (_path: string, captures: string[], existing: object) => ({ ...existing, id: captures[0] }),
+  }))
+  return { path, originalUrl: path, matched, _matchedRoute: layers.at(-1)?.path, params: { kind: 'films' }, ...more } as unknown as Context
+}
+
+const film: Layer = { path: '/films/:id', methods: ['HEAD', 'GET'] }
+
+test('the parameters are the route’s own, whatever other layers have found, and though it has not had its turn', () => {
+  expect(matchedRouteOf(contextOf('/films/1', [{ path: '/:kind', methods: [] }, film]))).toEqual({
+    pattern: '/films/:id',
+    params: { id: '1' },
+  })
+})
+
+test('a layer of `use` is no route, and neither is one that the context has left', () => {
+  expect(matchedRouteOf(contextOf('/films/1', []))).toBeUndefined()
+  expect(matchedRouteOf(contextOf('/films/1', [{ path: '/films', methods: [] }]))).toBeUndefined()
+  expect(matchedRouteOf({ ...contextOf('/films/1', [film]), path: '/other' })).toBeUndefined()
+  expect(matchedRouteOf({ path: '/', originalUrl: '/' } as Context)).toBeUndefined()
+})
+
+test('a mount path is part of the pattern and of the path, however deep, and not once it is left', () => {
+  const mounted = contextOf('/films/1', [film], { mountPath: '/v1', originalUrl: '/API/v1/films/1?x=/films/1' })
+  expect([matchedRouteOf(mounted)?.pattern, routedPath(mounted)]).toEqual(['/api/v1/films/:id', '/API/v1/films/1'])
+  const left = contextOf('/films/1', [film], { mountPath: '/films', originalUrl: '/films/1' })
+  expect([matchedRouteOf(left)?.pattern, routedPath(left)]).toEqual(['/films/:id', '/films/1'])
+})
+
+test('what an outer layer rewrote stays rewritten', () => {
+  expect(routedPath(contextOf('/films/1', [film], { originalUrl: '/old/1' }))).toBe('/films/1')
+  expect(routedPath(contextOf('/films/1', [film], { mountPath: '/v1', originalUrl: '/old/1' }))).toBe('/v1/films/1')
+})

@@ -1,0 +1,95 @@
+// What holds of routes across processes, and while Redis is away. Two caches on one server stand for two processes.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startRedis, type RedisServer } from '../support/redis.ts'
+import type { Framework } from './framework.ts'
+import { HIT, newSite, statusOf, STORED, type Site } from './site.ts'
+
+export function redisRoutes(framework: Framework): void {
+  const { cached, invalidates } = framework
+
+  describe('two processes', () => {
+    let redis: RedisServer
+    beforeAll(async () => void (redis = await startRedis()))
+    afterAll(() => redis.stop())
+
+    let prefixes = 0
+
+    /** One of two processes: the same routes over one table. */
+    function processOf(prefix: string, rows: Map<string, string>): Site {
+      const site = newSite(framework, { redis: redis.url, prefix })
+      const getFilm = site.cache.memoize(async (id: string) => rows.get(id) ?? '-', { name: 'film' })
+      const page = cached(site.cache, { store: 'redis' })
+      site.app.on(
+        'get',
+        '/films/:id',
+        [page],
+        async (x) => (x.status(203), x.set('X-Film', ['a', 'b']), x.send(Buffer.from(await getFilm(x.params['id']!)))),
+      )
+      site.app.on(
+        'put',
+        '/films/:id',
+        [invalidates(getFilm, (x) => [x.params['id']])],
+        (x) => (rows.set(x.params['id']!, 'new'), x.send('ok')),
+      )
+      return site
+    }
+
+    /** Asks until the answer is from the store: writes to it are not waited for. */
+    async function untilHit(site: Site, path: string): Promise<Awaited<ReturnType<Site['ask']>>> {
+      for (;;) {
+        const reply = await site.ask(path)
+        if (statusOf(reply) === HIT) return reply
+      }
+    }
+
+    test('have one entry, the same to the byte, for a GET and a HEAD', async () => {
+      const rows = new Map([['1', '\u0000é']])
+      const prefix = `p${++prefixes}`
+      await using one = processOf(prefix, rows)
+      await using two = processOf(prefix, rows)
+      const first = await one.ask('/films/1')
+      await untilHit(one, '/films/1')
+      const hit = await two.ask('/films/1')
+      expect(statusOf(hit)).toBe(HIT)
+      expect(hit).toMatchObject({ status: 203, text: first.text, headers: { 'x-film': 'a, b', date: first.headers['date'] } })
+      expect(statusOf(await two.ask('/films/1', { method: 'HEAD' }))).toBe(HIT)
+    })
+
+    test('see each other’s writes, and keep what they did not touch', async () => {
+      const rows = new Map([
+        ['1', 'old'],
+        ['2', 'old'],
+      ])
+      const prefix = `p${++prefixes}`
+      await using one = processOf(prefix, rows)
+      await using two = processOf(prefix, rows)
+      for (const id of ['1', '2']) {
+        await one.ask(`/films/${id}`)
+        await untilHit(two, `/films/${id}`)
+      }
+      await one.ask('/films/1', { method: 'PUT' })
+      for (;;) {
+        const reply = await two.ask('/films/1')
+        if (reply.text === 'new') break
+        expect(statusOf(reply)).toBe(HIT)
+      }
+      expect(statusOf(await two.ask('/films/2'))).toBe(HIT)
+    })
+  })
+
+  test('while Redis is away requests are answered, and writes too', async () => {
+    const redis = await startRedis()
+    await using site = newSite(framework, { redis: redis.url, commandTimeout: 50, maxStaleness: 0.001 })
+    const getFilm = site.cache.memoize(async () => 1, { name: 'film' })
+    site.app.on('get', '/', [cached(site.cache)], async (x) => x.send(`${await getFilm()}`))
+    site.app.on('post', '/', [invalidates(getFilm)], (x) => x.send('ok'))
+    site.app.on('put', '/', [invalidates(getFilm, undefined, { onUnconfirmed: 'fail' })], (x) => x.send('ok'))
+    expect(statusOf(await site.ask('/'))).toBe(STORED)
+    await redis.stop()
+    expect(await site.ask('/')).toMatchObject({ status: 200, text: '1' })
+    expect(await site.ask('/', { method: 'POST' })).toMatchObject({ status: 200, text: 'ok' })
+    expect((await site.ask('/', { method: 'PUT' })).status).toBe(503)
+    expect(await site.ask('/')).toMatchObject({ status: 200, text: '1' })
+    expect(site.errors.length).toBeGreaterThan(0)
+  })
+}
