@@ -1,13 +1,22 @@
 // Knows the cache that its user holds: what creates one, and the names it has.
 
-import { branded } from './clearable.ts'
 import { resolveConfig, type CacheOptions, type Config } from './config.ts'
 import { decoratorOf, type DecorateGetter, type DecorateMethod } from './decorators.ts'
 import { show } from './duration.ts'
 import { Engine, handled } from './engine.ts'
 import type { Shared } from './entries.ts'
 import { ConfigError } from './errors.ts'
-import { memoize, memoizeSync, type AnyFunction, type Cacheable, type CachedFunction, type CachedSyncFunction, type MemoizeOptions, type MemoizeSyncOptions, type Synchronous } from './memoize.ts'
+import {
+  memoize,
+  memoizeSync,
+  type AnyFunction,
+  type Cacheable,
+  type CachedFunction,
+  type CachedSyncFunction,
+  type MemoizeOptions,
+  type MemoizeSyncOptions,
+  type Synchronous,
+} from './memoize.ts'
 import { everything, patternRef, Ref, tagRef } from './ref.ts'
 import { RedisConnection } from './redis/connection.ts'
 import { RedisEntries } from './redis/entries.ts'
@@ -19,7 +28,10 @@ export interface Cache extends AsyncDisposable {
   /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. */
   memoize<F extends Cacheable, const K = Parameters<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
   /** As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. */
-  memoizeSync<F extends Cacheable, const K = Parameters<F>>(fn: F & Synchronous<F>, options?: MemoizeSyncOptions<F, K>): CachedSyncFunction<F, K>
+  memoizeSync<F extends Cacheable, const K = Parameters<F>>(
+    fn: F & Synchronous<F>,
+    options?: MemoizeSyncOptions<F, K>,
+  ): CachedSyncFunction<F, K>
   /**
    * Decorates an asynchronous method, instance or static: `@cache.method({ name: "users.find" })`. Its `this` is no argument, so instances
    * share their entries, unless `key` makes it one. `cachedFunction(users, "find")` is the method with `clear`, `ref` and the rest.
@@ -85,7 +97,8 @@ export function openCache(options: CacheOptions, clock: () => number): Cache {
   })
   const cache: Cache = {
     memoize: ((fn: AnyFunction, given: MemoizeOptions<AnyFunction, unknown> = {}) => memoize(engine, fn, given)) as Cache['memoize'],
-    memoizeSync: ((fn: AnyFunction, given: MemoizeSyncOptions<AnyFunction, unknown> = {}) => memoizeSync(engine, fn, given)) as Cache['memoizeSync'],
+    memoizeSync: ((fn: AnyFunction, given: MemoizeSyncOptions<AnyFunction, unknown> = {}) =>
+      memoizeSync(engine, fn, given)) as Cache['memoizeSync'],
     method: ((...given: unknown[]) => decoratorOf(engine, 'method', given)) as Cache['method'],
     getter: ((...given: unknown[]) => decoratorOf(engine, 'getter', given)) as Cache['getter'],
     tag: (name) => tagRef(checkName(name, 'tag')),
@@ -117,7 +130,12 @@ export function openCache(options: CacheOptions, clock: () => number): Cache {
   return cache
 }
 
-function connect(engine: Engine, config: Config, redis: NonNullable<Config['redis']>, clock: () => number): Shared & { close(): Promise<void> } {
+function connect(
+  engine: Engine,
+  config: Config,
+  redis: NonNullable<Config['redis']>,
+  clock: () => number,
+): Shared & { close(): Promise<void> } {
   const onError = (error: unknown): void => engine.report(error)
   const connection = new RedisConnection({ redis, commandTimeout: config.commandTimeout, onError, clock })
   const { prefix, maxStaleness } = config
@@ -145,5 +163,7 @@ function checkWork<T>(work: () => Promise<T>): () => Promise<T> {
 function checkRefs(refs: readonly unknown[], door: string): readonly Ref[] {
   const wrong = refs.find((ref) => !(ref instanceof Ref))
   if (wrong === undefined && !refs.includes(undefined)) return refs as readonly Ref[]
-  throw new ConfigError(`Expected cache.${door} to be given refs, such as getUser.ref("42") or cache.tag("table:users"), got ${show(wrong)}.`)
+  throw new ConfigError(
+    `Expected cache.${door} to be given refs, such as getUser.ref("42") or cache.tag("table:users"), got ${show(wrong)}.`,
+  )
 }

@@ -22,6 +22,7 @@ export class ClearLog {
   readonly #pending: Set<ClearRecord> = new Set()
   /** Whatever was computed before this is gone. */
   readonly #floor: Mark = never()
+  readonly #watchers: Array<() => void> = []
 
   /** `limit`: how many records are kept one by one; past it the oldest are collapsed to their whole function. */
   constructor(limit: number) {
@@ -32,6 +33,11 @@ export class ClearLog {
     return this.#records.size
   }
 
+  /** Calls `watcher` whenever the position has moved, for as long as there is a log. */
+  watch(watcher: () => void): void {
+    this.#watchers.push(watcher)
+  }
+
   /** Adds a record of this process, which counts at once. With `pending`, it counts as later than every epoch until `settle`. */
   append(kind: RecordKind, ref: Ref, time: number, pending: boolean): ClearRecord {
     const record = this.#move(kind, ref, { position: ++this.position, epoch: NEVER }, time)
@@ -39,6 +45,7 @@ export class ClearLog {
       record.pending++
       this.#pending.add(record)
     }
+    this.#tell()
     return record
   }
 
@@ -47,6 +54,7 @@ export class ClearLog {
     // What was collapsed says nothing of it: this one may have been overtaken on its way by one that was.
     if (this.#has(kind, ref, epoch)) return
     this.#move(kind, ref, { position: ++this.position, epoch }, time)
+    this.#tell()
   }
 
   /** Adds a record that is older than all this process has loaded: it counts only for entries that come from elsewhere. */
@@ -83,6 +91,7 @@ export class ClearLog {
       this.#index(record)
     }
     this.#compact()
+    this.#tell()
   }
 
   /** Whatever is older than `epoch` in the shared log is no longer known one by one. */
@@ -109,6 +118,10 @@ export class ClearLog {
   /** As `expiredSince`, by epoch. */
   expiredSinceEpoch(refs: readonly Ref[], epoch: number): number | undefined {
     return timeOf(this.#pendingFor('expire', refs) ?? this.#find('expire', refs, (mark) => mark.epoch > epoch))
+  }
+
+  #tell(): void {
+    for (const watcher of this.#watchers) watcher()
   }
 
   #find(kind: RecordKind, refs: readonly Ref[], isLater: IsLater): ClearRecord | Mark | undefined {

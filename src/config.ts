@@ -17,6 +17,12 @@ export interface CacheOptions {
   ttl?: Duration
   /** Entries a function keeps in this process. 0: not cached; -1 or Infinity: no bound. @default CACHE_ALCHEMY_DEFAULT_LIMIT, or 1000 */
   limit?: number
+  /**
+   * Bytes that stored responses and serialised values may take in this process. Past it the function that holds most loses its least
+   * recently used. A value that stays in this process counts by the function's `size`, and without one not at all. -1 or Infinity: no
+   * bound. @default 67108864, 64 MiB
+   */
+  maxBytes?: number
   /** How long entries in this process are trusted without word from Redis. @default "1s" */
   maxStaleness?: Duration
   /** How long Redis may keep a caller waiting. @default "500ms" */
@@ -30,13 +36,14 @@ export interface Config {
   readonly prefix: string
   readonly ttl: number
   readonly limit: number
+  readonly maxBytes: number
   readonly maxStaleness: number
   readonly commandTimeout: number
   readonly onError: (error: CacheError) => void
   readonly disabled: boolean
 }
 
-const NAMES: readonly (keyof CacheOptions)[] = ['redis', 'prefix', 'ttl', 'limit', 'maxStaleness', 'commandTimeout', 'onError']
+const NAMES: readonly (keyof CacheOptions)[] = ['redis', 'prefix', 'ttl', 'limit', 'maxBytes', 'maxStaleness', 'commandTimeout', 'onError']
 
 export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Config {
   checkNames(options, NAMES, 'createCache')
@@ -46,6 +53,7 @@ export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Co
     prefix: prefixOf(options.prefix ?? env['CACHE_ALCHEMY_CACHE_KEY_PREFIX'] ?? ''),
     ttl: options.ttl === undefined ? secondsFrom(env, 'CACHE_ALCHEMY_DEFAULT_EXPIRE', 86_400_000) : toLifetime(options.ttl, 'ttl'),
     limit: options.limit === undefined ? limitFrom(env, 'CACHE_ALCHEMY_DEFAULT_LIMIT', 1000) : toLimit(options.limit, 'limit'),
+    maxBytes: toBytes(options.maxBytes ?? 64 * 1024 * 1024),
     maxStaleness: positive(options.maxStaleness ?? 1000, 'maxStaleness'),
     commandTimeout: positive(options.commandTimeout ?? 500, 'commandTimeout'),
     onError: options.onError ?? warnOnce(),
@@ -74,6 +82,12 @@ function withoutPassword(url: string): string {
 function prefixOf(prefix: string): string {
   if (typeof prefix === 'string' && prefix.length <= 200) return prefix
   throw new ConfigError(`Expected \`prefix\` to be a string of at most 200 characters, got ${show(prefix)}.`)
+}
+
+function toBytes(value: number): number {
+  if (value === -1 || value === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new ConfigError(`Expected \`maxBytes\` to be a whole number of bytes, -1 or Infinity for no bound, got ${show(value)}.`)
 }
 
 function positive(value: Duration, option: string): number {

@@ -8,7 +8,7 @@ export type Duration = number | string
 
 function parse(value: Duration): number {
   if (typeof value === 'number') return value
-  if (typeof value !== 'string' || value.length > 40) return Number.NaN
+  if (typeof value !== 'string') return Number.NaN
   // A bare number in a string is refused: in the environment it means seconds, in options milliseconds.
   if (!/[a-z]$/i.test(value.trim())) return Number.NaN
   return ms(value.trim() as ms.StringValue) ?? Number.NaN

@@ -1,5 +1,6 @@
 // Knows what all functions and routes of one cache share: the log, the tracker, the clock, Redis, the names.
 
+import { Budget } from './budget.ts'
 import { ClearLog, type RecordKind } from './clear-log.ts'
 import type { Shared } from './entries.ts'
 import { CacheError, ConfigError, StoreError } from './errors.ts'
@@ -32,6 +33,8 @@ export interface EngineOptions {
   readonly ttl: number
   /** The default bound on a function's entries. */
   readonly limit: number
+  /** What stored responses and serialised values may take in this process. */
+  readonly maxBytes: number
   readonly disabled: boolean
   readonly onError: (error: CacheError) => void
   readonly connect?: ((engine: Engine) => Shared & { close(): Promise<void> }) | undefined
@@ -53,6 +56,7 @@ export function openEngines(): readonly Engine[] {
 export class Engine {
   readonly log: ClearLog = new ClearLog(LOG_LIMIT)
   readonly tracker: Tracker = new Tracker()
+  readonly budget: Budget
   readonly transactions: Transactions = new Transactions()
   readonly options: EngineOptions
   readonly shared: (Shared & { close(): Promise<void> }) | undefined
@@ -67,6 +71,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.options = options
     this.clock = options.clock
+    this.budget = new Budget(options.maxBytes)
     this.shared = options.connect?.(this)
     this.freshness = new Freshness(this.log, options.clock, options.maxStaleness, this.shared?.log)
     open.add(this.#weakly)
@@ -93,7 +98,9 @@ export class Engine {
       throw new ConfigError('A cached function needs a name, which is its key: name the function, or give `name`.')
     }
     if (name.startsWith('#') || name.length > LONGEST_NAME) {
-      throw new ConfigError(`Expected \`name\` to begin with another character than # and to have at most ${LONGEST_NAME}, got "${name.slice(0, 60)}".`)
+      throw new ConfigError(
+        `Expected \`name\` to begin with another character than # and to have at most ${LONGEST_NAME}, got "${name.slice(0, 60)}".`,
+      )
     }
     if (this.#names.has(name)) {
       throw new ConfigError(`A function or route named "${name}" is already cached here. Names are keys: give this one its own \`name\`.`)
@@ -154,7 +161,8 @@ export class Engine {
     const { shared } = this
     const appended = records.map(({ kind, ref }) => this.log.append(kind, ref, now, shared !== undefined))
     if (shared === undefined) return Promise.resolve()
-    if (this.#isClosed) return handled(Promise.reject(new StoreError('This cache is closed: the clear holds in this process and was not sent to Redis.')))
+    if (this.#isClosed)
+      return handled(Promise.reject(new StoreError('This cache is closed: the clear holds in this process and was not sent to Redis.')))
     return handled(shared.log.append(appended))
   }
 

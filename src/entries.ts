@@ -5,7 +5,8 @@ import type { Codec } from './codec.ts'
 import type { Entry } from './entry.ts'
 import { CodecError, type CacheError } from './errors.ts'
 import type { Freshness } from './freshness.ts'
-import { newMemory, type Memory } from './memory.ts'
+import type { Budget } from './budget.ts'
+import { Memory } from './memory.ts'
 import type { Ref } from './ref.ts'
 import type { RedisEntries, RemoteEntry } from './redis/entries.ts'
 import type { SharedLog } from './redis/log.ts'
@@ -25,9 +26,14 @@ export interface EntriesOptions<V> {
   /** Entries in this process; Infinity: no bound. */
   readonly limit: number
   readonly codec: Codec<V>
+  /** What a value takes of the budget; undefined where only its serialised form does. */
+  readonly size: ((value: V) => number) | undefined
+  readonly budget: Budget
   readonly log: ClearLog
   readonly freshness: Freshness
   readonly shared: Shared | undefined
+  /** How long an entry may be of use past its freshness, in milliseconds. */
+  readonly staleWindow: number
   readonly onEvict: () => void
   readonly onCleared: () => void
   readonly onError: (error: CacheError) => void
@@ -55,7 +61,7 @@ export class Entries<V> {
 
   constructor(options: EntriesOptions<V>) {
     this.#options = options
-    if (options.place !== 'redis') this.#memory = newMemory(options.limit, options.onEvict)
+    if (options.place !== 'redis') this.#memory = new Memory({ ...options, isDead: (entry) => this.#isDead(entry) })
     if (options.place !== 'memory') this.#remote = options.shared
   }
 
@@ -83,10 +89,7 @@ export class Entries<V> {
     const now = freshness.clock()
     const here = this.#surviving(key)
     const isWanted = this.#remote !== undefined && (here === undefined || now >= here.freshUntil)
-    const [isVerified, there] = await Promise.all([
-      freshness.isVerified(now) || shared?.log.ask(),
-      isWanted ? this.#read(key) : undefined,
-    ])
+    const [isVerified, there] = await Promise.all([freshness.isVerified(now) || shared?.log.ask(), isWanted ? this.#read(key) : undefined])
     if (isVerified !== true) return this.kept(key)
     const admitted = there === undefined ? undefined : await this.#admit(there)
     const local = this.#surviving(key)
@@ -145,6 +148,13 @@ export class Entries<V> {
     return false
   }
 
+  #isDead(entry: Entry<V>): boolean {
+    const { freshness, staleWindow, onCleared } = this.#options
+    if (freshness.survives(entry)) return freshness.clock() >= entry.freshUntil + staleWindow
+    onCleared()
+    return true
+  }
+
   async #read(key: string): Promise<RemoteEntry | undefined> {
     try {
       return await this.#remote!.entries.read(this.#options.name, key)
@@ -176,6 +186,7 @@ export class Entries<V> {
       checked: log.position,
       loadedAt: Number.isFinite(remote.lifetime) ? now + remote.remaining - remote.lifetime : now,
       freshUntil: Math.min(now + remote.remaining, expiredAt),
+      bytes: this.#options.size?.(value.value) ?? remote.payload.byteLength,
       trustFrom: freshness.verifiedAt,
     }
   }
@@ -185,15 +196,25 @@ export class Entries<V> {
       return { value: this.#options.codec.decode(remote.payload) }
     } catch (error) {
       // Garbage or an older format is a miss; the next write replaces it.
-      this.#options.onError(error instanceof CodecError ? error : new CodecError(`An entry of "${this.#options.name}" could not be decoded.`, error))
+      this.#options.onError(
+        error instanceof CodecError ? error : new CodecError(`An entry of "${this.#options.name}" could not be decoded.`, error),
+      )
       return undefined
     }
   }
 
   async #write(key: string, entry: Entry<V>, lifetime: Lifetime, generation: string, epoch: number): Promise<void> {
-    const { name, codec } = this.#options
+    const { name, codec, size } = this.#options
     const payload = codec.encode(entry.value)
-    await this.#remote!.entries.write(name, key, { generation, epoch, refs: entry.refs, lifetime: lifetime.fresh, staleWindow: lifetime.stale, payload })
+    if (size === undefined) this.#memory?.resize(key, entry, payload.byteLength)
+    await this.#remote!.entries.write(name, key, {
+      generation,
+      epoch,
+      refs: entry.refs,
+      lifetime: lifetime.fresh,
+      staleWindow: lifetime.stale,
+      payload,
+    })
   }
 }
 

@@ -23,6 +23,8 @@ export interface CallsOptions<V> {
   readonly place: Place
   /** How values become bytes in Redis. */
   readonly codec: Codec<V>
+  /** What a value takes of the cache's `maxBytes`, in bytes; undefined where only its serialised form does. */
+  readonly size?: (value: V) => number
   readonly declaredFor: (ref: Ref) => readonly Ref[]
 }
 
@@ -86,6 +88,9 @@ export class Calls<V> implements Named {
     if (options.limit === 0 || options.ttl === 0 || engine.options.disabled) return
     this.#entries = new Entries({
       ...options,
+      staleWindow: Math.max(options.staleWhileRevalidate, options.staleIfError),
+      size: options.size,
+      budget: engine.budget,
       log: engine.log,
       freshness: engine.freshness,
       shared: engine.shared,
@@ -193,8 +198,12 @@ export class Calls<V> implements Named {
     return found
   }
 
-  peekSync(key: string): Entry<V> | undefined {
-    return this.#entries?.fresh(key)
+  peekSync(call: Call): Entry<V> | undefined {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    const found = this.#entries?.fresh(call.key)
+    if (found !== undefined) this.#report(reader, found, false)
+    return found
   }
 
   /** How many fresh entries a ref covers, here and in Redis. */
@@ -299,7 +308,12 @@ export class Calls<V> implements Named {
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */
-  async #lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions): Promise<Exclude<Served<V>, { from: 'unshared' }>> {
+  async #lead(
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: LeadOptions,
+  ): Promise<Exclude<Served<V>, { from: 'unshared' }>> {
     const { log, tracker } = this.#engine
     const flight = new Flight<Outcome<V>>(log.position, (self) => this.#newFrame(call, reader, self))
     if (options.join) this.#flights.set(call.key, flight)
@@ -365,8 +379,18 @@ export class Calls<V> implements Named {
     const ttl = loaded.ttl ?? this.#options.ttl
     const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
     const lifetime = { fresh: isStale ? 0 : ttl, stale: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError) }
-    const entry: Entry<V> = { value: loaded.value, refs, order: frame.order, checked: position, loadedAt: now, freshUntil: now + lifetime.fresh, trustFrom: frame.trustFrom }
-    const isStored = loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !log.clearedSince(refs, position)
+    const entry: Entry<V> = {
+      value: loaded.value,
+      refs,
+      order: frame.order,
+      checked: position,
+      loadedAt: now,
+      freshUntil: now + lifetime.fresh,
+      bytes: this.#options.size?.(loaded.value) ?? 0,
+      trustFrom: frame.trustFrom,
+    }
+    const isStored =
+      loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !log.clearedSince(refs, position)
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
   }

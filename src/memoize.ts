@@ -1,5 +1,6 @@
 // Knows cached functions: how a function becomes calls, and the handle that its user holds.
 
+import { types } from 'node:util'
 import { branded, type Clearable } from './clearable.ts'
 import { resolveCodec, type Codec, type CodecOption } from './codec.ts'
 import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
@@ -27,7 +28,16 @@ export type PartialArgs<F extends AnyFunction, K = Parameters<F>> = PartialList<
 type PartialList<A extends readonly unknown[]> = { [I in keyof A]?: PartialArg<A[I]> }
 
 type PartialArg<T> = T | typeof any | PartialObject<T>
-type PartialObject<T> = T extends readonly unknown[] | AnyFunction | Date | RegExp | URL | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | ArrayBufferView | ArrayBufferLike
+type PartialObject<T> = T extends
+  | readonly unknown[]
+  | AnyFunction
+  | Date
+  | RegExp
+  | URL
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | ArrayBufferView
+  | ArrayBufferLike
   ? never
   : T extends object
     ? { [P in keyof T]?: PartialArg<T[P]> }
@@ -58,14 +68,20 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
   staleWhileRevalidate?: Duration
   /** Past `ttl`, how long the old value is served where loading fails. @default 0 */
   staleIfError?: Duration
+  /** What a value takes of the cache's `maxBytes`, in bytes. @default its serialised form, where it has one, else nothing */
+  size?: (value: Awaited<ReturnType<F>>) => number
   /** Whether a value is worth keeping. Rejections never are. @default every value, undefined and null too */
   shouldCache?: (value: Awaited<ReturnType<F>>, ...args: Parameters<F>) => boolean
 }
 
-export interface MemoizeSyncOptions<F extends AnyFunction, K = Parameters<F>> extends Omit<MemoizeOptions<F, K>, 'store' | 'codec' | 'staleWhileRevalidate' | 'staleIfError'> {}
+export interface MemoizeSyncOptions<F extends AnyFunction, K = Parameters<F>> extends Omit<
+  MemoizeOptions<F, K>,
+  'store' | 'codec' | 'staleWhileRevalidate' | 'staleIfError'
+> {}
 
 /** As the function, but asynchronous where it is not. */
-export type Async<F extends AnyFunction> = ReturnType<F> extends Promise<unknown> ? F : (...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>
+export type Async<F extends AnyFunction> =
+  ReturnType<F> extends Promise<unknown> ? F : (...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>
 
 /** What every cached function has, whether its calls are asynchronous or not. */
 export interface CachedHandle<F extends AnyFunction, K = Parameters<F>> extends Clearable {
@@ -93,13 +109,15 @@ export type CachedFunction<F extends AnyFunction, K = Parameters<F>> = Async<F> 
   }
 
 /** A synchronous function itself, or what is wrong with it: a promise kept as a value would keep its rejection too. */
-export type Synchronous<F extends AnyFunction> = ReturnType<F> extends PromiseLike<unknown> ? 'This function returns a promise: use memoize.' : F
+export type Synchronous<F extends AnyFunction> =
+  ReturnType<F> extends PromiseLike<unknown> ? 'This function returns a promise: use memoize.' : F
 
 /** A cached synchronous function: it stays synchronous, and its values in this process. */
-export type CachedSyncFunction<F extends AnyFunction, K = Parameters<F>> = F & CachedHandle<F, K> & { peek(...args: Parameters<F>): ReturnType<F> | undefined }
+export type CachedSyncFunction<F extends AnyFunction, K = Parameters<F>> = F &
+  CachedHandle<F, K> & { peek(...args: Parameters<F>): ReturnType<F> | undefined }
 
 /** The options of a synchronous function. */
-export const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache']
+export const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache', 'size']
 const NAMES: readonly string[] = [...SYNC_NAMES, 'store', 'codec', 'staleWhileRevalidate', 'staleIfError']
 
 /** A function and its resolved options, as calls. */
@@ -109,12 +127,14 @@ export class Definition {
   readonly engine: Engine
   readonly #options: MemoizeOptions<AnyFunction, unknown>
   readonly #declaredNames: Set<string> = new Set()
+  /** The most arguments that a call had: parameters with a default and rest parameters are not in a function's `length`. */
+  #mostArgs = 0
 
   constructor(engine: Engine, original: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>, place: Place) {
     this.engine = engine
     this.original = original
     this.#options = options
-    const { ttl, limit } = options
+    const { ttl, limit, size } = options
     const codec = resolveCodec(options.codec)
     this.calls = new Calls(engine, {
       name: options.name ?? original.name,
@@ -124,6 +144,7 @@ export class Definition {
       staleIfError: toMilliseconds(options.staleIfError ?? 0, 'staleIfError'),
       place: codec === 'reference' ? referencePlace(options.store) : place,
       codec: codec === 'reference' ? neverEncoded : codec,
+      ...(size !== undefined && { size: (value: unknown) => checkedSize(size(value)) }),
       declaredFor: (ref) => this.#declaredFor(ref),
     })
   }
@@ -143,7 +164,10 @@ export class Definition {
 
   loadSync(self: unknown, args: unknown[]): Loaded<unknown> {
     this.#track(args)
-    return this.#loaded(this.original.apply(self, args), args)
+    const value = this.original.apply(self, args)
+    // Kept, a promise would keep a failure too, and nothing that its function reads after the first await would be known.
+    if (isPromise(value)) throw notSync(this.calls.name)
+    return this.#loaded(value, args)
   }
 
   /** As `load` where the original gives a promise, as `loadSync` where it does not. */
@@ -163,6 +187,7 @@ export class Definition {
     const { dependsOn } = this.#options
     const frame = this.engine.tracker.current()
     if (dependsOn === undefined || frame === undefined) return
+    if (args.length > this.#mostArgs) this.#mostArgs = args.length
     this.engine.declare(frame.refs, typeof dependsOn === 'function' ? this.#named(dependsOn(...args)) : dependsOn)
   }
 
@@ -171,14 +196,17 @@ export class Definition {
     const { dependsOn, key } = this.#options
     if (typeof dependsOn !== 'function') return dependsOn ?? []
     const { args } = ref
-    const least = Math.max(this.original.length, dependsOn.length)
-    const namesAll = key === undefined && args !== undefined && args.length >= least && !args.some((arg) => arg === any || isPlainObject(arg))
+    const least = Math.max(this.original.length, dependsOn.length, this.#mostArgs)
+    const namesAll =
+      key === undefined && args !== undefined && args.length >= least && !args.some((arg) => arg === any || isPlainObject(arg))
     return namesAll ? this.#named(dependsOn(...args)) : Array.from(this.#declaredNames, wholeRef)
   }
 
   #named(refs: readonly Ref[]): readonly Ref[] {
     if (!Array.isArray(refs) || !refs.every((ref) => ref instanceof Ref)) {
-      throw new ConfigError(`Expected \`dependsOn\` of "${this.calls.name}" to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`)
+      throw new ConfigError(
+        `Expected \`dependsOn\` of "${this.calls.name}" to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`,
+      )
     }
     for (const ref of refs) this.#declaredNames.add(ref.name)
     return refs
@@ -217,6 +245,15 @@ function referencePlace(store: Place | undefined): Place {
   throw new ConfigError('`codec: "reference"` keeps values in this process: use `store: "memory"` with it, or another codec.')
 }
 
+function notSync(name: string): ConfigError {
+  return new ConfigError(`"${name}" gives a promise, and memoizeSync keeps values that are there at once: use memoize.`)
+}
+
+function checkedSize(bytes: number): number {
+  if (Number.isFinite(bytes) && bytes >= 0) return bytes
+  throw new ConfigError(`Expected \`size\` to give a number of bytes, 0 or more, got ${show(bytes)}.`)
+}
+
 function isPromise(value: unknown): boolean {
   return (typeof value === 'object' || typeof value === 'function') && value !== null && 'then' in value && typeof value.then === 'function'
 }
@@ -225,12 +262,15 @@ function isPromise(value: unknown): boolean {
 export function checkDefinition(fn: unknown, options: object, names: readonly string[], door: string): void {
   if (typeof fn !== 'function') throw new ConfigError(`Expected ${door} to be given a function, got ${show(fn)}.`)
   checkNames(options, names, door)
-  const { key, dependsOn, shouldCache, name } = options as MemoizeOptions<AnyFunction, unknown>
+  const { key, dependsOn, shouldCache, size, name } = options as MemoizeOptions<AnyFunction, unknown>
   checkFunction(key, 'key')
   checkFunction(shouldCache, 'shouldCache')
+  checkFunction(size, 'size')
   if (name !== undefined && typeof name !== 'string') throw new ConfigError(`Expected \`name\` to be a string, got ${show(name)}.`)
-  const isList = dependsOn === undefined || typeof dependsOn === 'function' || (Array.isArray(dependsOn) && dependsOn.every((ref) => ref instanceof Ref))
-  if (!isList) throw new ConfigError('Expected `dependsOn` to be a list of refs, such as [getUser.ref("42")], or a function that gives one.')
+  const isList =
+    dependsOn === undefined || typeof dependsOn === 'function' || (Array.isArray(dependsOn) && dependsOn.every((ref) => ref instanceof Ref))
+  if (!isList)
+    throw new ConfigError('Expected `dependsOn` to be a list of refs, such as [getUser.ref("42")], or a function that gives one.')
 }
 
 function placeOf(engine: Engine, store: Place | undefined): Place {
@@ -281,6 +321,7 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
 /** As `memoize`, for a synchronous function, in this process alone. */
 export function memoizeSync(engine: Engine, fn: AnyFunction, options: MemoizeSyncOptions<AnyFunction, unknown>): object {
   checkDefinition(fn, options, SYNC_NAMES, 'memoizeSync')
+  if (types.isAsyncFunction(fn)) throw notSync(options.name ?? fn.name)
   const definition = new Definition(engine, fn, options, 'memory')
   const { calls } = definition
   const cached = function (this: unknown, ...args: unknown[]): unknown {
@@ -292,7 +333,8 @@ export function memoizeSync(engine: Engine, fn: AnyFunction, options: MemoizeSyn
   return dress(cached, fn, {
     ...definition.handle(),
     peek(this: unknown, ...args: unknown[]) {
-      return calls.peekSync(keyOf(definition.keyArgs(this === cached ? undefined : this, args)))?.value
+      const keyArgs = definition.keyArgs(this === cached ? undefined : this, args)
+      return calls.peekSync(calls.call(keyArgs, keyOf(keyArgs)))?.value
     },
   })
 }

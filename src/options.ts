@@ -5,7 +5,8 @@ import { ConfigError } from './errors.ts'
 
 /** Refuses an option that does not exist, which is nearly always a misspelled one. */
 export function checkNames(options: object, known: readonly string[], of: string): void {
-  if (typeof options !== 'object' || options === null) throw new ConfigError(`Expected the options of ${of} to be an object, got ${show(options)}.`)
+  if (typeof options !== 'object' || options === null)
+    throw new ConfigError(`Expected the options of ${of} to be an object, got ${show(options)}.`)
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) throw new ConfigError(`${of} has no option \`${name}\`. It has: ${known.join(', ')}.`)
   }
@@ -15,7 +16,9 @@ export function checkNames(options: object, known: readonly string[], of: string
 export function toLimit(value: number, option: string): number {
   if (value === -1 || value === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
   if (Number.isSafeInteger(value) && value >= 0) return value
-  throw new ConfigError(`Expected \`${option}\` to be a whole number of entries, 0 for none, -1 or Infinity for no bound, got ${show(value)}.`)
+  throw new ConfigError(
+    `Expected \`${option}\` to be a whole number of entries, 0 for none, -1 or Infinity for no bound, got ${show(value)}.`,
+  )
 }
 
 export function checkChoice<T extends string>(value: unknown, choices: readonly T[], option: string): T {
@@ -24,5 +27,6 @@ export function checkChoice<T extends string>(value: unknown, choices: readonly 
 }
 
 export function checkFunction(value: unknown, option: string): void {
-  if (value !== undefined && typeof value !== 'function') throw new ConfigError(`Expected \`${option}\` to be a function, got ${show(value)}.`)
+  if (value !== undefined && typeof value !== 'function')
+    throw new ConfigError(`Expected \`${option}\` to be a function, got ${show(value)}.`)
 }

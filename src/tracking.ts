@@ -102,6 +102,7 @@ export class Tracker {
 
   /** Runs work that belongs to no load and to no request: it retains nothing of who happened to start it. */
   runOutside<T>(work: () => T): T {
-    return this.#outside.runInAsyncScope(work)
+    // In a resource of its own: what the work enters (`enterWith`) would stay in the one that all share.
+    return this.#outside.runInAsyncScope(() => new AsyncResource('cache-alchemy').runInAsyncScope(work))
   }
 }

@@ -47,6 +47,13 @@ describe('in one process', () => {
     expect(log.size).toBe(3)
   })
 
+  test('two records whose values read alike one after the other are two', () => {
+    const log = new ClearLog(100)
+    log.append('clear', pattern('sum', 1, 12), 0, false)
+    log.append('clear', pattern('sum', 11, 2), 0, false)
+    expect([log.size, log.clearedSince([call('sum', 1, 12)], 0), log.clearedSince([call('sum', 11, 2)], 1)]).toEqual([2, true, true])
+  })
+
   test('a record of one call and one of the pattern that names the same leaves are two', () => {
     const log = new ClearLog(2)
     log.append('clear', pattern('posts', { author: 'a' }), 0, false)
@@ -66,6 +73,14 @@ describe('in one process', () => {
     expect([log.clearedSince(refs, 0), log.expiredSince(refs, 0)]).toEqual([false, 5000])
     expect(log.expiredSince(refs, log.position)).toBeUndefined()
     expect(log.expiredSince([call('user', '43')], 0)).toBeUndefined()
+  })
+
+  test('expired twice says when it was last, for what was loaded in between', () => {
+    const log = new ClearLog(100)
+    log.append('expire', pattern('user', '42'), 5000, false)
+    const since = log.position
+    log.append('expire', pattern('user', '42'), 6000, false)
+    expect(log.expiredSince([call('user', '42')], since)).toBe(6000)
   })
 
   test('the ref of everything is overlapped by every record', () => {
@@ -180,6 +195,18 @@ describe('across processes', () => {
       false,
     ])
   })
+
+  test('an own record that another process had made too waits anew: its epoch of the lost log hides none of the next', () => {
+    const log = new ClearLog(100)
+    log.receive('clear', pattern('user', '42'), 900, 0)
+    const record = log.append('clear', pattern('user', '42'), 0, true)
+    log.reset()
+    log.settle(record, 110)
+    expect([log.clearedSinceEpoch(refs, 109), log.clearedSinceEpoch(refs, 110)]).toEqual([true, false])
+    const since = log.position
+    log.receive('clear', pattern('user', '42'), 120, 0)
+    expect(log.clearedSince(refs, since)).toBe(true)
+  })
 })
 
 describe('past its bound', () => {
@@ -191,6 +218,30 @@ describe('past its bound', () => {
     expect([log.clearedSince([call('user', 99)], 4), log.clearedSince([call('user', 99)], 5)]).toEqual([true, false])
     expect([log.clearedSince([call('user', 6)], 5), log.clearedSince([call('user', 15)], 14)]).toEqual([true, true])
     expect(log.clearedSince([call('post', 1)], 0)).toBe(false)
+  })
+
+  test('a record that was repeated is none of the oldest', () => {
+    const log = new ClearLog(2)
+    for (const id of [1, 2, 1, 3]) log.append('clear', pattern('user', id), 0, false)
+    // Of the second, which is collapsed, and not of the first.
+    expect([log.clearedSince([call('user', 99)], 1), log.clearedSince([call('user', 99)], 2)]).toEqual([true, false])
+  })
+
+  test('names whose records are all collapsed are given up in turn, and what they cleared stays cleared', () => {
+    const log = new ClearLog(1)
+    for (let id = 0; id < 3000; id++) log.append('clear', pattern(`f${id}`, 1), 0, false)
+    const forgotten = Array.from({ length: 3000 }, (_, id) => id).filter((id) => !log.clearedSince([call(`f${id}`, 1)], id))
+    expect(forgotten).toEqual([])
+    expect(log.clearedSince([call('f2999', 2)], 2999)).toBe(false)
+  })
+
+  test('what was collapsed is not recalled one by one: it would push out what is newer', () => {
+    const log = new ClearLog(2)
+    for (const id of [1, 2, 3, 4]) log.receive('clear', pattern('user', id), id * 10, 0)
+    log.recall('clear', pattern('user', 1), 10)
+    log.recall('clear', pattern('user', 2), 20)
+    // The third and fourth are still told apart from other users.
+    expect([log.clearedSinceEpoch([call('user', 99)], 19), log.clearedSinceEpoch([call('user', 99)], 20)]).toEqual([true, false])
   })
 
   test('a collapsed expire makes what is older stale for longer than any stale window', () => {

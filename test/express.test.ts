@@ -6,6 +6,7 @@ import express5, { type Express, type Request, type RequestHandler, type Respons
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { cached, invalidates, type RouteOptions } from '../middleware/express.ts'
 import { createCache, type Cache } from '../src/index.ts'
+import { newGate } from './support/gate.ts'
 import { newWarnings, HIT, refused, statusOf, STORED, type Warnings } from './routes/site.ts'
 import { ask, serve, type Ask, type Reply, type TestServer } from './support/http.ts'
 
@@ -273,6 +274,42 @@ for (const [name, express] of [
         app.get('/', cached(cache), parser, (req, res) => void res.json((req as { cookies?: object }).cookies))
         const reply = await get(app, '/', { headers: { cookie: 'a=1' } })
         expect([reply.text, statusOf(reply)]).toEqual(['{"raw":"a=1"}', refused('unkeyed cookie')])
+      })
+    })
+
+    describe('what happens once the handler has answered', () => {
+      test('is not watched, and the request is as it came', async () => {
+        const app = newApp()
+        const own: unknown[] = []
+        app.get('/', cached(cache), (req, res) => {
+          res.send('a')
+          own.push(req.headers.cookie, Object.hasOwn(req, 'headers'), Object.hasOwn(req, 'ip'), req.headers['if-none-match'])
+        })
+        const headers = { cookie: 'a=1', 'if-none-match': '"x"' }
+        expect([statusOf(await get(app, '/', { headers })), own]).toEqual([STORED, ['a=1', false, false, '"x"']])
+        expect(warnings.texts).toEqual([])
+      })
+
+      test('by a layer that did not want to wait for it is left as it is', async () => {
+        const app = newApp()
+        const page = cached(cache, { path: '/' })
+        const gate = newGate()
+        const given: Response[] = []
+        app.use((_req, res, next) => (given.push(res), next()))
+        app.get('/', page, async (_req, res) => {
+          await gate.wait()
+          res.send('a')
+        })
+        server = await serve(app)
+        const leader = ask(server.port, '/')
+        await gate.reached()
+        const waiting = ask(server.port, '/')
+        while (page.stats().coalesced === 0) await new Promise(setImmediate)
+        given[1]!.status(503).send('busy')
+        expect((await waiting).text).toBe('busy')
+        gate.open()
+        expect((await leader).text).toBe('a')
+        expect(warnings.texts).toEqual([])
       })
     })
 

@@ -66,20 +66,23 @@ describe('one load', () => {
     expect(read.stats()).toMatchObject({ loads: 2, errors: 2, misses: 4, hits: 0 })
   })
 
-  test.each([{ limit: 0 }, { ttl: 0 }, { shouldCache: () => false }])('is shared by those who wait, also where nothing is stored: %o', async (options) => {
-    const gate = newGate()
-    let loads = 0
-    const read = cache.memoize(
-      async () => {
-        await gate.wait()
-        return ++loads
-      },
-      { name: 'row', ...options },
-    )
-    const callers = [read(), read()]
-    gate.open()
-    expect([...(await Promise.all(callers)), await read()]).toEqual([1, 1, 2])
-  })
+  test.each([{ limit: 0 }, { ttl: 0 }, { shouldCache: () => false }])(
+    'is shared by those who wait, also where nothing is stored: %o',
+    async (options) => {
+      const gate = newGate()
+      let loads = 0
+      const read = cache.memoize(
+        async () => {
+          await gate.wait()
+          return ++loads
+        },
+        { name: 'row', ...options },
+      )
+      const callers = [read(), read()]
+      gate.open()
+      expect([...(await Promise.all(callers)), await read()]).toEqual([1, 1, 2])
+    },
+  )
 
   test('that fails after a clear fails those who came before it; who came later loads anew', async () => {
     const gate = newGate()
@@ -196,7 +199,10 @@ describe('who comes after a clear', () => {
 describe('a cycle is an error and no deadlock', () => {
   test('of a function that needs its own result', async () => {
     const read: () => Promise<number> = cache.memoize(async () => (await read()) + 1, { name: 'row' })
-    await expect(read()).rejects.toMatchObject({ ...cycle, message: 'The load of row() waits for itself. A cached function cannot need its own result.' })
+    await expect(read()).rejects.toMatchObject({
+      ...cycle,
+      message: 'The load of row() waits for itself. A cached function cannot need its own result.',
+    })
     await expect(read()).rejects.toMatchObject(cycle)
   })
 

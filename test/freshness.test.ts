@@ -22,7 +22,16 @@ function newScene(trust?: Trust): Scene {
   const log = new ClearLog(100)
   const entry = (trustFrom = clock.now()): Entry<string> => {
     const { position } = log
-    return { value: 'Ada', refs: [ref], order: 1, checked: position, loadedAt: clock.now(), freshUntil: clock.now() + 60_000, trustFrom }
+    return {
+      value: 'Ada',
+      refs: [ref],
+      order: 1,
+      checked: position,
+      loadedAt: clock.now(),
+      freshUntil: clock.now() + 60_000,
+      bytes: 0,
+      trustFrom,
+    }
   }
   return { clock, log, freshness: new Freshness(log, clock.now, 1000, trust), entry }
 }

@@ -8,7 +8,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   keys: ['src/unkeyable', 'src/key', 'src/leaves', 'src/ref', 'src/clearable'],
   values: [...filesIn('src/codec').map(nameOf), 'src/codec'],
   mechanisms: ['src/name-records', 'src/clear-log', 'src/tracking', 'src/transaction', 'src/flight', 'src/entry', 'src/freshness'],
-  places: [...filesIn('src/redis').map(nameOf), 'src/memory', 'src/entries'],
+  places: [...filesIn('src/redis').map(nameOf), 'src/budget', 'src/memory', 'src/entries'],
   engine: ['src/stats', 'src/config', 'src/engine', 'src/load'],
   handles: ['src/memoize', 'src/cached-function', 'src/getter', 'src/decorators', 'src/cache'],
   'doors of the engine': ['src/index', 'src/door'],

@@ -159,7 +159,12 @@ class World {
   async #branch(cell: number): Promise<Part[]> {
     const version = await this.#cell(cell)
     const next = (cell + 1) % CELLS
-    return version % 2 === 0 ? [{ cell, version }] : [{ cell, version }, { cell: next, version: await this.#cell(next) }]
+    return version % 2 === 0
+      ? [{ cell, version }]
+      : [
+          { cell, version },
+          { cell: next, version: await this.#cell(next) },
+        ]
   }
 
   /** What a result of a function depends on that fails now and then. */
@@ -240,7 +245,8 @@ async function read(world: World, how: 'read' | 'refresh' | 'peek', target: numb
     parts = [{ failed: error.of }]
   }
   for (const part of parts) {
-    if ('version' in part) expect(part.version, `${how} gave cell ${part.cell} as before a clear that came first`).toBeGreaterThanOrEqual(floors[part.cell]!)
+    if ('version' in part)
+      expect(part.version, `${how} gave cell ${part.cell} as before a clear that came first`).toBeGreaterThanOrEqual(floors[part.cell]!)
     else expect(breaks, `${how} gave a failure that was mended before it came`).not.toBe(world.breaks)
   }
 }
@@ -253,7 +259,19 @@ async function expectUncached(world: World, finish: <T>(work: Promise<T>) => Pro
 }
 
 const anyUse: fc.Arbitrary<Use> = fc.record({
-  how: fc.constantFrom<Use['how']>('cell', 'sync', 'tracked before', 'tracked after', 'declared', 'branch', 'call', 'call', 'call', 'attempt', 'attempt'),
+  how: fc.constantFrom<Use['how']>(
+    'cell',
+    'sync',
+    'tracked before',
+    'tracked after',
+    'declared',
+    'branch',
+    'call',
+    'call',
+    'call',
+    'attempt',
+    'attempt',
+  ),
   target: fc.nat(5),
   shifts: fc.boolean(),
 })
@@ -302,13 +320,20 @@ async function interleave(s: fc.Scheduler, given: readonly Spec[], all: readonly
 
 test('cached = uncached, whatever reads, writes and clears interleave', async () => {
   const fields = { ttl: [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 50], limit: [1000, 1000, 1000, 1, 0], stale: [0] }
-  const law = fc.asyncProperty(fc.scheduler(), specs(fields), lanes(['clear', 'clear', 'clear', 'clear all', 'expire', 'flush']), interleave)
+  const law = fc.asyncProperty(
+    fc.scheduler(),
+    specs(fields),
+    lanes(['clear', 'clear', 'clear', 'clear all', 'expire', 'flush']),
+    interleave,
+  )
   await fc.assert(law, { numRuns: 1000 })
 })
 
 test('cached = uncached also where stale values may be served: never one that was cleared', async () => {
   const fields = { ttl: [50], limit: [1000, 1000, 1], stale: [1000, 0] }
-  await fc.assert(fc.asyncProperty(fc.scheduler(), specs(fields), lanes(['clear', 'clear', 'clear', 'clear all', 'flush']), interleave), { numRuns: 1000 })
+  await fc.assert(fc.asyncProperty(fc.scheduler(), specs(fields), lanes(['clear', 'clear', 'clear', 'clear all', 'flush']), interleave), {
+    numRuns: 1000,
+  })
 })
 
 test('a clear runs again what was computed from what it covers, each call once, and nothing else', async () => {

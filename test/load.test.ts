@@ -308,29 +308,32 @@ describe('staleWhileRevalidate', () => {
     expect([await read(), row.loads]).toEqual(['new', 3])
   })
 
-  test.each([{}, { staleIfError: '1h' }])('a refresh that fails keeps the old value, is reported, and is tried again by the next reader: %o', async (more) => {
-    const row = new Row()
-    row.turn().gate.open()
-    const failing = [row.turn(), row.turn()]
-    const read = cache.memoize(row.read, { ...options, ...more })
-    await read()
-    clock.advance(60_000)
-    row.value = 'new'
-    for (const turn of failing) {
-      turn.fails = true
-      turn.gate.open()
+  test.each([{}, { staleIfError: '1h' }])(
+    'a refresh that fails keeps the old value, is reported, and is tried again by the next reader: %o',
+    async (more) => {
+      const row = new Row()
+      row.turn().gate.open()
+      const failing = [row.turn(), row.turn()]
+      const read = cache.memoize(row.read, { ...options, ...more })
+      await read()
+      clock.advance(60_000)
+      row.value = 'new'
+      for (const turn of failing) {
+        turn.fails = true
+        turn.gate.open()
+        expect(await read()).toBe('old')
+        await flushed()
+      }
+      expect(errors.map(({ code, cause }) => [code, (cause as Error).message])).toEqual([
+        ['LOAD', 'the database is away'],
+        ['LOAD', 'the database is away'],
+      ])
+      expect(row.loads).toBe(3)
       expect(await read()).toBe('old')
       await flushed()
-    }
-    expect(errors.map(({ code, cause }) => [code, (cause as Error).message])).toEqual([
-      ['LOAD', 'the database is away'],
-      ['LOAD', 'the database is away'],
-    ])
-    expect(row.loads).toBe(3)
-    expect(await read()).toBe('old')
-    await flushed()
-    expect([await read(), row.loads, cache.stats().storeErrors]).toEqual(['new', 4, 0])
-  })
+      expect([await read(), row.loads, cache.stats().storeErrors]).toEqual(['new', 4, 0])
+    },
+  )
 })
 
 describe('staleIfError', () => {
@@ -359,7 +362,7 @@ describe('staleIfError', () => {
     expect(await read()).toBe('new')
   })
 
-  test('past its window the failure is the caller\'s', async () => {
+  test("past its window the failure is the caller's", async () => {
     const { row, turn } = newFailing()
     const read = cache.memoize(row.read, options)
     await read()

@@ -1,94 +1,479 @@
-import { setImmediate } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
-import { keyOf } from '../src/key.ts'
-import { callRef, overlaps, patternRef, tagRef, uriRef, type Ref } from '../src/ref.ts'
-import { Frame, Tracker } from '../src/tracking.ts'
+import { AsyncLocalStorage, executionAsyncResource } from 'node:async_hooks'
+import { setImmediate as nextRound } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { openCache, type Cache } from '../src/cache.ts'
+import { newClock, type Clock } from './support/clock.ts'
+import { newGate } from './support/gate.ts'
 
-const call = (name: string, ...args: unknown[]): Ref => callRef(name, args, keyOf(args))
-const calls = (name: string, count: number): Ref[] => Array.from({ length: count }, (_, id) => call(name, id))
+let clock: Clock
+let cache: Cache
+let row: string
 
-function closed(refs: readonly Ref[]): readonly Ref[] {
-  const frame = new Frame(0, undefined)
-  frame.refs.add(call('page', 1))
-  frame.add(refs, 0, false)
-  return frame.close()
+beforeEach(() => {
+  clock = newClock()
+  cache = openCache({ redis: false, onError: () => {} }, clock.now)
+  row = 'old'
+})
+
+/** A cached function that reads the row. */
+function newRow(options: { readonly ttl?: number; readonly staleWhileRevalidate?: number } = {}) {
+  return cache.memoize(async (_id: string) => row, { name: 'row', ...options })
 }
 
-describe('what a load has read', () => {
-  test('counts once, however often and by whichever object it was read', () => {
-    const refs = closed([call('user', 1), call('user', 1), patternRef('user', [1]), call('user', 2), tagRef('a'), tagRef('a')])
-    expect(refs.map(String)).toEqual(['page(1)', 'user(1)', 'user(1,…)', 'user(2)', '#tag("a")'])
+/** Two cached functions, one over the other, over what reads the row. */
+function newTower(read: () => Promise<string>) {
+  const middle = cache.memoize(read, { name: 'middle' })
+  const top = cache.memoize(async () => middle(), { name: 'top' })
+  return { middle, top }
+}
+
+describe('what a load reads reaches every load around it', () => {
+  test('on a miss', async () => {
+    const read = newRow()
+    const { top } = newTower(() => read('1'))
+    expect(await top()).toBe('old')
+    row = 'new'
+    await read.clear('1')
+    expect(await top()).toBe('new')
   })
 
-  test('begins with the call itself', () => {
-    expect(closed([])).toEqual([call('page', 1)])
-    expect(String(closed(calls('user', 5000))[0])).toBe('page(1)')
+  test('on a hit', async () => {
+    const read = newRow()
+    const { middle, top } = newTower(() => read('1'))
+    await read('1')
+    await middle()
+    expect(await top()).toBe('old')
+    row = 'new'
+    await read.clear('1')
+    expect(await top()).toBe('new')
   })
 
-  test('is exact up to 500 refs', () => {
-    const refs = closed(calls('user', 499))
-    expect(refs).toHaveLength(500)
-    expect(refs.every((ref) => ref.exact)).toBe(true)
+  test('where it waited for the load of another caller', async () => {
+    const gate = newGate()
+    const inner = newRow()
+    const read = async (): Promise<string> => {
+      const seen = await inner('1')
+      await gate.wait()
+      return seen
+    }
+    const { middle, top } = newTower(read)
+    const first = middle()
+    await gate.reached()
+    const joined = top()
+    gate.open()
+    expect(await Promise.all([first, joined])).toEqual(['old', 'old'])
+    row = 'new'
+    await inner.clear('1')
+    expect(await top()).toBe('new')
   })
 
-  test('past its bound is coarser, and never forgotten', () => {
-    const read = [...calls('user', 400), ...calls('post', 300), ...calls('team', 20), tagRef('table:posts'), uriRef('/a')]
-    const refs = closed(read)
-    expect(refs.length).toBeLessThanOrEqual(500)
-    for (const ref of read)
-      expect(
-        refs.some((kept) => overlaps(kept, ref)),
-        String(ref),
-      ).toBe(true)
+  test('where it was served a stale value', async () => {
+    const inner = newRow()
+    const middle = cache.memoize(async () => inner('1'), { name: 'middle', ttl: 1000, staleWhileRevalidate: 60_000 })
+    const top = cache.memoize(async () => middle(), { name: 'top', staleWhileRevalidate: 60_000 })
+    await middle()
+    clock.advance(1000)
+    expect(await top()).toBe('old')
+    row = 'new'
+    await inner.clear('1')
+    expect(await top()).toBe('new')
   })
 
-  test('past its bound counts the functions with the most refs as a whole, and stays exact in the others', () => {
-    const refs = closed([...calls('user', 2000), ...calls('post', 30), ...calls('page', 3), tagRef('table:posts')])
-    const touches = (ref: Ref): boolean => refs.some((kept) => overlaps(kept, ref))
-    expect(touches(call('user', 9999))).toBe(true)
-    expect([touches(call('post', 29)), touches(call('post', 30))]).toEqual([true, false])
-    expect([touches(call('page', 2)), touches(call('page', 3))]).toEqual([true, false])
-    expect([touches(tagRef('table:posts')), touches(tagRef('table:users'))]).toEqual([true, false])
+  test('from a synchronous function, and through one', async () => {
+    const readNow = cache.memoizeSync(() => row, { name: 'now' })
+    const sync = cache.memoizeSync(() => `${readNow()}!`, { name: 'sync' })
+    const { top } = newTower(async () => sync())
+    expect(await top()).toBe('old!')
+    row = 'new'
+    await readNow.clear()
+    expect([sync(), await top()]).toEqual(['new!', 'new!'])
   })
 
-  test('is as trusted as the least trusted of it, and stale where one of it is', () => {
-    const frame = new Frame(100, undefined)
-    frame.add([call('user', 1)], 200, false)
-    expect([frame.trustFrom, frame.stale]).toEqual([100, false])
-    frame.add([call('user', 2)], 50, true)
-    frame.add([call('user', 3)], 70, false)
-    expect([frame.trustFrom, frame.stale]).toEqual([50, true])
+  test('from a peek, whether there was something to see or not', async () => {
+    const read = newRow()
+    const { top } = newTower(async () => (await read.peek('1')) ?? 'nothing')
+    expect(await top()).toBe('nothing')
+    await read('1')
+    await read.clear('1')
+    await read('1')
+    expect(await top()).toBe('old')
+    row = 'new'
+    await read.clear('1')
+    expect(await top()).toBe('nothing')
+  })
+
+  test('from a synchronous peek', async () => {
+    const readNow = cache.memoizeSync(() => row, { name: 'now' })
+    readNow()
+    const { top } = newTower(async () => readNow.peek() ?? 'nothing')
+    expect(await top()).toBe('old')
+    await readNow.clear()
+    expect(await top()).toBe('nothing')
+  })
+
+  test('from a refresh', async () => {
+    const read = newRow()
+    const { top } = newTower(() => read.refresh('1'))
+    expect(await top()).toBe('old')
+    row = 'new'
+    await read.clear('1')
+    expect(await top()).toBe('new')
+  })
+
+  test('from a load that failed, where its failure was caught', async () => {
+    let isBroken = true
+    const rights = cache.memoize(async () => isBroken, { name: 'rights' })
+    const read = cache.memoize(
+      async () => {
+        if (await rights()) throw new Error('no access')
+        return 'row'
+      },
+      { name: 'row' },
+    )
+    const { top } = newTower(() => read().catch((error: Error) => error.message))
+    expect(await top()).toBe('no access')
+    isBroken = false
+    await rights.clear()
+    expect(await top()).toBe('row')
+  })
+
+  test('from a failed load of another caller that it waited for', async () => {
+    const gate = newGate()
+    let isBroken = true
+    const rights = cache.memoize(async () => isBroken, { name: 'rights' })
+    const read = cache.memoize(
+      async () => {
+        const fails = await rights()
+        await gate.wait()
+        if (fails) throw new Error('no access')
+        return 'row'
+      },
+      { name: 'row' },
+    )
+    const { top } = newTower(() => read().catch((error: Error) => error.message))
+    const first = Promise.allSettled([read()])
+    await gate.reached()
+    const joined = top()
+    gate.open()
+    await first
+    expect(await joined).toBe('no access')
+    isBroken = false
+    await rights.clear()
+    expect(await top()).toBe('row')
+  })
+
+  test("as it was when it was read: what the inner one depends on later is not the outer one's", async () => {
+    let usesRow = true
+    const read = newRow()
+    const middle = cache.memoize(async () => (usesRow ? read('1') : 'own'), { name: 'middle', ttl: 1000 })
+    let loads = 0
+    const top = cache.memoize(
+      async () => {
+        loads++
+        return middle()
+      },
+      { name: 'top' },
+    )
+    usesRow = false
+    await top()
+    usesRow = true
+    clock.advance(1000)
+    await middle()
+    await read.clear('1')
+    expect([await top(), loads]).toEqual(['own', 1])
   })
 })
 
-describe('the load that code runs in', () => {
-  test('is the innermost one that has not ended, through every await', async () => {
-    const tracker = new Tracker()
-    const outer = new Frame(0, undefined)
-    const inner = new Frame(0, outer)
-    expect(tracker.current()).toBeUndefined()
-    await tracker.run(outer, async () => {
-      await setImmediate()
-      expect(tracker.current()).toBe(outer)
-      await tracker.run(inner, async () => {
-        await setImmediate()
-        expect(tracker.current()).toBe(inner)
-        inner.close()
-        expect(tracker.current()).toBe(outer)
-        outer.close()
-        expect(tracker.current()).toBeUndefined()
-      })
-    })
+describe('children in parallel', () => {
+  test('all of Promise.all count', async () => {
+    const read = newRow()
+    const { top } = newTower(async () => (await Promise.all(['1', '2', '3'].map((id) => read(id)))).join())
+    for (const id of ['1', '2', '3']) {
+      row = 'old'
+      await read.clear()
+      expect(await top()).toBe('old,old,old')
+      row = 'new'
+      await read.clear(id)
+      expect((await top()).split(',').filter((it) => it === 'new')).toHaveLength(1)
+    }
   })
 
-  test('is none for what runs outside, wherever it was begun', async () => {
-    const tracker = new Tracker()
-    await tracker.run(new Frame(0, undefined), async () => {
-      const seen = await tracker.runOutside(async () => {
-        await setImmediate()
-        return tracker.current()
-      })
-      expect(seen).toBeUndefined()
+  test('one that ends after its parent was stored changes nothing: neither what is stored nor what clears it', async () => {
+    const gate = newGate()
+    const late = cache.memoize(
+      async () => {
+        cache.track(cache.tag('before'))
+        await gate.wait()
+        cache.track(cache.tag('after'))
+        return 'late'
+      },
+      { name: 'late' },
+    )
+    const detached: Promise<unknown>[] = []
+    let loads = 0
+    const parent = cache.memoize(
+      async () => {
+        detached.push(late())
+        return ++loads
+      },
+      { name: 'parent' },
+    )
+    const grand = cache.memoize(async () => parent(), { name: 'grand' })
+    expect(await grand()).toBe(1)
+    gate.open()
+    expect(await Promise.all(detached)).toEqual(['late'])
+    await cache.clear(cache.tag('before'), cache.tag('after'))
+    expect([await parent(), await grand(), await late.peek()]).toEqual([1, 1, undefined])
+  })
+
+  test('the loser of a race does not hold up its parent, and its call still counts', async () => {
+    const gate = newGate()
+    const slow = cache.memoize(
+      async () => {
+        await gate.wait()
+        return 'slow'
+      },
+      { name: 'slow' },
+    )
+    const read = newRow()
+    const parent = cache.memoize(async () => Promise.race([slow(), read('1')]), { name: 'parent' })
+    expect(await parent()).toBe('old')
+    gate.open()
+    await nextRound()
+    await parent()
+    expect(parent.stats().loads).toBe(1)
+    await slow.clear()
+    await parent()
+    expect(parent.stats().loads).toBe(2)
+  })
+
+  test('what a load starts and leaves behind belongs to nobody once it has ended', async () => {
+    const gate = newGate()
+    const read = newRow()
+    const behind: Promise<void>[] = []
+    const work = async (): Promise<void> => {
+      await gate.wait()
+      await read('1')
+      cache.track(cache.tag('work'))
+    }
+    const parent = cache.memoize(
+      async () => {
+        behind.push(work())
+        return row
+      },
+      { name: 'parent' },
+    )
+    expect(await parent()).toBe('old')
+    gate.open()
+    await Promise.all(behind)
+    row = 'new'
+    await Promise.all([read.clear('1'), cache.clear(cache.tag('work'))])
+    expect(await parent()).toBe('old')
+  })
+
+  test('each load that shares a batch keeps what it tracks itself', async () => {
+    let batch: Promise<Map<string, string>> | undefined
+    const ids: string[] = []
+    const fetchAll = async (): Promise<Map<string, string>> => {
+      await nextRound()
+      batch = undefined
+      return new Map(ids.splice(0).map((id) => [id, row]))
+    }
+    const read = cache.memoize(
+      async (id: string) => {
+        ids.push(id)
+        cache.track(cache.tag(`row:${id}`))
+        return (await (batch ??= fetchAll())).get(id)
+      },
+      { name: 'row' },
+    )
+    await Promise.all([read('1'), read('2')])
+    row = 'new'
+    await cache.clear(cache.tag('row:2'))
+    expect(await Promise.all([read('1'), read('2')])).toEqual(['old', 'new'])
+  })
+
+  test('a function within itself, with other arguments: each has its own dependencies', async () => {
+    const cells: Record<string, number> = { a: 1, b: 10, c: 100 }
+    const cell = cache.memoize(async (name: string) => cells[name] ?? 0, { name: 'cell' })
+    let loads = 0
+    const sum: (names: string) => Promise<number> = cache.memoize(
+      async (names) => {
+        loads++
+        return names === '' ? 0 : (await cell(names[0]!)) + (await sum(names.slice(1)))
+      },
+      { name: 'sum' },
+    )
+    expect([await sum('abc'), loads]).toEqual([111, 4])
+    cells['b'] = 20
+    await cell.clear('b')
+    loads = 0
+    expect([await sum('c'), loads]).toEqual([100, 0])
+    expect([await sum('abc'), loads]).toEqual([121, 2])
+  })
+})
+
+describe('many dependencies', () => {
+  test('past the bound the functions count as a whole, and none is forgotten', async () => {
+    const cells = Array.from({ length: 2000 }, () => 0)
+    const cell = cache.memoize(async (id: number) => cells[id]!, { name: 'cell', limit: -1 })
+    const other = cache.memoize(async () => row, { name: 'other' })
+    const sum = cache.memoize(
+      async () => {
+        const name = await other()
+        const all = await Promise.all(cells.map((_, id) => cell(id)))
+        return `${name} ${all.reduce((a, b) => a + b)}`
+      },
+      { name: 'sum' },
+    )
+    expect(await sum()).toBe('old 0')
+    for (const id of [0, 499, 1999]) {
+      cells[id] = 1
+      await cell.clear(id)
+    }
+    expect(await sum()).toBe('old 3')
+    row = 'new'
+    await other.clear()
+    expect(await sum()).toBe('new 3')
+    await cache.clear(cache.ref('unrelated'))
+    expect([await sum(), sum.stats().loads, await sum.count()]).toEqual(['new 3', 3, 1])
+  })
+
+  test('a load may track thousands of refs without a pause that grows with their square', async () => {
+    const list = cache.memoize(
+      async () => {
+        cache.track(...Array.from({ length: 20_000 }, (_, id) => cache.tag(`row:${id}`)))
+        return row
+      },
+      { name: 'list' },
+    )
+    const start = performance.now()
+    await list()
+    expect(performance.now() - start).toBeLessThan(5000)
+    row = 'new'
+    await cache.clear(cache.tag('row:19999'))
+    expect(await list()).toBe('new')
+  })
+})
+
+describe('a background refresh', () => {
+  /** A function that notes whose context each of its loads runs in, and its caller in a context that is stale by now. */
+  async function newStale(load: () => Promise<void> = async () => {}) {
+    const request = new AsyncLocalStorage<object>()
+    const seen: (object | undefined)[] = []
+    const read = cache.memoize(
+      async () => {
+        seen.push(request.getStore())
+        await load()
+        return row
+      },
+      { name: 'row', ttl: 1000, staleWhileRevalidate: 60_000 },
+    )
+    await read()
+    clock.advance(1000)
+    return { request, seen, read }
+  }
+
+  test("runs in no request's context, before and after its first await", async () => {
+    const gate = newGate()
+    gate.open()
+    const other = new AsyncLocalStorage<string>()
+    const late: (string | undefined)[] = []
+    const { request, seen, read } = await newStale(async () => {
+      await nextRound()
+      late.push(other.getStore())
+      await gate.wait()
     })
+    expect(await other.run('a request', () => request.run({ name: 'a request' }, () => read()))).toBe('old')
+    await gate.reached(2)
+    expect([seen, late]).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ])
+  })
+
+  test('sees nothing that an earlier one entered', async () => {
+    const entered = new AsyncLocalStorage<string>()
+    const seen: (string | undefined)[] = []
+    const { read } = await newStale(async () => {
+      seen.push(entered.getStore())
+      entered.enterWith('an earlier refresh')
+    })
+    seen.length = 0
+    for (let time = 0; time < 3; time++) {
+      await new Promise<void>((resolve) => entered.exit(() => void read().then(() => resolve())))
+      await nextRound()
+      clock.advance(1000)
+    }
+    expect(seen).toEqual([undefined, undefined, undefined])
+  })
+
+  test('is no part of the load that was served the stale value', async () => {
+    const tag = cache.tag('only the refresh')
+    let isFirst = true
+    const { read } = await newStale(async () => {
+      if (!isFirst) cache.track(tag)
+      isFirst = false
+    })
+    const outer = cache.memoize(async () => read(), { name: 'outer', staleWhileRevalidate: 60_000 })
+    await outer()
+    await nextRound()
+    const { cleared } = outer.stats()
+    await cache.clear(tag)
+    await outer()
+    expect(outer.stats().cleared).toBe(cleared)
+  })
+
+  test('retains nothing of the request that happened to start it, however long it takes', async () => {
+    setFlagsFromString('--expose_gc')
+    const collect = runInNewContext('gc') as () => void
+    const gate = newGate()
+    let isFirst = true
+    const { request, read } = await newStale(async () => {
+      if (!isFirst) await gate.wait()
+      isFirst = false
+    })
+    const started = await (async () => {
+      const incoming = { body: new Uint8Array(1000) }
+      await request.run(incoming, async () => {
+        expect(await read()).toBe('old')
+      })
+      return new WeakRef(incoming)
+    })()
+    await gate.reached()
+    await nextRound()
+    collect()
+    await nextRound()
+    collect()
+    expect(started.deref()).toBeUndefined()
+    gate.open()
+  })
+})
+
+describe('several caches in one process', () => {
+  test('each tracks its own, also where they call each other', async () => {
+    const other = openCache({ redis: false }, clock.now)
+    const inner = newRow()
+    const between = other.memoize(async () => inner('1'), { name: 'between', limit: 0 })
+    const outer = cache.memoize(async () => between(), { name: 'outer' })
+    expect(await outer()).toBe('old')
+    row = 'new'
+    await other.flush()
+    expect(await outer()).toBe('old')
+    await inner.clear('1')
+    expect(await outer()).toBe('new')
+  })
+
+  test('a hundred caches cost a promise of the process no more than one', async () => {
+    const symbols = async (): Promise<number> => {
+      await nextRound()
+      return Object.getOwnPropertySymbols(executionAsyncResource()).length
+    }
+    const measure = (of: Cache): Promise<number> => of.memoize(symbols, { name: 'symbols' })()
+    const first = await measure(openCache({ redis: false }, clock.now))
+    for (let more = 0; more < 100; more++) await measure(openCache({ redis: false }, clock.now))
+    expect(await measure(openCache({ redis: false }, clock.now))).toBe(first)
   })
 })

@@ -67,11 +67,14 @@ test('a load inside a transaction is not joined from outside it, and does not jo
   const cache = createCache({ redis: false })
   const gate = newGate()
   let loads = 0
-  const read = cache.memoize(async () => {
-    loads++
-    await gate.wait()
-    return loads
-  }, { name: 'row' })
+  const read = cache.memoize(
+    async () => {
+      loads++
+      await gate.wait()
+      return loads
+    },
+    { name: 'row' },
+  )
   const inside = cache.transaction(() => read())
   await gate.reached()
   const outside = read()
@@ -85,10 +88,14 @@ test('a load inside a transaction is not joined from outside it, and does not jo
 
 test('a load that runs a transaction is its own caller’s alone', async () => {
   const { cache, db, read } = newRow()
-  const outer = cache.memoize(async () => cache.transaction(async () => {
-    await read.clear()
-    return read()
-  }), { name: 'outer' })
+  const outer = cache.memoize(
+    async () =>
+      cache.transaction(async () => {
+        await read.clear()
+        return read()
+      }),
+    { name: 'outer' },
+  )
   await outer()
   await outer()
   expect(db.loads).toBe(2)
@@ -136,5 +143,7 @@ test('a synchronous function loaded inside a transaction is not stored', async (
 
 test('what is no function is refused with what to give', async () => {
   const cache = createCache({ redis: false })
-  expect(() => cache.transaction('work' as never)).toThrow('Expected cache.transaction to be given a function that does the work, got "work".')
+  expect(() => cache.transaction('work' as never)).toThrow(
+    'Expected cache.transaction to be given a function that does the work, got "work".',
+  )
 })

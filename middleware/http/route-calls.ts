@@ -8,7 +8,7 @@ import { argumentsOf } from './request-key.ts'
 import { defaultName, hasParamsOf, isDetermined, routeRef } from './route-name.ts'
 import type { PartialRouteArguments } from './route-name.ts'
 import type { ResolvedOptions } from './route-options.ts'
-import { storedResponseCodec } from './stored-response.ts'
+import { bytesOf, storedResponseCodec } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { adviceFor, headersOf, nameOfInput } from './unkeyed.ts'
 import type { Input } from './unkeyed.ts'
@@ -140,6 +140,7 @@ export class RouteCalls<Subject> {
       staleIfError: 0,
       place,
       codec: storedResponseCodec,
+      size: bytesOf,
       declaredFor: () => Array.from(this.#declaredNames, wholeRef),
     })
   }

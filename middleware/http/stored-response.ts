@@ -102,3 +102,10 @@ function isField(field: unknown): boolean {
 function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
+
+/** What a response takes of the cache's `maxBytes`: its body, and its fields as text. */
+export function bytesOf({ body, fields }: StoredResponse): number {
+  let bytes = body.byteLength
+  for (const [name, value] of fields) bytes += name.length + (typeof value === 'string' ? value.length : value.join().length)
+  return bytes
+}

@@ -50,9 +50,11 @@ export class RedisConnection {
   readonly #main: Line
   readonly #circuit: CircuitBreakerPolicy
   readonly #readyHandlers: Array<() => void> = []
+  readonly #listeners: Map<string, Listener> = new Map()
+  /** In which session of the second connection each channel was subscribed to. */
+  readonly #subscribed: Map<string, number> = new Map()
   #silence: TimeoutError | undefined
   #subscriber: Line | undefined
-  #subscribed: number | undefined
   #isChecking = false
 
   constructor(options: ConnectionOptions) {
@@ -86,11 +88,11 @@ export class RedisConnection {
    * and at once while the server is known to be away.
    */
   async command<T>(run: (client: Redis) => Promise<T>): Promise<T> {
-    // One caller finds out whether the server answers again; the others do not wait for it.
-    if (this.#circuit.state === CircuitState.HalfOpen) throw notAnswering()
     const limit = newLimit(this.#options.commandTimeout)
     try {
       const client = await limit.race(this.#main.ready(), () => this.#main.giveUp())
+      // One caller finds out whether the server answers again; the others do not wait for it.
+      if (this.#circuit.state === CircuitState.HalfOpen) throw notAnswering()
       const { session } = this.#main
       return await this.#circuit.execute(() => limit.race(run(client), (error) => this.#dropMain(session, error)))
     } catch (error) {
@@ -113,22 +115,17 @@ export class RedisConnection {
     })
   }
 
-  /** Listens to a channel by the second connection. */
+  /** Listens to a channel by the second connection, which all of them share. */
   listen(channel: string, listener: Listener): void {
-    const client = newClient(this.#template, this.#attemptTimeout)
-    client.on('message', (name: string, text: string) => {
-      if (name === channel) listener.onMessage(text)
-    })
-    this.#subscriber = new Line(client, {
-      attemptTimeout: this.#attemptTimeout,
-      onReady: () => void this.#subscribe(channel, listener),
-      onAway: () => undefined,
-    })
+    this.#listeners.set(channel, listener)
+    if (this.#subscriber?.isReady === true) void this.#subscribe(channel, listener)
+    this.#subscriber ??= this.#newSubscriber()
   }
 
-  /** Whether what is said in the channel arrives here. */
+  /** Whether what is said in the channels arrives here. */
   get isListening(): boolean {
-    return this.#subscriber !== undefined && this.#subscriber.isReady && this.#subscriber.session === this.#subscribed
+    const { isReady, session } = this.#subscriber ?? { isReady: false }
+    return isReady && Array.from(this.#listeners.keys()).every((channel) => this.#subscribed.get(channel) === session)
   }
 
   /** Replaces the second connection where its other end is gone: by itself it would wait for ever. */
@@ -144,10 +141,21 @@ export class RedisConnection {
     await Promise.all([this.#main.close(), this.#subscriber?.close()])
   }
 
+  #newSubscriber(): Line {
+    const client = newClient(this.#template, this.#attemptTimeout)
+    client.on('message', (channel: string, text: string) => this.#listeners.get(channel)?.onMessage(text))
+    return new Line(client, {
+      attemptTimeout: this.#attemptTimeout,
+      // One by one: where rights forbid one channel, the others are heard.
+      onReady: () => this.#listeners.forEach((listener, channel) => void this.#subscribe(channel, listener)),
+      onAway: () => undefined,
+    })
+  }
+
   async #subscribe(channel: string, listener: Listener): Promise<void> {
-    const session = this.#subscriber?.session
+    const { session } = this.#subscriber!
     if (!(await this.#bySubscriber((client) => client.subscribe(channel)))) return
-    this.#subscribed = session
+    this.#subscribed.set(channel, session)
     listener.onListening()
   }
 

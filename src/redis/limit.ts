@@ -10,21 +10,29 @@ export interface Limit {
 
 /** Begins now. */
 export function newLimit(ms: number): Limit {
+  let over: TimeoutError | undefined
   let expire: ((error: TimeoutError) => void) | undefined
+  const end = (): void => {
+    over = new TimeoutError(`Redis did not answer within ${ms} ms.`)
+    expire?.(over)
+  }
   // Once through the event loop: in a process that was busy or stopped itself, the reply lies there unread.
-  const timer = setTimeout(() => setImmediate(() => expire?.(new TimeoutError(`Redis did not answer within ${ms} ms.`))), ms)
+  const timer = setTimeout(() => setImmediate(end), ms)
   return {
-    race: (work, onTimeout) =>
-      new Promise((resolve, reject) => {
+    async race(work, onTimeout) {
+      const expired = new Promise<never>((_, reject) => {
         expire = (error) => {
           onTimeout(error)
           reject(error)
         }
-        work.then(resolve, reject)
-      }),
-    end() {
-      clearTimeout(timer)
-      expire = undefined
+      })
+      if (over !== undefined) expire?.(over)
+      try {
+        return await Promise.race([work, expired])
+      } finally {
+        expire = undefined
+      }
     },
+    end: () => clearTimeout(timer),
   }
 }

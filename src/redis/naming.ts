@@ -18,6 +18,16 @@ export function entryKeyOf(prefix: string, name: string, key: string): string {
   return `${entriesOf(prefix, name)}${key})`
 }
 
+/** The lease of one call. No prefix has a # in it: neither a key of a longer prefix nor an entry, which a flush gives back, begins so. */
+export function leaseKeyOf(prefix: string, name: string, key: string): string {
+  return `${escaped(prefix)}#lease:${name}(${key})`
+}
+
+/** What a process hears by that it waits for a lease: a channel of its own. */
+export function turnChannelOf(prefix: string, process: string): string {
+  return `${escaped(prefix)}#turn:${process}`
+}
+
 /** A SCAN pattern of all keys that begin with a text. */
 export function beginningWith(text: string): string {
   return `${text.replaceAll(/[*?[\]\\]/g, '\\$&')}*`

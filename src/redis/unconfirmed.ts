@@ -54,7 +54,7 @@ export class Unconfirmed {
     this.#waiting = undefined
     this.#lost = undefined
     for (const record of records) add(all, record, 1)
-    const delivery = new Delivery(`${++this.#count}`, all.size > this.#limit ? this.#widen(all) : all)
+    const delivery = new Delivery(`${++this.#count}`, all)
     this.#underway.set(delivery.id, delivery)
     return delivery
   }
@@ -75,13 +75,10 @@ export class Unconfirmed {
     const delivery = this.#underway.get(id)
     if (delivery === undefined) return
     this.#underway.delete(id)
-    if (this.#waiting === undefined) {
-      this.#waiting = delivery.records
-      this.#lost = id
-      return
-    }
-    this.#lost = undefined
-    for (const [record, times] of delivery.records) add(this.#waiting, record, times)
+    this.#lost = this.#waiting === undefined ? id : undefined
+    const all = this.#waiting ?? delivery.records
+    if (all !== delivery.records) for (const [record, times] of delivery.records) add(all, record, times)
+    this.#waiting = all.size > this.#limit ? this.#widen(all) : all
   }
 
   #widen(records: Map<ClearRecord, number>): Map<ClearRecord, number> {

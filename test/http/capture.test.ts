@@ -229,6 +229,12 @@ describe('a response on its way', () => {
     expect((await it.captured).why).toBe('aborted')
   })
 
+  test('that its handler ends after it has destroyed it is not kept', async () => {
+    await using it = await capturing((_req, res) => (res.destroy(), res.end('abc')))
+    await expect(ask(it.port, '/')).rejects.toThrow(/hang up/)
+    expect((await it.captured).why).toBe('aborted')
+  })
+
   test('that comes by and by is not waited for past its patience, and reaches its client whole', async () => {
     const gate = newGate()
     await using it = await capturing(

@@ -159,6 +159,18 @@ describe('a held answer', () => {
     expect((await held(it)).reply.text).toBe('abc')
   })
 
+  test('that turns out to be no answer is broken off, not left open', async () => {
+    await using it = await holding((_req, res) => {
+      res.strictContentLength = true
+      res.writeHead(200, { 'Content-Length': 5 })
+      res.end('abc')
+    })
+    const reply = ask(it.port, '/')
+    await it.gate.reached()
+    it.gate.open()
+    await expect(reply).rejects.toThrow(/hang up/)
+  })
+
   test('passes through the hooks of outer layers on its way out, in order', async () => {
     const order: string[] = []
     await using server = await serve((_req, res) => {
@@ -183,6 +195,31 @@ describe('a held answer', () => {
     const reply = await ask(server.port, '/')
     expect(order).toEqual(['clear', 'outer end', 'outer writeHead'])
     expect(reply).toMatchObject({ text: 'abc', headers: { 'set-cookie': 'a=1' } })
+  })
+
+  test('gives back what layers have put on the response, two holds deep', async () => {
+    const order: string[] = []
+    await using server = await serve((_req, res) => {
+      const { setHeader } = res
+      res.setHeader = (name, value) => setHeader.call(res, name, `${String(value)}!`)
+      for (const name of ['outer', 'inner']) {
+        hold(res, {
+          async before(): Promise<Release> {
+            order.push(name)
+            await new Promise(setImmediate)
+            return 'as it is'
+          },
+        })
+      }
+      const { writeHead } = res
+      res.writeHead = ((...args: unknown[]) => {
+        res.setHeader('X-Late', '1')
+        return Reflect.apply(writeHead, res, args)
+      }) as typeof writeHead
+      res.end('abc')
+    })
+    expect(await ask(server.port, '/')).toMatchObject({ text: 'abc', headers: { 'x-late': '1!' } })
+    expect(order).toEqual(['inner', 'outer'])
   })
 
   test('whose client has gone is waited for all the same', async () => {

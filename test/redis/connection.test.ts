@@ -76,7 +76,7 @@ describe('a command', () => {
     await absent.kill()
     const { connection, errors } = connect(absent.url)
     for (let times = 0; times < 3; times++)
-      expect(await outcome(ping(connection))).toEqual({ code: 'STORE', ms: expect.toSatisfy((ms) => ms < 150) })
+      expect(await outcome(ping(connection))).toEqual({ code: 'STORE', ms: expect.toSatisfy((ms) => ms < COMMAND_TIMEOUT) })
     expect(errors.map((error) => error.message)).toEqual(['Redis cannot be reached at the moment.'])
     expect(errors[0]?.cause).toMatchObject({ code: 'ECONNREFUSED' })
   })
@@ -100,7 +100,7 @@ describe('a command', () => {
     const [first, other] = await Promise.all([outcome(ping(connection)), outcome(ping(connection))])
     for (const { code, ms } of [first, other])
       expect([code, ms >= COMMAND_TIMEOUT - 5, ms < COMMAND_TIMEOUT + 200]).toEqual([expect.stringMatching(/TIMEOUT|STORE/), true, true])
-    expect(await outcome(ping(connection))).toEqual({ code: 'STORE', ms: expect.toSatisfy((ms) => ms < 50) })
+    expect(await outcome(ping(connection))).toEqual({ code: 'STORE', ms: expect.toSatisfy((ms) => ms < COMMAND_TIMEOUT / 2) })
   })
 
   test('waits its time for a server that hangs, takes all that wait along, and the next one not at all', async () => {
@@ -111,7 +111,7 @@ describe('a command', () => {
     const outcomes = await Promise.all(Array.from({ length: 20 }, () => outcome(ping(connection))))
     for (const { code, ms } of outcomes) expect([code, ms < COMMAND_TIMEOUT + 200]).toEqual([expect.stringMatching(/TIMEOUT|STORE/), true])
     expect(outcomes[0]?.code).toBe('TIMEOUT')
-    expect(await outcome(ping(connection))).toEqual({ code: 'STORE', ms: expect.toSatisfy((ms) => ms < 50) })
+    expect(await outcome(ping(connection))).toEqual({ code: 'STORE', ms: expect.toSatisfy((ms) => ms < COMMAND_TIMEOUT / 2) })
     hanging.resume()
     await until(async () => (await outcome(ping(connection))).code === 'answered')
     expect(errors).toHaveLength(1)
@@ -156,6 +156,22 @@ describe('a command', () => {
     expect(await plain.get('sent once')).toBe('1')
   })
 
+  test.each([
+    ['ioredis 6', Redis],
+    ['ioredis 5', Redis5 as unknown as typeof Redis],
+  ])('says what the server has against the connection, at once: %s', async (_, Client) => {
+    await using guarded = await startRedis()
+    const opener = new Redis(guarded.url)
+    await opener.config('SET', 'requirepass', 'secret')
+    opener.disconnect()
+    for (const password of ['wrong', '']) {
+      const { connection } = connect(new Client(guarded.url, { lazyConnect: true, password }))
+      const began = performance.now()
+      await expect(ping(connection)).rejects.toMatchObject({ code: 'STORE', cause: { message: expect.stringMatching(/WRONGPASS|NOAUTH/) } })
+      expect(performance.now() - began).toBeLessThan(COMMAND_TIMEOUT)
+    }
+  })
+
   test('that the server refuses says why, and closes nothing', async () => {
     const { connection, errors } = connect(server.url)
     const refused = connection.command((client) => client.call('NO-SUCH-COMMAND'))
@@ -185,9 +201,9 @@ describe('the circuit', () => {
     expect(await said()).toBe(isOpen)
     clock.advance(1)
     const gate = newGate()
-    const trial = connection.command(() => gate.wait())
+    const [trial, ...others] = [connection.command(() => gate.wait()), said(), said()]
     await gate.reached()
-    expect(await said()).toBe(isOpen)
+    expect(await Promise.all([...others, said()])).toEqual([isOpen, isOpen, isOpen])
     gate.open()
     await trial
     expect(await said()).toBe('PONG')

@@ -1,52 +1,12 @@
-// The shared clear log over a real server: what one process clears, the others know; and nothing that went missing is taken for fresh.
-import { Redis } from 'ioredis'
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { appendScript, questionScript } from '../../src/redis/scripts.ts'
-import { startRedis } from '../support/redis.ts'
-import {
-  callOf,
-  mutedUrl,
-  newListening,
-  newPrefix,
-  newProcess,
-  newServer,
-  patternOf,
-  until,
-  type ProcessOptions,
-  type TestProcess,
-  type TestServer,
-} from './process.ts'
+// The shared clear log over a real server: what one process clears, the others know, and an own clear is no news to its own process.
+import { describe, expect, test } from 'vitest'
+import { callOf, newProcess, patternOf, until, type TestProcess } from './process.ts'
 import { newProxy, type Proxy } from './proxy.ts'
+import { newWorld } from './world.ts'
 
-let server: TestServer
-let plain: Redis
-let prefix: string
-/** A process with this URL appends without being heard: its messages are lost. */
-let muted: string
-
-beforeAll(async () => {
-  server = await newServer(['--enable-debug-command', 'local'])
-  plain = server.plain
-  muted = await mutedUrl(server)
-})
-afterAll(() => server.stop())
-beforeEach(async () => {
-  prefix = newPrefix()
-  // So that each script is one command, in whatever order the tests run.
-  for (const { text } of [appendScript, questionScript]) await plain.script('LOAD', text)
-})
-
+const world = newWorld()
+const { heard, unheard, records } = world
 const user = (id: string) => callOf('user', id)
-const logKey = () => `{${encodeURIComponent(prefix)}:log}`
-const channel = () => `${logKey()}@0`
-const heard = (options = {}) => newListening({ redis: server.url, prefix, ...options })
-const unheard = (options = {}) => newProcess({ redis: muted, prefix, ...options })
-
-/** Records as the sorted set holds them: the members that are kept one by one, with their epochs. */
-async function records(): Promise<Array<[member: string, epoch: number]>> {
-  const list = await plain.zrangebyscore(logKey(), '(0', '+inf', 'WITHSCORES')
-  return list.flatMap((member, index) => (index % 2 === 0 ? [[member, Number(list[index + 1])] as [string, number]] : []))
-}
 
 /** Resolves when a process has heard all that was said in the channel before. */
 async function hasHeardAll(process: TestProcess): Promise<void> {
@@ -62,29 +22,9 @@ function messageOf(generation: string | undefined, previous: number, epoch: numb
   return `["${generation}",${previous},${epoch},"someone","1",[${members.join(',')}]]`
 }
 
-interface State {
-  readonly position: number
-  readonly generation: string | undefined
-}
-
-function stateOf({ log, shared }: TestProcess): State {
-  return { position: log.position, generation: shared.generation }
-}
-
-/** Everything that this process has is stale, and it begins anew. */
-function beganAnew(process: TestProcess, before: State): void {
-  expect(process.shared.generation).not.toBe(before.generation)
-  expect(process.isCleared(callOf('anything'), before.position)).toBe(true)
-  expect(process.isCleared(callOf('anything'), process.log.position)).toBe(false)
-  expect(process.shared.windowStart).toBeLessThanOrEqual(process.shared.epoch)
-}
-
-/** Ten clears, and a process that comes after them. */
-async function tenClears(options: Partial<ProcessOptions> = {}): Promise<{ before: number; writer: TestProcess; late: TestProcess }> {
-  const writer = await heard()
-  const before = writer.shared.epoch
-  for (let id = 0; id < 10; id++) await writer.clear(patternOf('user', `${id}`))
-  return { before, writer, late: newProcess({ redis: muted, prefix, ...options }) }
+/** How many scripts a process has sent through its proxy. */
+function scriptsSent(proxy: Proxy): number {
+  return proxy.asking().sent().split('evalsha').length - 1
 }
 
 describe('between processes', () => {
@@ -118,14 +58,14 @@ describe('between processes', () => {
   test('epochs never go back, whatever the clock of the server says', async () => {
     const a = await heard()
     const ahead = a.shared.epoch + 3_600_000_000
-    await plain.zadd(logKey(), `${ahead}`, '["c","other","",0]')
+    await world.plain.zadd(world.logKey(), `${ahead}`, '["c","other","",0]')
     await a.clear(patternOf('user', '1'))
     expect(a.shared.epoch).toBe(ahead + 1)
   })
 
   test('two prefixes and two databases never hear each other', async () => {
     const a = await heard()
-    const others = [await heard({ prefix: `${prefix}:log` }), await heard({ redis: `${server.url}/1` })]
+    const others = [await heard({ prefix: `${world.prefix}:log` }), await heard({ redis: `${world.server.url}/1` })]
     const positions = others.map((process) => process.log.position)
     await a.clear(patternOf('user', '1'))
     for (const process of others) await process.shared.ask()
@@ -191,7 +131,7 @@ describe('an own clear', () => {
   })
 
   test('is confirmed by its own message where the reply never comes', async () => {
-    const proxy = await newProxy(server.port)
+    const proxy = await newProxy(world.server.port)
     const a = await heard({ redis: proxy.url })
     proxy.asking().hold()
     const record = a.log.append('clear', patternOf('user', '42'), 0, true)
@@ -205,7 +145,7 @@ describe('an own clear', () => {
   })
 
   test('is not confirmed by its own message where something before it was missed', async () => {
-    const proxy = await newProxy(server.port)
+    const proxy = await newProxy(world.server.port)
     const [a, b] = [await heard({ redis: proxy.url }), unheard()]
     const record = a.log.append('clear', patternOf('user', '42'), 0, true)
     const since = a.log.position
@@ -233,7 +173,7 @@ describe('messages', () => {
   })
 
   test('that come twice or in another order change nothing', async () => {
-    const proxy = await newProxy(server.port)
+    const proxy = await newProxy(world.server.port)
     const [a, b] = [await heard({ redis: proxy.url }), unheard()]
     const { position } = a.log
     const { epoch, generation } = a.shared
@@ -241,15 +181,15 @@ describe('messages', () => {
     await b.clear(patternOf('user', '2'))
     const [[first, one], [second, two]] = (await records()) as [[string, number], [string, number]]
     proxy.asking().hold()
-    await plain.publish(channel(), messageOf(generation, one, two, [second]))
+    await world.plain.publish(world.channel(), messageOf(generation, one, two, [second]))
     await until(() => a.isCleared(user('2'), position))
     expect([a.isCleared(user('1'), position), a.shared.epoch]).toEqual([false, epoch])
-    await plain.publish(channel(), messageOf(generation, epoch, one, [first]))
+    await world.plain.publish(world.channel(), messageOf(generation, epoch, one, [first]))
     await until(() => a.isCleared(user('1'), position))
-    for (let times = 0; times < 3; times++) await plain.publish(channel(), messageOf(generation, epoch, one, [first]))
+    for (let times = 0; times < 3; times++) await world.plain.publish(world.channel(), messageOf(generation, epoch, one, [first]))
     proxy.asking().release()
     await until(() => a.shared.epoch === two)
-    await plain.publish(channel(), messageOf(generation, one, two, [second]))
+    await world.plain.publish(world.channel(), messageOf(generation, one, two, [second]))
     await hasHeardAll(a)
     // Each once, and the one that says that all was heard.
     expect(a.log.position).toBe(position + 3)
@@ -260,7 +200,7 @@ describe('messages', () => {
     const { position } = a.log
     const { epoch, verifiedAt } = a.shared
     a.clock.advance(100)
-    await plain.publish(channel(), messageOf('dead', epoch, epoch + 1_000_000, ['["c","user","",0]']))
+    await world.plain.publish(world.channel(), messageOf('dead', epoch, epoch + 1_000_000, ['["c","user","",0]']))
     await until(() => a.shared.verifiedAt === verifiedAt + 100)
     expect([a.log.position, a.shared.epoch]).toEqual([position, epoch])
   })
@@ -269,7 +209,7 @@ describe('messages', () => {
     const [a, b] = [await heard(), await heard()]
     const since = a.log.position
     const garbage = ['no JSON', '{}', '[1,2,3]', '["g",1,2,"w","1",{}]', '["g",1.5,2,"w","1",[]]']
-    for (const text of garbage) await plain.publish(channel(), text)
+    for (const text of garbage) await world.plain.publish(world.channel(), text)
     await b.clear(patternOf('user', '2'))
     await until(() => a.isCleared(user('2'), since))
     expect(a.shared.skipped).toBe(garbage.length)
@@ -280,13 +220,13 @@ describe('messages', () => {
     const since = a.log.position
     const { epoch, generation } = a.shared
     const members = ['["c","user"]', '7', '{}', '["z","user","",0]', '["c","user","\\"1\\"",0]']
-    await plain.publish(channel(), messageOf(generation, epoch, epoch + 1, members))
+    await world.plain.publish(world.channel(), messageOf(generation, epoch, epoch + 1, members))
     await until(() => a.isCleared(user('1'), since))
     expect([a.shared.skipped, a.shared.epoch]).toEqual([4, epoch + 1])
   })
 
   test('are heard again after the connection that listens was lost, and what was said in between is asked for', async () => {
-    const proxy = await newProxy(server.port)
+    const proxy = await newProxy(world.server.port)
     const [a, b] = [await heard({ redis: proxy.url }), await heard()]
     const since = a.log.position
     proxy.refuse()
@@ -302,7 +242,7 @@ describe('messages', () => {
 
 describe('a question', () => {
   test('is shared by the callers of one tick, and never joined once it was sent', async () => {
-    const proxy = await newProxy(server.port)
+    const proxy = await newProxy(world.server.port)
     const [a, b] = [await heard({ redis: proxy.url }), unheard()]
     const asked = () => scriptsSent(proxy)
     const before = asked()
@@ -320,7 +260,7 @@ describe('a question', () => {
   })
 
   test('is a lease from when it was sent, not from when it was answered', async () => {
-    const proxy = await newProxy(server.port)
+    const proxy = await newProxy(world.server.port)
     const a = await heard({ redis: proxy.url })
     const sent = a.clock.now() + 10
     a.clock.advance(10)
@@ -358,452 +298,27 @@ describe('a question', () => {
     const a = await heard()
     const since = a.log.position
     const { epoch } = a.shared
-    await plain.zadd(logKey(), epoch + 1, 'no JSON', epoch + 2, '["z","user","",0]', epoch + 3, '["c","user","",0]', epoch + 4, '["c",7]')
+    await world.plain.zadd(
+      world.logKey(),
+      epoch + 1,
+      'no JSON',
+      epoch + 2,
+      '["z","user","",0]',
+      epoch + 3,
+      '["c","user","",0]',
+      epoch + 4,
+      '["c",7]',
+    )
     expect(await a.shared.ask()).toBe(true)
     expect([a.shared.skipped, a.shared.epoch, a.isCleared(user('1'), since)]).toEqual([3, epoch + 4, true])
   })
 
   test('that gets no answer of ours is told once, and is no answer', async () => {
-    await plain.set(logKey(), 'something else')
-    const a = newProcess({ redis: server.url, prefix })
+    await world.plain.set(world.logKey(), 'something else')
+    const a = newProcess({ redis: world.server.url, prefix: world.prefix })
     expect([await a.shared.ask(), await a.shared.ask()]).toEqual([false, false])
     await until(() => a.errors.length > 0)
     expect(a.errors.map((error) => error.message)).toEqual([expect.stringContaining('WRONGTYPE')])
     expect(a.shared.generation).toBeUndefined()
   })
 })
-
-describe('a lost log', () => {
-  test.each([
-    ['the server was flushed', () => plain.flushall()],
-    ['the key was evicted', () => plain.del(logKey())],
-    ['the replication id is another one, as after a failover', () => plain.call('DEBUG', 'CHANGE-REPL-ID')],
-    ['the marker was lost', () => plain.zremrangebyrank(logKey(), 0, 0)],
-  ])('is noticed by the next question: %s', async (_, lose) => {
-    const a = await heard()
-    await a.clear(patternOf('user', '1'))
-    const before = stateOf(a)
-    await lose()
-    expect(await a.shared.ask()).toBe(true)
-    beganAnew(a, before)
-    expect(await plain.zcard(logKey())).toBe(1)
-  })
-
-  test('is noticed by the next clear, which the new log has', async () => {
-    const a = await heard()
-    const before = stateOf(a)
-    await plain.flushall()
-    await a.clear(patternOf('user', '1'))
-    beganAnew(a, before)
-    expect((await records()).map(([member]) => member)).toEqual(['["c","user","\\"1\\"",0]'])
-    expect(a.log.clearedSinceEpoch([user('1')], a.shared.epoch - 1)).toBe(true)
-    expect(a.log.clearedSinceEpoch([user('1')], a.shared.epoch)).toBe(false)
-  })
-
-  test("is noticed by another process's message", async () => {
-    const [a, b] = [await heard(), await heard()]
-    const before = stateOf(b)
-    await plain.flushall()
-    await a.clear(patternOf('user', '1'))
-    await until(() => b.shared.generation !== before.generation)
-    expect(b.shared.generation).toBe(a.shared.generation)
-    beganAnew(b, before)
-  })
-
-  test('is noticed where rights forbid to see the replication id: the caller knows more than the log', async () => {
-    await plain.call('ACL', 'SETUSER', 'blind', 'on', '>secret', '~*', '&*', '+@all', '-info')
-    const client = new Redis(`redis://blind:secret@127.0.0.1:${server.port}`, { lazyConnect: true, enableReadyCheck: false })
-    const a = await heard({ redis: client })
-    await a.clear(patternOf('user', '1'))
-    await a.shared.ask()
-    const before = stateOf(a)
-    await plain.zremrangebyrank(logKey(), -1, -1)
-    expect(await a.shared.ask()).toBe(true)
-    beganAnew(a, before)
-  })
-
-  test('takes its epochs along: where the next clock is behind, its clears still count', async () => {
-    const a = await heard()
-    // A primary whose clock was a day ahead.
-    await plain.zadd(logKey(), a.shared.epoch + 86_400_000_000, '["c","user","\\"1\\"",0]')
-    await a.shared.ask()
-    await plain.flushall()
-    await a.shared.ask()
-    const since = a.log.position
-    const b = unheard()
-    await b.clear(patternOf('user', '1'))
-    await a.shared.ask()
-    expect(a.isCleared(user('1'), since)).toBe(true)
-    expect(a.log.clearedSinceEpoch([user('1')], b.shared.epoch)).toBe(false)
-  })
-
-  test('makes stale what was loaded before the first word, since nobody knows what was cleared meanwhile', async () => {
-    const a = newProcess({ redis: server.url, prefix })
-    const since = a.log.position
-    await (await heard()).clear(patternOf('user', '1'))
-    await a.shared.ask()
-    expect(a.isCleared(user('1'), since)).toBe(true)
-  })
-})
-
-describe('while Redis cannot be reached', () => {
-  test('clears count here, reject, and are delivered in one append on return', async () => {
-    const proxy = await newProxy(server.port)
-    const [a, b] = [await heard({ redis: proxy.url }), await heard()]
-    const since = b.log.position
-    proxy.refuse()
-    const record = a.log.append('clear', patternOf('user', '1'), 0, true)
-    const refused = [
-      a.shared.append([record]),
-      a.clear(patternOf('user', '2')),
-      a.clear(patternOf('user', '2')),
-      a.expire(patternOf('user', '3')),
-    ]
-    for (const result of await Promise.allSettled(refused)) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'STORE' } })
-    expect(a.log.clearedSinceEpoch([user('2')], Number.MAX_SAFE_INTEGER)).toBe(true)
-    expect(await records()).toEqual([])
-    proxy.restore()
-    await until(() => b.isCleared(user('1'), since) && b.isCleared(user('2'), since))
-    await until(() => record.pending === 0)
-    expect(b.log.expiredSince([user('3')], since)).toBeDefined()
-    const delivered = await records()
-    expect(delivered.map(([member]) => member).sort()).toEqual([
-      '["c","user","\\"1\\"",0]',
-      '["c","user","\\"2\\"",0]',
-      '["e","user","\\"3\\"",0]',
-    ])
-    expect(new Set(delivered.map(([, epoch]) => epoch)).size).toBe(1)
-    expect(a.log.clearedSinceEpoch([user('2')], a.shared.epoch)).toBe(false)
-  })
-
-  test('clears are bounded by widening them to their functions, and none is forgotten', async () => {
-    const proxy = await newProxy(server.port)
-    const [a, b] = [await heard({ redis: proxy.url }), await heard()]
-    const since = b.log.position
-    proxy.refuse()
-    for (let id = 0; id < 3000; id++) await a.clear(patternOf('user', `${id}`)).catch(() => undefined)
-    proxy.restore()
-    await until(() => b.isCleared(user('0'), since) && b.isCleared(user('2999'), since))
-    expect((await records()).length).toBeLessThan(1100)
-    expect(b.isCleared(callOf('post'), since)).toBe(false)
-  })
-
-  test('a clear that was sent and not answered is sent again, also where it had arrived', async () => {
-    const proxy = await newProxy(server.port)
-    const [a, b] = [await heard({ redis: proxy.url, commandTimeout: 100 }), await heard()]
-    const since = b.log.position
-    for (const wire of proxy.wires()) wire.hold()
-    const record = a.log.append('clear', patternOf('user', '1'), 0, true)
-    await expect(a.shared.append([record])).rejects.toMatchObject({ code: 'STORE' })
-    await until(() => b.isCleared(user('1'), since))
-    await until(() => record.pending === 0)
-    expect(a.log.clearedSinceEpoch([user('1')], a.shared.epoch)).toBe(false)
-  })
-
-  test('at the start: questions and clears fail at once, and all is well when it comes', async () => {
-    await using late = await startRedis()
-    await late.kill()
-    const a = newProcess({ redis: late.url, prefix })
-    const record = a.log.append('clear', patternOf('user', '1'), 0, true)
-    const began = performance.now()
-    expect(await a.shared.ask()).toBe(false)
-    await expect(a.shared.append([record])).rejects.toMatchObject({ code: 'STORE' })
-    expect(await a.shared.reach(0)).toBe(false)
-    expect(performance.now() - began).toBeLessThan(900)
-    expect(a.shared.verifiedAt).toBe(Number.NEGATIVE_INFINITY)
-    expect(a.errors.map((error) => error.code)).toEqual(['STORE'])
-    await late.restart()
-    await until(() => a.shared.generation !== undefined && record.pending === 0)
-  })
-
-  test('a process that closes says how many clears were never confirmed', async () => {
-    await using away = await startRedis()
-    await away.kill()
-    const a = newProcess({ redis: away.url, prefix })
-    await a.clear(patternOf('user', '1'), patternOf('user', '2')).catch(() => undefined)
-    await a.close()
-    expect(a.errors.at(-1)?.message).toContain('2 of its clears')
-  })
-
-  test('a restart to empty is a lost log, and the clears made meanwhile are delivered to the new one', async () => {
-    await using other = await startRedis()
-    const [a, b] = [await heard({ redis: other.url }), await heard({ redis: other.url })]
-    const since = b.log.position
-    const { generation } = b.shared
-    await other.kill()
-    await expect(a.clear(patternOf('user', '1'))).rejects.toMatchObject({ code: 'STORE' })
-    await other.restart()
-    await until(() => b.shared.generation !== generation && b.shared.generation === a.shared.generation)
-    await until(() => b.shared.epoch === a.shared.epoch && b.log.clearedSinceEpoch([user('1')], 0))
-    expect(b.isCleared(callOf('anything'), since)).toBe(true)
-  })
-
-  test('a server that hangs costs one bounded wait, then nothing until it is back', async () => {
-    await using other = await startRedis()
-    const a = await heard({ redis: other.url, commandTimeout: 200 })
-    other.pause()
-    onTestFinished(() => other.resume())
-    expect(await timed(a.shared.ask())).toBeGreaterThan(150)
-    expect(await timed(a.shared.ask())).toBeLessThan(50)
-    expect(await timed(a.clear(patternOf('user', '1')).catch(() => undefined))).toBeLessThan(50)
-    other.resume()
-    await until(() => a.shared.ask())
-    await until(() => !a.log.clearedSinceEpoch([user('1')], a.shared.epoch))
-  })
-})
-
-describe('further back than the window', () => {
-  test('records are read for an older entry, and touch nothing that was loaded here', async () => {
-    const { before, late } = await tenClears()
-    await late.shared.ask()
-    const since = late.log.position
-    expect(late.shared.windowStart).toBe(late.shared.epoch)
-    expect(late.log.clearedSinceEpoch([user('3')], before)).toBe(false)
-    expect(await late.shared.reach(before)).toBe(true)
-    expect(late.shared.windowStart).toBe(before)
-    expect(late.log.clearedSinceEpoch([user('3')], before)).toBe(true)
-    expect(late.log.clearedSinceEpoch([user('3')], late.shared.epoch)).toBe(false)
-    expect(late.log.clearedSinceEpoch([user('99')], before)).toBe(false)
-    expect(late.isCleared(user('3'), since)).toBe(false)
-  })
-
-  test('one run in pages serves all who wait', async () => {
-    const { before, late } = await tenClears({ page: 3 })
-    await late.shared.ask()
-    const epochs = (await records()).map(([, epoch]) => epoch)
-    const commands = await countCommands(async () => {
-      const reached = [before, ...epochs].map((epoch) => late.shared.reach(epoch))
-      expect(new Set(await Promise.all(reached))).toEqual(new Set([true]))
-    })
-    expect(commands.filter((name) => name === 'evalsha').length).toBeLessThanOrEqual(5)
-    for (let id = 0; id < 10; id++) expect(late.log.clearedSinceEpoch([user(`${id}`)], epochs[id]! - 1)).toBe(true)
-    for (let id = 0; id < 10; id++) expect(late.log.clearedSinceEpoch([user(`${id}`)], epochs[id]!)).toBe(false)
-  })
-
-  test('a record that moved up meanwhile is not lost between the old page and the new ones', async () => {
-    const { before, late, writer } = await tenClears()
-    await late.shared.ask()
-    await writer.clear(patternOf('user', '3'))
-    expect(await late.shared.reach(before)).toBe(true)
-    expect(late.log.clearedSinceEpoch([user('3')], before)).toBe(true)
-  })
-
-  test('a record that moved up beyond the page of new ones is not lost either', async () => {
-    const { before, late, writer } = await tenClears({ page: 2 })
-    await late.shared.ask()
-    for (let id = 0; id < 50; id++) await writer.clear(patternOf('post', `${id}`))
-    await writer.clear(patternOf('user', '3'))
-    expect(await late.shared.reach(before)).toBe(true)
-    expect(late.log.clearedSinceEpoch([user('3')], before)).toBe(true)
-  })
-
-  test('what lies below the floor is unknown, as is everything while Redis is away', async () => {
-    const { before, late } = await tenClears()
-    await late.shared.ask()
-    expect(await late.shared.reach(before - 1)).toBe(false)
-    await late.connection.close()
-    expect(await late.shared.reach(before)).toBe(true)
-    const other = newProcess({ redis: muted, prefix })
-    await other.shared.ask()
-    await other.connection.close()
-    expect(await other.shared.reach(before)).toBe(false)
-  })
-})
-
-describe('the log is bounded', () => {
-  const minute = 60_000_000
-
-  /** A log that is older than the test: its floor, and records at these times before now. */
-  async function oldLog(floor: number, ages: readonly number[]): Promise<number> {
-    const [seconds, micros] = await plain.time()
-    const now = Number(seconds) * 1_000_000 + Number(micros)
-    await plain.zadd(logKey(), '-9007199254740991', `!old::${now - floor}`)
-    for (const age of ages) await plain.zadd(logKey(), `${now - age}`, JSON.stringify(['c', 'user', `"${age / minute}"`, 0]))
-    return now
-  }
-
-  test('what is older than any entry is dropped, and what was loaded before it is stale', async () => {
-    const now = await oldLog(20 * minute, [10 * minute, 9 * minute, minute])
-    const a = unheard()
-    await a.clear(patternOf('post'))
-    expect((await records()).map(([member]) => member)).toEqual(['["c","user","\\"1\\"",0]', '["c","post","",0]'])
-    expect(await plain.zrange(logKey(), '0', '0')).toEqual([`!old::${now - 9 * minute}`])
-    expect(await a.shared.reach(now - 9 * minute)).toBe(true)
-    expect(await a.shared.reach(now - 9 * minute - 1)).toBe(false)
-    expect(a.log.clearedSinceEpoch([callOf('anything')], now - 9 * minute - 1)).toBe(true)
-    expect(a.log.clearedSinceEpoch([callOf('anything')], now - 9 * minute)).toBe(false)
-  })
-
-  test('an entry of another process may live longer: its log is not cut short by this one', async () => {
-    await oldLog(20 * minute, [10 * minute, 9 * minute, minute])
-    const patient = unheard({ retention: () => 3_600_000 })
-    await patient.shared.ask()
-    await unheard().clear(patternOf('post'))
-    expect((await records()).length).toBe(4)
-    expect(await plain.pttl(logKey())).toBeGreaterThanOrEqual(3_600_000)
-  })
-
-  test('a process that slept while records were dropped begins anew', async () => {
-    await oldLog(20 * minute, [10 * minute])
-    const sleeper = unheard()
-    await sleeper.shared.ask()
-    const since = sleeper.log.position
-    await plain.zadd(logKey(), `${sleeper.shared.epoch + minute}`, '["c","user","\\"1\\"",0]')
-    await unheard().clear(patternOf('post'))
-    expect(await sleeper.shared.ask()).toBe(true)
-    expect(sleeper.isCleared(callOf('anything'), since)).toBe(true)
-    expect(sleeper.shared.generation).toBe('old')
-  })
-
-  test('past a size the oldest records are collapsed to their function, which only clears more', async () => {
-    const [a, sleeper] = [unheard({ limit: 20 }), unheard()]
-    await sleeper.shared.ask()
-    const since = sleeper.log.position
-    const before = sleeper.shared.epoch
-    await a.clear(patternOf('rare "name\\'))
-    for (let id = 0; id < 100; id++) await a.clear(patternOf('user', `${id}`))
-    expect(await plain.zcard(logKey())).toBeLessThanOrEqual(20 + 2 + 1)
-    await sleeper.shared.ask()
-    for (const call of [user('0'), user('99'), callOf('rare "name\\')]) expect(sleeper.isCleared(call, since)).toBe(true)
-    expect(sleeper.isCleared(callOf('post'), since)).toBe(false)
-    const late = unheard()
-    await late.shared.ask()
-    expect(await late.shared.reach(before)).toBe(true)
-    expect(late.log.clearedSinceEpoch([user('0')], before)).toBe(true)
-    expect(late.log.clearedSinceEpoch([callOf('rare "name\\')], before)).toBe(true)
-    expect(late.log.clearedSinceEpoch([callOf('post')], before)).toBe(false)
-    const [, newest] = (await records()).at(-1)!
-    expect(late.log.clearedSinceEpoch([user('0')], newest - 1)).toBe(false)
-  })
-
-  test('a function that was cleared as a whole stays so when an older record of it is collapsed', async () => {
-    const a = unheard({ limit: 5 })
-    await a.clear(patternOf('user', '1'))
-    const between = a.shared.epoch
-    await a.clear(patternOf('user'))
-    const whole = a.shared.epoch
-    for (const last of ['0', '1']) for (let id = 0; id < 5; id++) await a.clear(patternOf('post', `${last}${id}`))
-    const late = unheard()
-    await late.shared.ask()
-    expect(await late.shared.reach(between)).toBe(true)
-    expect(late.log.clearedSinceEpoch([user('2')], between)).toBe(true)
-    expect(late.log.clearedSinceEpoch([user('2')], whole)).toBe(false)
-    await a.clear(patternOf('user'))
-    await late.shared.ask()
-    expect(late.log.clearedSinceEpoch([user('2')], whole)).toBe(true)
-  })
-
-  test('with more collapsed functions than are kept, the oldest raise the floor', async () => {
-    const a = unheard({ limit: 1 })
-    await a.shared.ask()
-    const before = a.shared.epoch
-    for (let at = 0; at < 30; at++) await a.clear(...Array.from({ length: 50 }, (_, index) => patternOf(`f${at * 50 + index}`, '1')))
-    for (let at = 0; at < 20; at++) await a.clear(...Array.from({ length: 50 }, () => patternOf('last')))
-    expect(await plain.zcard(logKey())).toBeLessThan(1000 + 110)
-    const late = unheard()
-    await late.shared.ask()
-    expect(await late.shared.reach(before)).toBe(false)
-  })
-
-  test('every key has an expiry, which a question renews', async () => {
-    const a = await heard()
-    await a.clear(patternOf('user', '1'))
-    await a.entries.write('user', '"1"', {
-      generation: 'g',
-      epoch: 1,
-      refs: [user('1')],
-      lifetime: Infinity,
-      staleWindow: 0,
-      payload: Buffer.from('x'),
-    })
-    const keys = (await plain.keys('*')).filter((key) => key.includes(encodeURIComponent(prefix)))
-    expect(keys).toHaveLength(2)
-    for (const key of keys) expect(await plain.pttl(key)).toBeGreaterThan(59_000)
-    await plain.pexpire(logKey(), 1000)
-    await a.shared.ask()
-    expect(await plain.pttl(logKey())).toBeGreaterThanOrEqual(60_000)
-  })
-})
-
-describe('commands', () => {
-  test('a clear costs as many with ten thousand entries as with ten, and none of them walks keys', async () => {
-    const a = await heard()
-    const write = (id: number) =>
-      a.entries.write('user', `"${id}"`, {
-        generation: 'g',
-        epoch: 1,
-        refs: [user(`${id}`)],
-        lifetime: 60_000,
-        staleWindow: 0,
-        payload: Buffer.from('x'),
-      })
-    const clear = () => countCommands(() => a.clear(patternOf('user', '1')))
-    await clear()
-    for (let id = 0; id < 10; id++) await write(id)
-    const few = await clear()
-    for (let first = 0; first < 10_000; first += 500) await Promise.all(Array.from({ length: 500 }, (_, id) => write(first + id)))
-    const many = await clear()
-    expect(many).toEqual(few)
-    const all = await countCommands(async () => {
-      await a.entries.read('user', '"1"')
-      await write(1)
-      await a.clear(patternOf('user', '1'))
-      await a.shared.ask()
-      await a.shared.reach(0)
-    })
-    expect(all.filter((name) => /^(keys|.*scan|flush.*)$/.test(name))).toEqual([])
-    expect(all).toContain('evalsha')
-  })
-
-  test('work after the server forgot its scripts', async () => {
-    const a = await heard()
-    const since = a.log.position
-    await plain.script('FLUSH')
-    expect(await a.shared.ask()).toBe(true)
-    await plain.script('FLUSH')
-    await a.clear(patternOf('user', '1'))
-    await plain.script('FLUSH')
-    expect(await a.shared.reach(0)).toBe(false)
-    expect(a.isCleared(user('1'), since)).toBe(true)
-  })
-
-  test('put the given client’s prefix before keys and channels', async () => {
-    const client = new Redis(server.url, { keyPrefix: 'app:', lazyConnect: true })
-    const [a, b] = [await heard({ redis: client }), await heard({ redis: client })]
-    const since = b.log.position
-    await a.clear(patternOf('user', '1'))
-    await until(() => b.isCleared(user('1'), since))
-    expect(await plain.exists(`app:${logKey()}`)).toBe(1)
-    expect(await plain.pubsub('CHANNELS', 'app:*')).toContain(`app:${channel()}`)
-    expect(client.status).toBe('wait')
-  })
-})
-
-/** How many scripts a process has sent through its proxy. */
-function scriptsSent(proxy: Proxy): number {
-  return proxy.asking().sent().split('evalsha').length - 1
-}
-
-async function timed(work: Promise<unknown>): Promise<number> {
-  const began = performance.now()
-  await work
-  return performance.now() - began
-}
-
-/** The names of all commands that the server runs meanwhile, also those inside scripts. */
-async function countCommands(work: () => Promise<unknown>): Promise<string[]> {
-  const monitor = await plain.monitor()
-  monitor.on('error', () => undefined)
-  const names: string[] = []
-  const ended = new Promise<void>((resolve) => {
-    monitor.on('monitor', (_: string, args: string[]) => {
-      if (args[0] === 'echo' && args[1] === 'end') resolve()
-      else names.push(args[0]!.toLowerCase())
-    })
-  })
-  await work()
-  await plain.echo('end')
-  await ended
-  monitor.disconnect()
-  return [...names]
-}

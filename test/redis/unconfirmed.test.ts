@@ -65,10 +65,12 @@ describe('a delivery', () => {
 })
 
 describe('past the limit', () => {
-  test('clears are widened to their functions, which stay pending in their place', () => {
-    for (let id = 0; id < LIMIT; id++) unconfirmed.lose(unconfirmed.send([clear('user', `${id}`)]).id)
-    const expired = log.append('expire', patternOf('user', '1'), 0, true)
-    const delivery = unconfirmed.send([clear('post', '1'), expired])
+  const lose = (...records: ClearRecord[]) => unconfirmed.lose(unconfirmed.send(records).id)
+
+  test('clears that wait are widened to their functions, which stay pending in their place', () => {
+    for (let id = 0; id < LIMIT; id++) lose(clear('user', `${id}`))
+    lose(clear('post', '1'), log.append('expire', patternOf('user', '1'), 0, true))
+    const delivery = unconfirmed.send([])
     expect(textOf(delivery).sort()).toEqual(['clear post(…)', 'clear user(…)', 'expire user(…)'])
     for (let id = 0; id < LIMIT; id++) expect(isPending('user', `${id}`)).toBe(true)
     unconfirmed.confirm(delivery.id, 7)
@@ -76,10 +78,16 @@ describe('past the limit', () => {
   })
 
   test('more functions than that are widened to everything', () => {
-    const delivery = unconfirmed.send(Array.from({ length: LIMIT + 1 }, (_, index) => clear(`f${index}`, '1')))
+    lose(...Array.from({ length: LIMIT + 1 }, (_, index) => clear(`f${index}`, '1')))
+    const delivery = unconfirmed.send([])
     expect(textOf(delivery)).toEqual(['clear #all(…)'])
     expect(isPending('anything', '1')).toBe(true)
     unconfirmed.confirm(delivery.id, 7)
     expect([isPending('anything', '1'), log.clearedSinceEpoch([callOf('anything')], 6)]).toEqual([false, true])
+  })
+
+  test('clears that are on their way stay as narrow as they are', () => {
+    const delivery = unconfirmed.send(Array.from({ length: LIMIT + 1 }, (_, id) => clear('user', `${id}`)))
+    expect(delivery.records.size).toBe(LIMIT + 1)
   })
 })

@@ -144,6 +144,12 @@ export function hits(framework: Framework): void {
       expect(statusOf(await site.ask('/none?page=3'))).toBe(HIT)
     })
 
+    test('varies by its headers in one order, whatever the order of the option', async () => {
+      await using site = newSite(framework)
+      site.app.on('get', '/', [cached(site.cache, { headers: ['X-B', 'x-a', 'x-b'] })], (x) => x.send('a'))
+      for (let time = 0; time < 2; time++) expect((await site.ask('/')).headers).toMatchObject({ vary: 'x-a, x-b' })
+    })
+
     test('is one of a header, an owner and a path, where these are arguments', async () => {
       await using site = newSite(framework)
       const page = cached(site.cache, { headers: ['Accept-Language'], partition: (x) => x.req.headers['x-user'] as string | undefined })

@@ -36,6 +36,14 @@ export function identity(framework: Framework): void {
       expect(site.warnings.texts).toEqual([expect.stringMatching(/GET \/films\/:id" is already.*bypassed/)])
     })
 
+    test('may be mounted twice on the way of one request, and counts once', async () => {
+      await using site = newSite(framework)
+      const page = cached(site.cache, { path: '/' })
+      site.app.on('get', '/', [page, page], (x) => x.send('a'))
+      expect([statusOf(await site.ask('/')), statusOf(await site.ask('/'))]).toEqual([STORED, HIT])
+      expect([site.errors, page.stats().misses]).toEqual([[], 1])
+    })
+
     test('covers one path: on another one the same route is bypassed with a warning', async () => {
       await using site = newSite(framework)
       const page = cached(site.cache)

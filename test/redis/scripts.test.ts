@@ -1,0 +1,178 @@
+// What the scripts do inside Redis: the log stays bounded, every key ends, and no command walks over keys.
+import { Redis } from 'ioredis'
+import { describe, expect, test } from 'vitest'
+import { callOf, patternOf, until } from './process.ts'
+import { newWorld } from './world.ts'
+
+const world = newWorld()
+const { heard, unheard, records } = world
+const user = (id: string) => callOf('user', id)
+
+describe('the log is bounded', () => {
+  const minute = 60_000_000
+
+  /** A log that is older than the test: its floor, and records at these times before now. */
+  async function oldLog(floor: number, ages: readonly number[]): Promise<number> {
+    const [seconds, micros] = await world.plain.time()
+    const now = Number(seconds) * 1_000_000 + Number(micros)
+    await world.plain.zadd(world.logKey(), '-9007199254740991', `!old::${now - floor}`)
+    for (const age of ages) await world.plain.zadd(world.logKey(), `${now - age}`, JSON.stringify(['c', 'user', `"${age / minute}"`, 0]))
+    return now
+  }
+
+  test('what is older than any entry is dropped, and what was loaded before it is stale', async () => {
+    const now = await oldLog(20 * minute, [10 * minute, 9 * minute, minute])
+    const a = unheard()
+    await a.clear(patternOf('post'))
+    expect((await records()).map(([member]) => member)).toEqual(['["c","user","\\"1\\"",0]', '["c","post","",0]'])
+    expect(await world.plain.zrange(world.logKey(), '0', '0')).toEqual([`!old::${now - 9 * minute}`])
+    expect(await a.shared.reach(now - 9 * minute)).toBe(true)
+    expect(await a.shared.reach(now - 9 * minute - 1)).toBe(false)
+    expect(a.log.clearedSinceEpoch([callOf('anything')], now - 9 * minute - 1)).toBe(true)
+    expect(a.log.clearedSinceEpoch([callOf('anything')], now - 9 * minute)).toBe(false)
+  })
+
+  test('an entry of another process may live longer: its log is not cut short by this one', async () => {
+    await oldLog(20 * minute, [10 * minute, 9 * minute, minute])
+    const patient = unheard({ retention: () => 3_600_000 })
+    await patient.shared.ask()
+    await unheard().clear(patternOf('post'))
+    expect((await records()).length).toBe(4)
+    expect(await world.plain.pttl(world.logKey())).toBeGreaterThanOrEqual(3_600_000)
+  })
+
+  test('a process that slept while records were dropped begins anew', async () => {
+    await oldLog(20 * minute, [10 * minute])
+    const sleeper = unheard()
+    await sleeper.shared.ask()
+    const since = sleeper.log.position
+    await world.plain.zadd(world.logKey(), `${sleeper.shared.epoch + minute}`, '["c","user","\\"1\\"",0]')
+    await unheard().clear(patternOf('post'))
+    expect(await sleeper.shared.ask()).toBe(true)
+    expect(sleeper.isCleared(callOf('anything'), since)).toBe(true)
+    expect(sleeper.shared.generation).toBe('old')
+  })
+
+  test('past a size the oldest records are collapsed to their function, which only clears more', async () => {
+    const [a, sleeper] = [unheard({ limit: 20 }), unheard()]
+    await sleeper.shared.ask()
+    const since = sleeper.log.position
+    const before = sleeper.shared.epoch
+    await a.clear(patternOf('rare "name\\'))
+    for (let id = 0; id < 100; id++) await a.clear(patternOf('user', `${id}`))
+    expect(await world.plain.zcard(world.logKey())).toBeLessThanOrEqual(20 + 2 + 1)
+    await sleeper.shared.ask()
+    for (const call of [user('0'), user('99'), callOf('rare "name\\')]) expect(sleeper.isCleared(call, since)).toBe(true)
+    expect(sleeper.isCleared(callOf('post'), since)).toBe(false)
+    const late = unheard()
+    await late.shared.ask()
+    expect(await late.shared.reach(before)).toBe(true)
+    expect(late.log.clearedSinceEpoch([user('0')], before)).toBe(true)
+    expect(late.log.clearedSinceEpoch([callOf('rare "name\\')], before)).toBe(true)
+    expect(late.log.clearedSinceEpoch([callOf('post')], before)).toBe(false)
+    const [, newest] = (await records()).at(-1)!
+    expect(late.log.clearedSinceEpoch([user('0')], newest - 1)).toBe(false)
+  })
+
+  test('a function that was cleared as a whole stays so when an older record of it is collapsed', async () => {
+    const a = unheard({ limit: 5 })
+    await a.clear(patternOf('user', '1'))
+    const between = a.shared.epoch
+    await a.clear(patternOf('user'))
+    const whole = a.shared.epoch
+    for (const last of ['0', '1']) for (let id = 0; id < 5; id++) await a.clear(patternOf('post', `${last}${id}`))
+    const late = unheard()
+    await late.shared.ask()
+    expect(await late.shared.reach(between)).toBe(true)
+    expect(late.log.clearedSinceEpoch([user('2')], between)).toBe(true)
+    expect(late.log.clearedSinceEpoch([user('2')], whole)).toBe(false)
+    await a.clear(patternOf('user'))
+    await late.shared.ask()
+    expect(late.log.clearedSinceEpoch([user('2')], whole)).toBe(true)
+  })
+
+  test('with more collapsed functions than are kept, the oldest raise the floor', async () => {
+    const a = unheard({ limit: 1 })
+    await a.shared.ask()
+    const before = a.shared.epoch
+    for (let at = 0; at < 30; at++) await a.clear(...Array.from({ length: 50 }, (_, index) => patternOf(`f${at * 50 + index}`, '1')))
+    for (let at = 0; at < 20; at++) await a.clear(...Array.from({ length: 50 }, () => patternOf('last')))
+    expect(await world.plain.zcard(world.logKey())).toBeLessThan(1000 + 110)
+    const late = unheard()
+    await late.shared.ask()
+    expect(await late.shared.reach(before)).toBe(false)
+  })
+
+  test('every key has an expiry, which a question renews', async () => {
+    const a = await heard()
+    await a.clear(patternOf('user', '1'))
+    await a.entries.write('user', '"1"', {
+      generation: 'g',
+      epoch: 1,
+      refs: [user('1')],
+      lifetime: Infinity,
+      staleWindow: 0,
+      payload: Buffer.from('x'),
+    })
+    const keys = (await world.plain.keys('*')).filter((key) => key.includes(encodeURIComponent(world.prefix)))
+    expect(keys).toHaveLength(2)
+    for (const key of keys) expect(await world.plain.pttl(key)).toBeGreaterThan(59_000)
+    await world.plain.pexpire(world.logKey(), 1000)
+    await a.shared.ask()
+    expect(await world.plain.pttl(world.logKey())).toBeGreaterThanOrEqual(60_000)
+  })
+})
+
+describe('commands', () => {
+  test('a clear costs as many with ten thousand entries as with ten, and none of them walks keys', async () => {
+    const a = await heard()
+    const write = (id: number) =>
+      a.entries.write('user', `"${id}"`, {
+        generation: 'g',
+        epoch: 1,
+        refs: [user(`${id}`)],
+        lifetime: 60_000,
+        staleWindow: 0,
+        payload: Buffer.from('x'),
+      })
+    const clear = () => world.commandsDuring(() => a.clear(patternOf('user', '1')))
+    await clear()
+    for (let id = 0; id < 10; id++) await write(id)
+    const few = await clear()
+    for (let first = 0; first < 10_000; first += 500) await Promise.all(Array.from({ length: 500 }, (_, id) => write(first + id)))
+    const many = await clear()
+    expect(many).toEqual(few)
+    const all = await world.commandsDuring(async () => {
+      await a.entries.read('user', '"1"')
+      await write(1)
+      await a.clear(patternOf('user', '1'))
+      await a.shared.ask()
+      await a.shared.reach(0)
+    })
+    expect(all.filter((name) => /^(keys|.*scan|flush.*)$/.test(name))).toEqual([])
+    expect(all).toContain('evalsha')
+  })
+
+  test('work after the server forgot its scripts', async () => {
+    const a = await heard()
+    const since = a.log.position
+    await world.plain.script('FLUSH')
+    expect(await a.shared.ask()).toBe(true)
+    await world.plain.script('FLUSH')
+    await a.clear(patternOf('user', '1'))
+    await world.plain.script('FLUSH')
+    expect(await a.shared.reach(0)).toBe(false)
+    expect(a.isCleared(user('1'), since)).toBe(true)
+  })
+
+  test('put the given client’s prefix before keys and channels', async () => {
+    const client = new Redis(world.server.url, { keyPrefix: 'app:', lazyConnect: true })
+    const [a, b] = [await heard({ redis: client }), await heard({ redis: client })]
+    const since = b.log.position
+    await a.clear(patternOf('user', '1'))
+    await until(() => b.isCleared(user('1'), since))
+    expect(await world.plain.exists(`app:${world.logKey()}`)).toBe(1)
+    expect(await world.plain.pubsub('CHANNELS', 'app:*')).toContain(`app:${world.channel()}`)
+    expect(client.status).toBe('wait')
+  })
+})
