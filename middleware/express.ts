@@ -7,7 +7,7 @@ import type { Cache, Clearable, Ref } from '../src/index.ts'
 import { capture } from './http/capture.ts'
 import { hold } from './http/hold.ts'
 import { clearBeforeAnswer, resolveMutation } from './http/mutation.ts'
-import type { ArgsOf, InvalidatesOptions, Target } from './http/mutation.ts'
+import type { InvalidatesOptions, Target } from './http/mutation.ts'
 import { filterQuery, filterUrl } from './http/query.ts'
 import type { Query, QueryRule } from './http/query.ts'
 import { replay } from './http/replay.ts'
@@ -18,7 +18,7 @@ import type { RouteOptions as Options } from './http/route-options.ts'
 import type { DerivedProperty } from './http/unkeyed.ts'
 import type { Visit } from './http/visit.ts'
 
-export type { ArgsOf, InvalidatesOptions } from './http/mutation.ts'
+export type { InvalidatesOptions } from './http/mutation.ts'
 export type { PartialRouteArguments } from './http/route-name.ts'
 
 /** Options of a cached route. Its functions are given the request. */
@@ -54,11 +54,7 @@ export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
  * Clears what a successful unsafe request (not GET, HEAD, OPTIONS or TRACE) changed, before its response reaches the client: all of a
  * cached function or route, the calls of it that `argsOf` gives the leading arguments of, or a ref.
  */
-export function invalidates<T extends Clearable>(
-  target: T,
-  argsOf?: (req: Request) => [...ArgsOf<T>],
-  options?: InvalidatesOptions,
-): Middleware
+export function invalidates(target: Clearable, argsOf?: (req: Request) => readonly unknown[], options?: InvalidatesOptions): Middleware
 export function invalidates(target: Ref, argsOf?: undefined, options?: InvalidatesOptions): Middleware
 /** The same for refs that are worked out from the request. */
 export function invalidates(refsOf: (req: Request) => readonly Ref[], options?: InvalidatesOptions): Middleware

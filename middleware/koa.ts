@@ -4,13 +4,13 @@ import type { Context, Next } from 'koa'
 import { branded } from '../src/door.ts'
 import type { Cache, Clearable, Ref } from '../src/index.ts'
 import { clearBeforeAnswer, resolveMutation } from './http/mutation.ts'
-import type { ArgsOf, InvalidatesOptions, Target } from './http/mutation.ts'
+import type { InvalidatesOptions, Target } from './http/mutation.ts'
 import { Route } from './http/route.ts'
 import type { RouteHandle } from './http/route.ts'
 import type { RouteOptions as Options } from './http/route-options.ts'
 import { KoaVisit } from './koa/visit.ts'
 
-export type { ArgsOf, InvalidatesOptions } from './http/mutation.ts'
+export type { InvalidatesOptions } from './http/mutation.ts'
 export type { PartialRouteArguments } from './http/route-name.ts'
 
 /** Options of a cached route. Its functions are given the context. */
@@ -43,11 +43,7 @@ export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
  * Clears what a successful unsafe request (not GET, HEAD, OPTIONS or TRACE) changed, before its response reaches the client: all of a
  * cached function or route, the calls of it that `argsOf` gives the leading arguments of, or a ref.
  */
-export function invalidates<T extends Clearable>(
-  target: T,
-  argsOf?: (ctx: Context) => [...ArgsOf<T>],
-  options?: InvalidatesOptions,
-): Middleware
+export function invalidates(target: Clearable, argsOf?: (ctx: Context) => readonly unknown[], options?: InvalidatesOptions): Middleware
 export function invalidates(target: Ref, argsOf?: undefined, options?: InvalidatesOptions): Middleware
 /** The same for refs that are worked out from the context. */
 export function invalidates(refsOf: (ctx: Context) => readonly Ref[], options?: InvalidatesOptions): Middleware

@@ -20,7 +20,9 @@ import {
 import { everything, patternRef, Ref, tagRef } from './ref.ts'
 import { RedisConnection } from './redis/connection.ts'
 import { RedisEntries } from './redis/entries.ts'
+import type { LeaseTimes } from './redis/lease.ts'
 import { SharedLog } from './redis/log.ts'
+import { Turns } from './redis/turn.ts'
 import type { CacheStats } from './stats.ts'
 
 /** One cache: its functions, its routes and everything that was computed from them. */
@@ -87,13 +89,13 @@ export function createCache(options: CacheOptions = {}): Cache {
   return openCache(options, () => performance.now())
 }
 
-/** As `createCache`, with a monotonic clock in milliseconds. */
-export function openCache(options: CacheOptions, clock: () => number): Cache {
+/** As `createCache`, with a monotonic clock in milliseconds, and what a lease lasts. */
+export function openCache(options: CacheOptions, clock: () => number, leases: LeaseTimes = {}): Cache {
   const config = resolveConfig(options, process.env)
   const engine = new Engine({
     ...config,
     clock,
-    connect: config.redis === undefined || config.disabled ? undefined : (self) => connect(self, config, config.redis!, clock),
+    connect: config.redis === undefined || config.disabled ? undefined : (self) => connect(self, config, config.redis!, leases),
   })
   const cache: Cache = {
     memoize: ((fn: AnyFunction, given: MemoizeOptions<AnyFunction, unknown> = {}) => memoize(engine, fn, given)) as Cache['memoize'],
@@ -101,8 +103,8 @@ export function openCache(options: CacheOptions, clock: () => number): Cache {
       memoizeSync(engine, fn, given)) as Cache['memoizeSync'],
     method: ((...given: unknown[]) => decoratorOf(engine, 'method', given)) as Cache['method'],
     getter: ((...given: unknown[]) => decoratorOf(engine, 'getter', given)) as Cache['getter'],
-    tag: (name) => tagRef(checkName(name, 'tag')),
-    ref: (name, ...args) => patternRef(checkName(name, 'ref'), args),
+    tag: (name) => tagRef(checkName(name, 'tag'), engine),
+    ref: (name, ...args) => patternRef(checkName(name, 'ref'), args, engine),
     track(...refs) {
       const checked = checkRefs(refs, 'track')
       const frame = engine.tracker.current()
@@ -134,16 +136,20 @@ function connect(
   engine: Engine,
   config: Config,
   redis: NonNullable<Config['redis']>,
-  clock: () => number,
+  leases: LeaseTimes,
 ): Shared & { close(): Promise<void> } {
+  const { prefix, maxStaleness, commandTimeout } = config
+  const { clock } = engine
   const onError = (error: unknown): void => engine.report(error)
-  const connection = new RedisConnection({ redis, commandTimeout: config.commandTimeout, onError, clock })
-  const { prefix, maxStaleness } = config
+  const connection = new RedisConnection({ redis, commandTimeout, onError, clock })
   const log = new SharedLog({ connection, log: engine.log, prefix, maxStaleness, retention: () => engine.retention, clock, onError })
+  const turns = new Turns({ connection, log: engine.log, shared: log, prefix, commandTimeout, clock, onError, ...leases })
   return {
     log,
     entries: new RedisEntries({ connection, prefix }),
+    turns,
     async close() {
+      await turns.close()
       await log.close()
       await connection.close()
     },

@@ -42,7 +42,7 @@ export interface EngineOptions {
 
 const open = new Set<WeakRef<Engine>>()
 
-/** The engines of this process that are not closed, for a door that is told of a ref or a URI and not whose it is. */
+/** The engines of this process that are not closed, for a door that is told of a URI and not whose it is. */
 export function openEngines(): readonly Engine[] {
   const engines: Engine[] = []
   for (const weakly of open) {
@@ -113,7 +113,7 @@ export class Engine {
     for (const ref of declared) {
       if (followed.has(ref.id)) continue
       followed.add(ref.id)
-      read.add(ref.withoutArgs)
+      read.add(ref.withoutOrigin)
       this.declare(read, this.#names.get(ref.name)?.declaredFor(ref) ?? [], followed)
     }
   }
@@ -134,7 +134,7 @@ export class Engine {
    */
   record(kind: RecordKind, refsOf: () => readonly Ref[]): Promise<void> {
     try {
-      const records = refsOf().map((ref) => ({ kind, ref: ref.withoutArgs }))
+      const records = refsOf().map((ref) => ({ kind, ref: ref.withoutOrigin }))
       const transaction = this.transactions.current()
       if (transaction === undefined) return this.#append(records)
       transaction.records.push(...records)

@@ -9,7 +9,9 @@ import type { Budget } from './budget.ts'
 import { Memory } from './memory.ts'
 import type { Ref } from './ref.ts'
 import type { RedisEntries, RemoteEntry } from './redis/entries.ts'
+import type { Lease } from './redis/lease.ts'
 import type { SharedLog } from './redis/log.ts'
+import type { Turn, Turning, Turns } from './redis/turn.ts'
 
 /** Where entries live: in this process, in Redis, or in both. */
 export type Place = 'memory' | 'redis' | 'tiered'
@@ -18,6 +20,7 @@ export type Place = 'memory' | 'redis' | 'tiered'
 export interface Shared {
   readonly log: SharedLog
   readonly entries: RedisEntries
+  readonly turns: Turns
 }
 
 export interface EntriesOptions<V> {
@@ -41,10 +44,11 @@ export interface EntriesOptions<V> {
   readonly later: (write: Promise<void>) => void
 }
 
-/** What was known of the shared log when a load began. */
+/** What was known of the shared log when a load began, and the lease that it holds: whoever takes this ends it. */
 export interface Began {
   readonly generation: string | undefined
   readonly epoch: number
+  readonly lease: Lease | undefined
 }
 
 /** How long an entry is fresh, and how long after that it may be served stale; in milliseconds. */
@@ -101,19 +105,24 @@ export class Entries<V> {
     return admitted
   }
 
+  /** Waits until it is this process's turn to load a call, where its entries are in Redis: one process loads, the others take its entry. */
+  turn(call: Omit<Turning<Entry<V>>, 'name'>): Promise<Turn<Entry<V>>> | undefined {
+    return this.#remote?.turns.turn({ ...call, name: this.#options.name })
+  }
+
   /** What the shared log is known to hold now: to be kept with what a load that begins now will give. */
-  began(): Began | undefined {
-    return this.#remote === undefined ? undefined : { generation: this.#remote.log.generation, epoch: this.#remote.log.epoch }
+  began(lease: Lease | undefined): Began | undefined {
+    return this.#remote === undefined ? undefined : { generation: this.#remote.log.generation, epoch: this.#remote.log.epoch, lease }
   }
 
   store(key: string, entry: Entry<V>, lifetime: Lifetime, began: Began | undefined): void {
     const there = this.#memory?.peek(key)
     // A load that began later knows more than this one, though it ended first.
-    if (there !== undefined && there.order > entry.order) return
+    if (there !== undefined && there.order > entry.order) return began?.lease?.end('stored')
     this.#memory?.set(key, entry)
-    if (began?.generation !== undefined && began.generation === this.#remote?.log.generation) {
-      this.#options.later(this.#write(key, entry, lifetime, began.generation, began.epoch))
-    }
+    if (began?.generation === undefined || began.generation !== this.#remote?.log.generation) return began?.lease?.end('overtaken')
+    const { generation, epoch, lease } = began
+    this.#options.later(this.#writeUnder(lease, () => this.#write(key, entry, lifetime, generation, epoch)))
   }
 
   /** How many entries that may be served as fresh have a ref of their own that is counted in. */
@@ -200,6 +209,17 @@ export class Entries<V> {
         error instanceof CodecError ? error : new CodecError(`An entry of "${this.#options.name}" could not be decoded.`, error),
       )
       return undefined
+    }
+  }
+
+  /** Ends the lease when its entry has arrived, and not before: whoever waits for it reads it then. */
+  async #writeUnder(lease: Lease | undefined, write: () => Promise<void>): Promise<void> {
+    try {
+      await write()
+      lease?.end('stored')
+    } catch (error) {
+      lease?.end(error instanceof CodecError ? 'unstored' : 'failed')
+      throw error
     }
   }
 

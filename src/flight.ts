@@ -4,8 +4,8 @@ import type { Frame } from './tracking.ts'
 
 /** One run of a load that several callers may share. */
 export class Flight<T> {
-  /** The clear log's position when it began: a caller that came later than a clear never takes what began before it. */
-  readonly position: number
+  /** The clear log's position when its load began, or it did: a caller that came later than a clear never takes what began before it. */
+  position: number
   readonly frame: Frame
   /** The flights that this one's load waits for right now. */
   readonly #awaited: Map<Flight<unknown>, number> = new Map()
@@ -29,7 +29,7 @@ export class Flight<T> {
   /** Whether this flight's load waits, over any number of others, for `target`. */
   waitsFor(target: Flight<unknown>, seen: Set<Flight<unknown>> = new Set()): boolean {
     if (target === (this as Flight<unknown>)) return true
-    seen.add(this as Flight<unknown>)
+    seen.add(this)
     for (const next of this.#awaited.keys()) if (!seen.has(next) && next.waitsFor(target, seen)) return true
     return false
   }

@@ -6,6 +6,7 @@ import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { CacheError, UnsupportedError } from './errors.ts'
 import { Flight } from './flight.ts'
+import type { Lease } from './redis/lease.ts'
 import { callRef, overlaps, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import { Frame } from './tracking.ts'
@@ -65,7 +66,18 @@ interface LeadOptions {
   readonly find: boolean
   /** Whether others may join. */
   readonly join: boolean
+  /** Whether a stale value was served meanwhile: nobody waits for this load. */
+  readonly behind?: boolean
 }
+
+/** What a load has beside itself: a stale entry where it fails, and the lease where it is all processes'. */
+interface Means<V> {
+  readonly fallback: Entry<V> | undefined
+  readonly lease: Lease | undefined
+}
+
+/** What a refresh behind a stale value ends with where another process makes it. */
+const LEFT: Error = new Error('Another process refreshes this call.')
 
 export class Calls<V> implements Named {
   readonly name: string
@@ -201,8 +213,9 @@ export class Calls<V> implements Named {
   peekSync(call: Call): Entry<V> | undefined {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
-    const found = this.#entries?.fresh(call.key)
-    if (found !== undefined) this.#report(reader, found, false)
+    const found = this.#entries?.kept(call.key)
+    if (found === undefined || this.#engine.clock() >= found.freshUntil) return undefined
+    this.#report(reader, found, false)
     return found
   }
 
@@ -252,7 +265,8 @@ export class Calls<V> implements Named {
     const running = this.#flights.get(call.key)
     if (running !== undefined && !this.#isOvertaken(running.frame.refs, running.position)) return
     this.#engine.tracker.runOutside(() => {
-      this.#lead(call, load, undefined, { find: false, join: true }).catch((error: unknown) => {
+      this.#lead(call, load, undefined, { find: false, join: true, behind: true }).catch((error: unknown) => {
+        if (error === LEFT) return
         this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
       })
     })
@@ -289,7 +303,7 @@ export class Calls<V> implements Named {
     try {
       outcome = await flight.awaitedBy(reader?.innermostFlight)
     } catch (error) {
-      if (!mayTake(flight.frame.refs, flight.position)) return undefined
+      if (error === LEFT || !mayTake(flight.frame.refs, flight.position)) return undefined
       this.#stats.misses++
       reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
       throw error
@@ -317,7 +331,7 @@ export class Calls<V> implements Named {
     const { log, tracker } = this.#engine
     const flight = new Flight<Outcome<V>>(log.position, (self) => this.#newFrame(call, reader, self))
     if (options.join) this.#flights.set(call.key, flight)
-    const fly = (): Promise<Outcome<V>> => tracker.run(flight.frame, () => this.#fly(call, load, flight, options.find))
+    const fly = (): Promise<Outcome<V>> => tracker.run(flight.frame, () => this.#fly(call, load, flight, options))
     try {
       const outcome = await flight.begin(fly, reader?.innermostFlight)
       this.#countServed(outcome)
@@ -333,16 +347,17 @@ export class Calls<V> implements Named {
     }
   }
 
-  async #fly(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, find: boolean): Promise<Outcome<V>> {
+  async #fly(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions): Promise<Outcome<V>> {
     try {
-      const looked = find ? this.#find(call) : this.#entries?.kept(call.key)
+      const looked = options.find ? this.#find(call) : this.#entries?.kept(call.key)
       // Without Redis there is nothing to wait for: the load begins in the tick of its call.
       const found = looked instanceof Promise ? await looked : looked
-      if (find && found !== undefined) {
-        const isStale = this.#engine.clock() >= found.freshUntil
-        if (!isStale || this.#mayRevalidate(found)) return { from: 'store', entry: found, stale: isStale, stored: true, share: true }
-      }
-      return await this.#loadOr(call, load, flight, found)
+      if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
+      const waiting = this.#turn(call, flight, options)
+      const turn = waiting === undefined ? undefined : await waiting
+      if (turn?.to === 'leave') throw LEFT
+      if (turn?.to === 'serve') return this.#found(turn.found)
+      return await this.#loadOr(call, load, flight, { fallback: found, lease: turn?.lease })
     } finally {
       flight.frame.open = false
       // A newer flight may have taken the place meanwhile: it is not this one's to end.
@@ -350,15 +365,46 @@ export class Calls<V> implements Named {
     }
   }
 
-  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, fallback: Entry<V> | undefined): Promise<Outcome<V>> {
-    const began = this.#entries?.began()
-    // Not the flight's: the first word from Redis moves the position, and this load begins after it.
-    const { position } = this.#engine.log
+  #willDo(found: Entry<V>, options: LeadOptions): boolean {
+    return this.#engine.clock() < found.freshUntil || (options.behind !== true && this.#mayRevalidate(found))
+  }
+
+  #found(entry: Entry<V>): Outcome<V> {
+    return { from: 'store', entry, stale: this.#engine.clock() >= entry.freshUntil, stored: true, share: true }
+  }
+
+  /** Waits for this process's turn to load, unless the load is its caller's alone or asked for whatever is stored. */
+  #turn(call: Call, { frame }: Flight<Outcome<V>>, options: LeadOptions): ReturnType<Entries<V>['turn']> {
+    if (!options.join || !(options.find || options.behind === true)) return undefined
+    return this.#entries?.turn({
+      ...call,
+      look: async () => {
+        const found = await this.#find(call)
+        return found !== undefined && this.#willDo(found, options) ? found : undefined
+      },
+      isNested: frame.parent?.innermostFlight !== undefined,
+      isBehind: options.behind === true,
+      since: frame.trustFrom,
+    })
+  }
+
+  /** What was cleared until here came before the load, however long it has waited for its turn. */
+  #begin(flight: Flight<Outcome<V>>): void {
+    flight.position = this.#engine.log.position
+    flight.frame.trustFrom = this.#engine.clock()
+    flight.frame.order = ++this.#begun
+  }
+
+  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease }: Means<V>): Promise<Outcome<V>> {
+    const began = this.#entries?.began(lease)
+    this.#begin(flight)
+    const { position } = flight
     try {
       const loading = this.#run(load)
       // What is there at once is stored at once: a getter may be read again in the same tick.
       return this.#keep(call, loading instanceof Promise ? await loading : loading, position, flight.frame, began)
     } catch (error) {
+      lease?.end('failed')
       this.#stats.errors++
       if (fallback === undefined || !this.#mayServeOnError(fallback)) throw error
       this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
@@ -389,9 +435,10 @@ export class Calls<V> implements Named {
       bytes: this.#options.size?.(loaded.value) ?? 0,
       trustFrom: frame.trustFrom,
     }
-    const isStored =
-      loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !log.clearedSince(refs, position)
+    const isCleared = log.clearedSince(refs, position)
+    const isStored = loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
+    else began?.lease?.end(loaded.store && isCleared ? 'overtaken' : 'unstored')
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
   }
 }

@@ -9,7 +9,8 @@ import type { Engine } from './engine.ts'
 import { ConfigError } from './errors.ts'
 import { any, isPlainObject, keyOf } from './key.ts'
 import { Calls, type Call, type Loaded } from './load.ts'
-import { checkChoice, checkFunction, checkNames, toLimit } from './options.ts'
+import { checkFunction, checkNames, toLimit } from './options.ts'
+import { placeOf } from './place.ts'
 import { patternRef, Ref, wholeRef } from './ref.ts'
 import type { FunctionStats } from './stats.ts'
 
@@ -31,9 +32,8 @@ type PartialArg<T> = T | typeof any | PartialObject<T>
 type PartialObject<T> = T extends
   | readonly unknown[]
   | AnyFunction
-  | Date
   | RegExp
-  | URL
+  | { toJSON: AnyFunction }
   | ReadonlyMap<unknown, unknown>
   | ReadonlySet<unknown>
   | ArrayBufferView
@@ -195,7 +195,7 @@ export class Definition {
   #declaredFor(ref: Ref): readonly Ref[] {
     const { dependsOn, key } = this.#options
     if (typeof dependsOn !== 'function') return dependsOn ?? []
-    const { args } = ref
+    const args = ref.origin?.args
     const least = Math.max(this.original.length, dependsOn.length, this.#mostArgs)
     const namesAll =
       key === undefined && args !== undefined && args.length >= least && !args.some((arg) => arg === any || isPlainObject(arg))
@@ -213,7 +213,7 @@ export class Definition {
   }
 
   ref(args: readonly unknown[]): Ref {
-    return patternRef(this.calls.name, args)
+    return patternRef(this.calls.name, args, this.engine)
   }
 
   handle(): object {
@@ -273,15 +273,6 @@ export function checkDefinition(fn: unknown, options: object, names: readonly st
     throw new ConfigError('Expected `dependsOn` to be a list of refs, such as [getUser.ref("42")], or a function that gives one.')
 }
 
-function placeOf(engine: Engine, store: Place | undefined): Place {
-  if (store === undefined) return engine.shared === undefined ? 'memory' : 'tiered'
-  checkChoice(store, ['memory', 'redis', 'tiered'], 'store')
-  if (store !== 'memory' && engine.shared === undefined && !engine.options.disabled) {
-    throw new ConfigError(`\`store: "${store}"\` needs Redis: give \`redis\` to createCache, or set CACHE_ALCHEMY_REDIS_URL.`)
-  }
-  return store
-}
-
 /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. */
 export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>): object {
   checkDefinition(fn, options, NAMES, 'memoize')
@@ -291,15 +282,17 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
     const keyArgs = definition.keyArgs(self, args)
     return calls.call(keyArgs, keyOf(keyArgs))
   }
-  const serve = async (self: unknown, args: unknown[]): Promise<unknown> => {
-    const served = await calls.serve(callOf(self, args), () => definition.load(self, args))
+  const serve = async (call: Call, self: unknown, args: unknown[]): Promise<unknown> => {
+    const served = await calls.serve(call, () => definition.load(self, args))
     if (served.from === 'unshared') throw new TypeError('unreachable: the load of a function shares its value')
     return served.entry.value
   }
   const cached = function (this: unknown, ...args: unknown[]): Promise<unknown> {
     try {
-      const entry = calls.fresh(keyOf(definition.keyArgs(this, args)))
-      return entry === undefined ? serve(this, args) : Promise.resolve(entry.value)
+      const keyArgs = definition.keyArgs(this, args)
+      const key = keyOf(keyArgs)
+      const entry = calls.fresh(key)
+      return entry === undefined ? serve(calls.call(keyArgs, key), this, args) : Promise.resolve(entry.value)
     } catch (error) {
       return Promise.reject(error)
     }

@@ -25,8 +25,9 @@ export class Memory<V> implements Holder {
   readonly #lru: LRUCache<string, Entry<V>>
   readonly #budget: Budget
   readonly #isDead: ((entry: Entry<V>) => boolean) | undefined
-  /** Goes round all entries, a few steps with each that comes. */
+  /** Goes round all entries, a few steps with each that comes; and the entry that it comes from. */
   #hand: Iterator<[string, Entry<V>]> | undefined
+  #left: [string, Entry<V>] | undefined
   #bytes = 0
 
   constructor({ limit, budget, onEvict, isDead }: MemoryOptions<V>) {
@@ -92,9 +93,11 @@ export class Memory<V> implements Holder {
     this.#hand ??= this.entries()[Symbol.iterator]()
     for (let looked = 0; looked < SWEPT_A_SET; looked++) {
       const next = this.#hand.next()
+      // An entry is let go of when the hand has left it: the next that comes takes its place in the list, and the hand would go there too.
+      const [key, entry] = this.#left ?? []
+      if (entry !== undefined && this.#lru.peek(key!) === entry && isDead(entry)) this.#lru.delete(key!)
+      this.#left = next.done === true ? undefined : next.value
       if (next.done === true) return void (this.#hand = undefined)
-      const [key, entry] = next.value
-      if (isDead(entry)) this.#lru.delete(key)
     }
   }
 

@@ -7,6 +7,12 @@ const TAG = '#tag'
 const URI = '#uri'
 const ALL = '#all'
 
+/** Where a ref comes from: the cache that made it, and the arguments that it was made of. */
+export interface Origin {
+  readonly owner: object | undefined
+  readonly args: readonly unknown[]
+}
+
 /**
  * A pattern over calls: a name and some of its arguments. Made by `fn.ref(...)`, `route.ref(...)`, `cache.tag(name)` and
  * `cache.ref(name, ...)`; what `clear`, `expire`, `track` and `dependsOn` take.
@@ -18,21 +24,21 @@ export class Ref {
   readonly text: string
   /** @internal Whether this is one call and no other: a leaf it does not name, it does not have. */
   readonly exact: boolean
-  /** @internal The arguments that a pattern was made of; a ref that is kept with an entry has none, so that it retains nothing. */
-  readonly args: readonly unknown[] | undefined
+  /** @internal What only refs that a user holds know; one that is kept with an entry or a record retains nothing. */
+  readonly origin: Origin | undefined
   #leaves: Map<string, string> | undefined
 
   /** @internal */
-  constructor(name: string, text: string, exact: boolean, args?: readonly unknown[]) {
+  constructor(name: string, text: string, exact: boolean, origin?: Origin) {
     this.name = name
     this.text = text
     this.exact = exact
-    this.args = args
+    this.origin = origin
   }
 
   /** @internal */
-  get withoutArgs(): Ref {
-    return this.args === undefined ? this : new Ref(this.name, this.text, this.exact)
+  get withoutOrigin(): Ref {
+    return this.origin === undefined ? this : new Ref(this.name, this.text, this.exact)
   }
 
   /** @internal */
@@ -58,8 +64,8 @@ export function callRef(name: string, args: readonly unknown[], key: string): Re
 }
 
 /** The ref of every call that has these leading arguments. */
-export function patternRef(name: string, args: readonly unknown[]): Ref {
-  return new Ref(name, patternText(args), false, args)
+export function patternRef(name: string, args: readonly unknown[], owner?: object): Ref {
+  return new Ref(name, patternText(args), false, { owner, args })
 }
 
 /** The ref of every call of a name. */
@@ -67,8 +73,8 @@ export function wholeRef(name: string): Ref {
   return new Ref(name, '', false)
 }
 
-export function tagRef(tag: string): Ref {
-  return new Ref(TAG, patternText([tag]), true)
+export function tagRef(tag: string, owner?: object): Ref {
+  return new Ref(TAG, patternText([tag]), true, { owner, args: [tag] })
 }
 
 export function uriRef(uri: string): Ref {

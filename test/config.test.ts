@@ -12,6 +12,7 @@ describe('a cache without options', () => {
       prefix: '',
       ttl: 86_400_000,
       limit: 1000,
+      maxBytes: 67_108_864,
       maxStaleness: 1000,
       commandTimeout: 500,
       onError: expect.any(Function),

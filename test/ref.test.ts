@@ -172,10 +172,10 @@ describe('a ref', () => {
 
   test('of a call retains no argument, and one of a pattern can do without', () => {
     const large = { rows: [1] }
-    expect(call(large).args).toBeUndefined()
-    expect(pattern(large).args).toEqual([large])
-    expect(pattern(large).withoutArgs).toEqual(new Ref('f', '{"rows":[1]}', false))
-    expect(meet(pattern(large).withoutArgs, call(large))).toBe(true)
+    expect(call(large).origin).toBeUndefined()
+    expect(pattern(large).origin?.args).toEqual([large])
+    expect(pattern(large).withoutOrigin).toEqual(new Ref('f', '{"rows":[1]}', false))
+    expect(meet(pattern(large).withoutOrigin, call(large))).toBe(true)
   })
 
   test('of a call knows what the call lacks: arguments are undefined, properties are not there', () => {

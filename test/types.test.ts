@@ -206,6 +206,44 @@ describe('the arguments of ref, clear, expire and count', () => {
     })
   })
 
+  test('are whole where an argument is an object of another kind: it has no properties to name', () => {
+    class Money {
+      readonly amount = 1
+      toJSON(): number {
+        return this.amount
+      }
+    }
+    compiles((cache) => {
+      const keep = cache.memoize(
+        async (value: Date | URL | RegExp | Map<string, number> | Set<string> | Uint8Array | ArrayBuffer | Money) => value,
+      )
+      for (const value of [
+        new Date(0),
+        new URL('http://a/'),
+        /a/,
+        new Map<string, number>(),
+        new Set<string>(),
+        new Uint8Array(),
+        new Money(),
+      ]) {
+        keep.ref(value)
+      }
+      keep.ref(any)
+      // @ts-expect-error of a Date, a Map, a class
+      keep.ref({})
+      // @ts-expect-error
+      keep.ref({ size: 1 })
+      // @ts-expect-error
+      keep.ref({ href: 'http://a/' })
+      // @ts-expect-error
+      keep.ref({ source: 'a' })
+      // @ts-expect-error
+      keep.ref({ byteLength: 1 })
+      // @ts-expect-error
+      keep.ref({ amount: 1 })
+    })
+  })
+
   test('are those of one kind where an argument is of several', () => {
     compiles((cache) => {
       const draw = cache.memoize(async (shape: { kind: 'circle'; radius: number } | { kind: 'box'; side: number } | string) => shape, {

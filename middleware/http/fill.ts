@@ -40,6 +40,9 @@ export interface Filled {
   readonly mayRetry: boolean
 }
 
+const UNKEYED = 'unkeyed '
+const ABOUT_KEY = /^(?:vary |authorization$)/
+
 const NOTHING: StoredResponse = { status: 0, statusMessage: '', fields: [], removed: [], body: new Uint8Array() }
 
 /** What a load gives whose answer is for its own client alone. */
@@ -125,10 +128,15 @@ class Fill {
   }
 
   #whyNot(head: Head, body: Uint8Array | undefined, now: number): string | undefined {
+    const why = this.#whyNotOfAnswer(head, body, now)
+    const [unkeyed] = this.#unkeyed()
+    // Of two reasons that are about the key, the one that can be warned of. One that is not says that the handler knows what it does.
+    return unkeyed !== undefined && (why === undefined || ABOUT_KEY.test(why)) ? `${UNKEYED}${unkeyed}` : why
+  }
+
+  #whyNotOfAnswer(head: Head, body: Uint8Array | undefined, now: number): string | undefined {
     const { route, partitioned } = this.#options
     const { status, fields } = head
-    const unkeyed = this.#whyUnkeyed()
-    if (unkeyed !== undefined) return unkeyed
     const why = whyNotStored({
       method: this.#visit.method,
       requestFields: this.#requestFields,
@@ -145,11 +153,6 @@ class Fill {
     return body === undefined ? undefined : whyBodyNotStored(fields, body.byteLength, route.maxBodyBytes)
   }
 
-  #whyUnkeyed(): string | undefined {
-    const [first] = this.#unkeyed()
-    return first === undefined ? undefined : `unkeyed ${first}`
-  }
-
   /** Who looks through all headers has read each; one warning says it. */
   #unkeyed(): readonly Input[] {
     return this.#inputs.has('headers') ? ['headers'] : Array.from(this.#inputs)
@@ -161,13 +164,14 @@ class Fill {
   }
 
   #filled(captured: Captured): Filled {
-    const unkeyed = this.#unkeyed()
+    // Where it would not be stored anyway, nobody needs to hear what was read.
+    const unkeyed = this.#why === undefined || this.#why.startsWith(UNKEYED) ? this.#unkeyed() : []
     if (captured.why !== undefined || this.#head === undefined) {
       return { loaded: unshared, unkeyed, mayRetry: (captured.why !== undefined && captured.isAborted) || (this.#head?.status ?? 0) >= 500 }
     }
     const { body } = captured
-    const why = this.#whyUnkeyed() ?? whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
-    if (why !== undefined) return { loaded: unshared, unkeyed, mayRetry: false }
+    const why = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
+    if (why !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, mayRetry: false }
     const value = toStored(tagged(this.#head, body), this.#baseline, body)
     return { loaded: { value, store: true, share: true, ttl: this.#freshFor }, unkeyed, mayRetry: false }
   }

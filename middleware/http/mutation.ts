@@ -18,9 +18,6 @@ export interface InvalidatesOptions {
 /** What is cleared: a function or route by its arguments, one ref, or refs that are worked out from the request. */
 export type Target<Subject> = Clearable | Ref | ((subject: Subject) => readonly Ref[])
 
-/** What `ref` and `clear` of a cached function or route take. */
-export type ArgsOf<T extends Clearable> = T extends { clear(...args: infer A): Promise<void> } ? A : never
-
 /** What one `invalidates` clears besides a request's own URI, and how. */
 export interface Mutation<Subject> {
   /** What the request changed. */
@@ -98,9 +95,11 @@ export function clearBeforeAnswer<Subject>(visit: Visit<Subject>, mutation: Muta
 async function clearChanged<Subject>(visit: Visit<Subject>, mutation: Mutation<Subject>): Promise<void> {
   // RFC 9111 §4.4
   const refs = [...mutation.changedBy(visit.subject), ...urisToClear(visit.path, visit.query).map(uriRef)]
-  // As one, so that no process hears of the URI first and makes the response anew of what it has not yet heard of. And of all caches:
-  // neither a ref nor a URI says whose it is.
-  const clear = async (): Promise<void> => void (await Promise.all(openEngines().map((engine) => engine.record('clear', () => refs))))
+  // As one, so that no process hears of the URI first and makes the response anew of what it has not yet heard of. A URI is no one cache's.
+  const isOf = (engine: object) => (ref: Ref) => ref.origin?.owner === undefined || ref.origin.owner === engine
+  const clear = async (): Promise<void> => {
+    await Promise.all(openEngines().map((engine) => engine.record('clear', () => refs.filter(isOf(engine)))))
+  }
   if (mutation.again > 0) setTimeout(() => void clear().catch(report), mutation.again).unref()
   await clear()
 }

@@ -59,7 +59,7 @@ export class RouteCalls<Subject> {
   }
 
   ref(args: PartialRouteArguments | undefined): Ref {
-    return routeRef(this.known().name, args)
+    return routeRef(this.known().name, args, this.#engine)
   }
 
   /** The request as a call; why it is none; or undefined where it is none of this route's business. */

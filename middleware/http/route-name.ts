@@ -43,8 +43,8 @@ export function hasParamsOf(pattern: string, params: Readonly<Record<string, unk
 }
 
 /** A pattern over a route's calls. Throws a `ConfigError` for arguments that no request has. */
-export function routeRef(name: string, args: PartialRouteArguments | undefined): Ref {
-  return args === undefined ? patternRef(name, []) : patternRef(name, [checked(args)])
+export function routeRef(name: string, args: PartialRouteArguments | undefined, owner?: object): Ref {
+  return args === undefined ? patternRef(name, [], owner) : patternRef(name, [checked(args)], owner)
 }
 
 function checked(args: PartialRouteArguments): Readonly<Record<string, unknown>> {

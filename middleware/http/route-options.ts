@@ -1,6 +1,6 @@
 // Knows the options of a cached route: what each is for, and what is wrong with one that is.
 
-import { checkChoice, checkFunction, checkNames, show, toLifetime, toLimit } from '../../src/door.ts'
+import { checkFunction, checkNames, placeOf, show, toLifetime, toLimit } from '../../src/door.ts'
 import type { Engine, Place } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Duration, Ref } from '../../src/index.ts'
@@ -94,7 +94,7 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
     partition,
     ttl: ttl === undefined ? engine.options.ttl : toLifetime(ttl, 'ttl'),
     limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
-    place: toPlace(engine, options.store),
+    place: placeOf(engine, options.store),
     dependsOn,
     maxBodyBytes: toBytes(options.maxBodyBytes ?? MAX_BODY_BYTES),
     bypass,
@@ -133,13 +133,6 @@ function toHeaders(headers: unknown): readonly string[] {
 function toList(value: unknown, option: string, expected: string): readonly string[] {
   if (Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '')) return value as string[]
   throw new ConfigError(`Expected \`${option}\` to be ${expected}, got ${show(value)}.`)
-}
-
-function toPlace(engine: Engine, store: unknown): Place {
-  if (store === undefined) return engine.shared === undefined ? 'memory' : 'tiered'
-  const place = checkChoice(store, ['memory', 'redis', 'tiered'], 'store')
-  if (place === 'memory' || engine.shared !== undefined || engine.options.disabled) return place
-  throw new ConfigError(`\`store: "${place}"\` needs Redis: give \`redis\` to createCache, or set CACHE_ALCHEMY_REDIS_URL.`)
 }
 
 function toBytes(bytes: unknown): number {

@@ -222,7 +222,10 @@ local token, generation, epoch, length, bound, channel, overtaken = unpack(ARGV)
 local holder = redis.call('HMGET', key, 'token', 'generation', 'epoch')
 if holder[1] and holder[1] ~= overtaken then
   redis.call('HSET', key, '>' .. channel, '')
-  return { holder[1], holder[2], holder[3], redis.call('PTTL', key) }
+  local left = redis.call('PTTL', key)
+  -- None of ours, which all end.
+  if left < 0 then redis.call('PEXPIRE', key, length) end
+  return { holder[1], holder[2], holder[3], math.max(left, 0) }
 end
 local time = redis.call('TIME')
 local ends = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) + bound)

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import express5, { type Request, type RequestHandler, type Response } from 'express'
-import { cached, invalidates, type ArgsOf } from '../../middleware/express.ts'
+import { cached, invalidates } from '../../middleware/express.ts'
 import type { Clearable } from '../../src/index.ts'
 import { serve } from '../support/http.ts'
 import { given, optionsWith, type App, type Exchange, type Framework, type Layer, type SuiteRoute } from './framework.ts'
@@ -21,7 +21,7 @@ function frameworkOf(name: string, express: typeof express5): Framework {
       return Object.defineProperty(route, 'layer', { value: route }) as unknown as SuiteRoute
     },
     invalidates(target, argsOf, options) {
-      const args = argsOf === undefined ? undefined : (given(argsOf, toExchange) as (req: Request) => ArgsOf<Clearable>)
+      const args = argsOf === undefined ? undefined : (given(argsOf, toExchange) as (req: Request) => readonly unknown[])
       return { layer: invalidates(target as Clearable, args, options) }
     },
     invalidatesRefs: (refsOf, options) => ({ layer: invalidates(given(refsOf, toExchange), options) }),

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module'
 import Router from '@koa/router'
 import Koa3, { type Context, type Middleware } from 'koa'
-import { cached, invalidates, type ArgsOf } from '../../middleware/koa.ts'
+import { cached, invalidates } from '../../middleware/koa.ts'
 import type { Clearable } from '../../src/index.ts'
 import { serve } from '../support/http.ts'
 import { given, optionsWith, type App, type Exchange, type Framework, type Layer, type SuiteRoute } from './framework.ts'
@@ -21,7 +21,7 @@ function frameworkOf(name: string, Koa: typeof Koa3): Framework {
       return Object.defineProperty(route, 'layer', { value: route }) as unknown as SuiteRoute
     },
     invalidates(target, argsOf, options) {
-      const args = argsOf === undefined ? undefined : (given(argsOf, toExchange) as (ctx: Context) => ArgsOf<Clearable>)
+      const args = argsOf === undefined ? undefined : (given(argsOf, toExchange) as (ctx: Context) => readonly unknown[])
       return { layer: invalidates(target as Clearable, args, options) }
     },
     invalidatesRefs: (refsOf, options) => ({ layer: invalidates(given(refsOf, toExchange), options) }),

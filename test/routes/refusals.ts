@@ -117,6 +117,29 @@ export function refusals(framework: Framework): void {
       })
     }
 
+    test('is not told of where the answer says itself that it is not for all', async () => {
+      const handler: Handler = (x) => (x.header('cookie'), x.set('Cache-Control', 'private'), x.send('a'))
+      expect(await twice(handler)).toMatchObject({ said: [refused('private'), refused('private')], warnings: [] })
+      const redirect: Handler = (x) => (x.header('accept'), x.status(302), x.set('Location', '/b'), x.send('a'))
+      expect(await twice(redirect)).toMatchObject({
+        said: [refused('status 302 without freshness'), refused('status 302 without freshness')],
+        warnings: [],
+      })
+    })
+
+    test('is told of where the answer only says on what it varies, or the request who asks', async () => {
+      const varying: Handler = (x) => (x.header('accept'), x.set('Vary', 'Accept'), x.send('a'))
+      expect(await twice(varying)).toMatchObject({
+        said: [refused('unkeyed accept'), refused('unkeyed accept')],
+        warnings: [expect.stringContaining('`headers: ["accept"]`')],
+      })
+      const asked: Handler = (x) => (x.header('authorization'), x.send('a'))
+      expect(await twice(asked, {}, { headers: { authorization: 'Bearer ann' } })).toMatchObject({
+        said: [refused('unkeyed authorization'), refused('unkeyed authorization')],
+        warnings: [expect.stringContaining('`partition`')],
+      })
+    })
+
     test('is as it is while it is watched', async () => {
       const headers = { cookie: 'a=1', 'accept-language': 'de', 'x-forwarded-for': '10.0.0.1' }
       await using site = newSite(framework)

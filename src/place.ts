@@ -1,0 +1,16 @@
+// Knows where entries may live, and which place a cache has for them.
+
+import type { Place } from './entries.ts'
+import type { Engine } from './engine.ts'
+import { ConfigError } from './errors.ts'
+import { checkChoice } from './options.ts'
+
+/** The place that the option `store` asks for: by default both, or this process alone where there is no Redis. Throws a `ConfigError`. */
+export function placeOf(engine: Engine, store: Place | undefined): Place {
+  if (store === undefined) return engine.shared === undefined ? 'memory' : 'tiered'
+  checkChoice(store, ['memory', 'redis', 'tiered'], 'store')
+  if (store !== 'memory' && engine.shared === undefined && !engine.options.disabled) {
+    throw new ConfigError(`\`store: "${store}"\` needs Redis: give \`redis\` to createCache, or set CACHE_ALCHEMY_REDIS_URL.`)
+  }
+  return store
+}

@@ -1,0 +1,153 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { openCache, type Cache } from '../src/cache.ts'
+import type { MemoizeOptions } from '../src/memoize.ts'
+import { newClock, type Clock } from './support/clock.ts'
+
+let clock: Clock
+let cache: Cache
+
+beforeEach(() => {
+  clock = newClock()
+  cache = openCache({ redis: false }, clock.now)
+})
+
+type Square = (n: number) => Promise<number>
+
+function newSquare(options: Pick<MemoizeOptions<Square>, 'limit' | 'ttl' | 'staleWhileRevalidate'> = {}) {
+  return cache.memoize(async (n: number) => n * n, { name: 'square', ...options })
+}
+
+/** Which of these calls are stored. */
+async function stored(square: ReturnType<typeof newSquare>, upTo: number): Promise<number[]> {
+  const found = await Promise.all(Array.from({ length: upTo }, (_, n) => square.peek(n)))
+  return found.flatMap((value, n) => (value === undefined ? [] : [n]))
+}
+
+describe('limit', () => {
+  test('is the number of entries of a function: the least recently used goes first', async () => {
+    const square = newSquare({ limit: 3 })
+    for (const n of [0, 1, 2]) await square(n)
+    await square(0)
+    await square(3)
+    expect(await stored(square, 5)).toEqual([0, 2, 3])
+    await square(4)
+    expect(await stored(square, 5)).toEqual([0, 3, 4])
+    expect(square.stats()).toMatchObject({ loads: 5, hits: 1, evictions: 2 })
+  })
+
+  test('is of one function: others keep theirs', async () => {
+    const square = newSquare({ limit: 1 })
+    const cube = cache.memoize(async (n: number) => n ** 3, { name: 'cube' })
+    for (const n of [1, 2, 3]) await Promise.all([square(n), cube(n)])
+    expect([await square.count(), await cube.count()]).toEqual([1, 3])
+  })
+
+  test('counts a hit as a use; peek and count are none', async () => {
+    const square = newSquare({ limit: 2 })
+    await square(0)
+    await square(1)
+    await square.peek(0)
+    await square.count()
+    await square(2)
+    expect(await stored(square, 3)).toEqual([1, 2])
+  })
+
+  test('holds for synchronous functions as well', async () => {
+    const square = cache.memoizeSync((n: number) => n * n, { name: 'square', limit: 2 })
+    for (const n of [0, 1]) square(n)
+    square.peek(0)
+    square(2)
+    expect([0, 1, 2].map((n) => square.peek(n))).toEqual([undefined, 1, 4])
+  })
+
+  test('0 stores nothing', async () => {
+    const square = newSquare({ limit: 0 })
+    await square(2)
+    await square(2)
+    expect([await square.count(), square.stats()]).toEqual([0, expect.objectContaining({ loads: 2, hits: 0, evictions: 0 })])
+  })
+
+  test.each([-1, Number.POSITIVE_INFINITY])('%d is no bound', async (limit) => {
+    const square = newSquare({ limit })
+    for (let n = 0; n < 3000; n++) await square(n)
+    expect([await square.count(), square.stats().evictions]).toEqual([3000, 0])
+  })
+
+  test("is the cache's where a function gives none: 1000 where that gives none either", async () => {
+    const square = newSquare()
+    for (let n = 0; n < 1010; n++) await square(n)
+    expect([await square.count(), square.stats().evictions]).toEqual([1000, 10])
+    cache = openCache({ redis: false, limit: 5 }, clock.now)
+    const five = newSquare()
+    for (let n = 0; n < 10; n++) await five(n)
+    expect(await five.count()).toBe(5)
+  })
+
+  test('may be large without taking the room before there are entries', () => {
+    const before = process.memoryUsage().rss
+    for (const limit of [10_000_000, 1_000_000_000, Number.MAX_SAFE_INTEGER])
+      cache.memoize(async (n: number) => n, { name: `f${limit}`, limit })
+    expect(process.memoryUsage().rss - before).toBeLessThan(50_000_000)
+  })
+})
+
+describe('without a bound', () => {
+  test.each([0, 60_000])(
+    'what is past its time goes as others come, with a stale window of %d ms as well',
+    async (staleWhileRevalidate) => {
+      const square = newSquare({ limit: -1, ttl: 1000, staleWhileRevalidate })
+      const released: WeakRef<object>[] = []
+      const hold = cache.memoize(
+        async (_n: number) => {
+          const value = { large: true }
+          released.push(new WeakRef(value))
+          return value
+        },
+        { name: 'hold', limit: -1, ttl: 1000, staleWhileRevalidate },
+      )
+      for (let n = 0; n < 100; n++) await hold(n)
+      clock.advance(1000 + staleWhileRevalidate)
+      for (let n = 100; n < 300; n++) await hold(n)
+      await collected()
+      expect(released.slice(0, 100).filter((it) => it.deref() !== undefined)).toEqual([])
+      expect([await hold.count(), await square.count()]).toEqual([200, 0])
+    },
+  )
+
+  test('what lives for ever does not keep what is past its time', async () => {
+    const released: WeakRef<object>[] = []
+    const hold = cache.memoize(
+      async (_n: number) => {
+        const value = { large: true }
+        released.push(new WeakRef(value))
+        return value
+      },
+      { name: 'hold', limit: -1, ttl: (_value, n) => (n % 10 === 0 ? -1 : 1000) },
+    )
+    for (let n = 0; n < 100; n++) await hold(n)
+    clock.advance(1000)
+    for (let n = 100; n < 300; n++) await hold(n)
+    await collected()
+    expect(released.slice(0, 100).filter((it) => it.deref() !== undefined)).toHaveLength(10)
+  })
+
+  test('what was cleared goes as others come', async () => {
+    const square = newSquare({ limit: -1 })
+    for (let n = 0; n < 100; n++) await square(n)
+    await square.clear()
+    for (let n = 100; n < 300; n++) await square(n)
+    expect(square.stats()).toMatchObject({ cleared: 100, evictions: 0 })
+  })
+})
+
+/** Lets the garbage collector take what nobody holds. */
+async function collected(): Promise<void> {
+  const { setFlagsFromString } = await import('node:v8')
+  const { runInNewContext } = await import('node:vm')
+  setFlagsFromString('--expose_gc')
+  const collect = runInNewContext('gc') as () => void
+  for (let round = 0; round < 3; round++) {
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+  }
+}
