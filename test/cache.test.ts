@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { setImmediate as nextRound } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createCache, engineOf, openCache, type Cache } from '../src/cache.ts'
@@ -112,7 +113,7 @@ describe('flush', () => {
     const { setFlagsFromString } = await import('node:v8')
     const { runInNewContext } = await import('node:vm')
     setFlagsFromString('--expose_gc')
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextRound()
     ;(runInNewContext('gc') as () => void)()
     expect(released.filter((it) => it.deref() !== undefined)).toEqual([])
   })
@@ -183,7 +184,7 @@ describe('an onError that throws', () => {
     isBroken = true
     clock.advance(1000)
     expect(await read()).toBe('old')
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextRound()
     process.off('warning', listen)
     expect(warned).toEqual(['onError of a cache threw: Error: the handler is broken'])
   })

@@ -209,6 +209,21 @@ describe('across processes', () => {
   })
 })
 
+test('who watches is told whenever the position has moved, and only then', () => {
+  const log = new ClearLog(100)
+  const told: number[] = []
+  log.watch(() => told.push(log.position))
+  const record = log.append('clear', pattern('user', 1), 0, true)
+  log.receive('clear', pattern('user', 2), 20, 0)
+  log.receive('clear', pattern('user', 2), 20, 0)
+  log.recall('clear', pattern('user', 3), 10)
+  log.settle(record, 21)
+  log.forgetBefore(5)
+  expect(told).toEqual([1, 2])
+  log.reset()
+  expect(told).toEqual([1, 2, 3])
+})
+
 describe('past its bound', () => {
   test('the oldest records count for their whole function, and the newer ones stay exact', () => {
     const log = new ClearLog(10)

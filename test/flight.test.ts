@@ -1,3 +1,4 @@
+import { setImmediate as nextRound } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openCache, type Cache } from '../src/cache.ts'
 import { newClock } from './support/clock.ts'
@@ -250,7 +251,7 @@ describe('a cycle is an error and no deadlock', () => {
     const results = [a(), b()]
     await Promise.all([gates.a.reached(), gates.b.reached()])
     gates.a.open()
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextRound()
     gates.b.open()
     expect(await Promise.all(results)).toEqual(['a b alone', 'b alone'])
   })
@@ -285,7 +286,7 @@ describe('what is no cycle', () => {
     clock.advance(1000)
     needsTotal = true
     expect(await total()).toBe('total of part')
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextRound()
     expect(await part()).toBe('part of total of part')
   })
 

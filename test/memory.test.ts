@@ -1,3 +1,4 @@
+import { setImmediate as nextRound } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openCache, type Cache } from '../src/cache.ts'
 import type { MemoizeOptions } from '../src/memoize.ts'
@@ -147,7 +148,7 @@ async function collected(): Promise<void> {
   setFlagsFromString('--expose_gc')
   const collect = runInNewContext('gc') as () => void
   for (let round = 0; round < 3; round++) {
-    await new Promise((resolve) => setImmediate(resolve))
+    await nextRound()
     collect()
   }
 }

@@ -341,6 +341,26 @@ describe('many dependencies', () => {
     expect([await sum(), sum.stats().loads, await sum.count()]).toEqual(['new 3', 3, 1])
   })
 
+  test('past the bound only the functions with the most refs count as a whole: the others, tags and the call itself stay exact', async () => {
+    const cell = cache.memoize(async (id: number) => id, { name: 'cell', limit: -1 })
+    const sum = cache.memoize(
+      async (of: string) => {
+        cache.track(cache.tag('table:cells'), cache.ref('other', 1))
+        await Promise.all(Array.from({ length: 600 }, (_, id) => cell(id)))
+        return of
+      },
+      { name: 'sum' },
+    )
+    await Promise.all([sum('a'), sum('b')])
+    await cache.clear(cache.tag('table:others'), cache.ref('other', 2), sum.ref('b'))
+    expect([await sum.peek('a'), await sum.peek('b'), await sum.count('a'), await sum.count('b')]).toEqual(['a', undefined, 1, 0])
+    for (const cause of [cache.tag('table:cells'), cache.ref('other', 1), cell.ref(9999)]) {
+      await sum('a')
+      await cache.clear(cause)
+      expect(await sum.peek('a'), String(cause)).toBeUndefined()
+    }
+  })
+
   test('a load may track thousands of refs without a pause that grows with their square', async () => {
     const list = cache.memoize(
       async () => {

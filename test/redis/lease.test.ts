@@ -71,8 +71,8 @@ describe('take', () => {
     const [a, b, c] = [await newHolder(), await newHolder(), await newHolder()]
     await taken(a)
     const { token } = await held(b)
-    const [first, second] = await Promise.all([b.leases.take(key, token), c.leases.take(key, token)])
-    expect(['end' in first, 'end' in second].toSorted()).toEqual([false, true])
+    const both = await Promise.all([b.leases.take(key, token), c.leases.take(key, token)])
+    expect(both.filter((lease) => 'end' in lease)).toHaveLength(1)
     expect(await tokenNow()).not.toBe(token)
   })
 
@@ -150,17 +150,20 @@ describe('a lease', () => {
 })
 
 describe('the end of a lease', () => {
-  test.each<Ending>(['stored', 'unstored', 'failed', 'overtaken'])('frees it, and is heard by those who asked for it: %s', async (ending) => {
-    const [a, b, c] = [await newHolder(), await newHolder(), await newHolder()]
-    const lease = await taken(a)
-    await held(b)
-    await held(b)
-    lease.end(ending)
-    await until(() => b.heard.length > 0)
-    expect([b.heard, await world.plain.exists(key)]).toEqual([[[key, ending]], 0])
-    await hasHeardAll(c)
-    expect([a.heard, c.heard]).toEqual([[], []])
-  })
+  test.each<Ending>(['stored', 'unstored', 'failed', 'overtaken'])(
+    'frees it, and is heard by those who asked for it: %s',
+    async (ending) => {
+      const [a, b, c] = [await newHolder(), await newHolder(), await newHolder()]
+      const lease = await taken(a)
+      await held(b)
+      await held(b)
+      lease.end(ending)
+      await until(() => b.heard.length > 0)
+      expect([b.heard, await world.plain.exists(key)]).toEqual([[[key, ending]], 0])
+      await hasHeardAll(c)
+      expect([a.heard, c.heard]).toEqual([[], []])
+    },
+  )
 
   test('comes once', async () => {
     const [a, b] = [await newHolder(), await newHolder()]
@@ -233,7 +236,8 @@ describe('the end of a lease', () => {
     const lease = await taken(a)
     await held(b)
     const channel = Object.keys(await world.plain.hgetall(key)).find((field) => field.startsWith('>'))!
-    for (const text of ['', '{', '7', '[]', '["a call"]', '["a call","soon"]', '[1,"stored"]']) await world.plain.publish(channel.slice(1), text)
+    for (const text of ['', '{', '7', '[]', '["a call"]', '["a call","soon"]', '[1,"stored"]'])
+      await world.plain.publish(channel.slice(1), text)
     lease.end('stored')
     await until(() => b.heard.length > 0)
     expect(b.heard).toEqual([[key, 'stored']])
