@@ -6,17 +6,9 @@ import { show } from './duration.ts'
 import { Engine, handled } from './engine.ts'
 import type { Shared } from './entries.ts'
 import { ConfigError } from './errors.ts'
-import {
-  memoize,
-  memoizeSync,
-  type AnyFunction,
-  type Cacheable,
-  type CachedFunction,
-  type CachedSyncFunction,
-  type MemoizeOptions,
-  type MemoizeSyncOptions,
-  type Synchronous,
-} from './memoize.ts'
+import type { CachedFunction, CachedSyncFunction, Synchronous } from './cached-handle.ts'
+import { memoize, memoizeSync } from './memoize.ts'
+import type { AnyFunction, Cacheable, MemoizeOptions, MemoizeSyncOptions } from './memoize-options.ts'
 import { everything, patternRef, Ref, tagRef } from './ref.ts'
 import { RedisConnection } from './redis/connection.ts'
 import { RedisEntries } from './redis/entries.ts'

@@ -3,7 +3,9 @@
 import { isClearable } from './clearable.ts'
 import { show } from './duration.ts'
 import { ConfigError } from './errors.ts'
-import { dress, type AnyFunction, type CachedFunction, type CachedHandle, type CachedSyncFunction } from './memoize.ts'
+import type { CachedFunction, CachedHandle, CachedSyncFunction } from './cached-handle.ts'
+import { dress } from './memoize.ts'
+import type { AnyFunction } from './memoize-options.ts'
 
 /** A cached function, with all that it can do in its type. */
 export type Cached<F extends AnyFunction, K = Parameters<F>> =

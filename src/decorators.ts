@@ -4,15 +4,9 @@ import { membersOf, RUNNING } from './cached-function.ts'
 import type { Engine } from './engine.ts'
 import { ConfigError, UnsupportedError } from './errors.ts'
 import { memoizeGetter } from './getter.ts'
-import {
-  dress,
-  memoize,
-  type AnyFunction,
-  type CachedFunction,
-  type CachedHandle,
-  type MemoizeOptions,
-  type MemoizeSyncOptions,
-} from './memoize.ts'
+import type { CachedFunction, CachedHandle } from './cached-handle.ts'
+import { dress, memoize } from './memoize.ts'
+import type { AnyFunction, MemoizeOptions, MemoizeSyncOptions } from './memoize-options.ts'
 
 type AnyGet = () => any
 type AsyncOnly = Exclude<keyof MemoizeOptions<AnyGet>, keyof MemoizeSyncOptions<AnyGet>>

@@ -4,15 +4,17 @@ import type { Frame } from './tracking.ts'
 
 /** One run of a load that several callers may share. */
 export class Flight<T> {
-  /** The clear log's position when its load began, or it did: a caller that came later than a clear never takes what began before it. */
-  position: number
+  /**
+   * The clear log's position when its load began: a caller that came later than a clear never takes what began before it. Undefined while
+   * it looks for an entry or waits for its turn: whatever it then finds or loads is later than all who have come.
+   */
+  position: number | undefined
   readonly frame: Frame
   /** The flights that this one's load waits for right now. */
   readonly #awaited: Map<Flight<unknown>, number> = new Map()
   #result!: Promise<T>
 
-  constructor(position: number, newFrame: (flight: Flight<T>) => Frame) {
-    this.position = position
+  constructor(newFrame: (flight: Flight<T>) => Frame) {
     this.frame = newFrame(this)
   }
 

@@ -3,7 +3,9 @@
 import type { Engine } from './engine.ts'
 import { keyOf } from './key.ts'
 import { cycle, type Call, type Calls, type Load } from './load.ts'
-import { checkDefinition, Definition, dress, memoize, SYNC_NAMES, type AnyFunction, type MemoizeOptions } from './memoize.ts'
+import { Definition } from './definition.ts'
+import { dress, memoize } from './memoize.ts'
+import { checkDefinition, SYNC_NAMES, type AnyFunction, type MemoizeOptions } from './memoize-options.ts'
 import type { Frame } from './tracking.ts'
 
 /** Wraps a getter: one that gives plain values stays synchronous, in this process; of a promise, the value is kept. */

@@ -263,7 +263,7 @@ export class Calls<V> implements Named {
 
   #refreshBehind(call: Call, load: Load<V>): void {
     const running = this.#flights.get(call.key)
-    if (running !== undefined && !this.#isOvertaken(running.frame.refs, running.position)) return
+    if (running !== undefined && !this.#isOvertaken(running.frame.refs, running.position ?? this.#engine.log.position)) return
     this.#engine.tracker.runOutside(() => {
       this.#lead(call, load, undefined, { find: false, join: true, behind: true }).catch((error: unknown) => {
         if (error === LEFT) return
@@ -285,7 +285,7 @@ export class Calls<V> implements Named {
     if (flight === undefined) return undefined
     this.#refuseCycle(call, reader)
     // What began after the caller came will do, whatever is cleared meanwhile: a herd under clears without end is two loads, not one each.
-    return flight.position >= arrived || !this.#isOvertaken(flight.frame.refs, flight.position) ? flight : undefined
+    return this.#isLater(flight.position ?? arrived, arrived, flight.frame.refs) ? flight : undefined
   }
 
   /** A load that waits for a call which waits for that load would wait forever. */
@@ -294,21 +294,24 @@ export class Calls<V> implements Named {
     if (inside !== undefined && this.#flights.get(call.key)?.waitsFor(inside) === true) throw cycle(call)
   }
 
+  /** Whether what began at `since` may be given to a caller that came at `arrived`: nobody who came before it waits twice. */
+  #isLater(since: number, arrived: number, refs: Iterable<Ref>): boolean {
+    return since >= arrived || !this.#isOvertaken(refs, since)
+  }
+
   /** Waits for another caller's flight; undefined when what it gave was overtaken before this caller came. */
   async #follow(flight: Flight<Outcome<V>>, reader: Frame | undefined, arrived: number): Promise<Served<V> | undefined> {
-    // What began after the caller came is taken as it is: nobody waits twice.
-    const mayTake = (refs: Iterable<Ref>, since: number): boolean => flight.position >= arrived || !this.#isOvertaken(refs, since)
     this.#stats.coalesced++
     let outcome: Outcome<V>
     try {
       outcome = await flight.awaitedBy(reader?.innermostFlight)
     } catch (error) {
-      if (error === LEFT || !mayTake(flight.frame.refs, flight.position)) return undefined
+      if (error === LEFT || !this.#isLater(flight.position ?? arrived, arrived, flight.frame.refs)) return undefined
       this.#stats.misses++
       reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
       throw error
     }
-    if (!mayTake(outcome.entry.refs, outcome.entry.checked)) return undefined
+    if (!this.#isLater(outcome.entry.checked, arrived, outcome.entry.refs)) return undefined
     this.#countServed(outcome)
     if (!outcome.share) return { from: 'unshared' }
     this.#report(reader, outcome.entry, outcome.stale)
@@ -328,8 +331,8 @@ export class Calls<V> implements Named {
     reader: Frame | undefined,
     options: LeadOptions,
   ): Promise<Exclude<Served<V>, { from: 'unshared' }>> {
-    const { log, tracker } = this.#engine
-    const flight = new Flight<Outcome<V>>(log.position, (self) => this.#newFrame(call, reader, self))
+    const { tracker } = this.#engine
+    const flight = new Flight<Outcome<V>>((self) => this.#newFrame(call, reader, self))
     if (options.join) this.#flights.set(call.key, flight)
     const fly = (): Promise<Outcome<V>> => tracker.run(flight.frame, () => this.#fly(call, load, flight, options))
     try {
@@ -389,16 +392,15 @@ export class Calls<V> implements Named {
   }
 
   /** What was cleared until here came before the load, however long it has waited for its turn. */
-  #begin(flight: Flight<Outcome<V>>): void {
-    flight.position = this.#engine.log.position
+  #begin(flight: Flight<Outcome<V>>): number {
     flight.frame.trustFrom = this.#engine.clock()
     flight.frame.order = ++this.#begun
+    return (flight.position = this.#engine.log.position)
   }
 
   async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease }: Means<V>): Promise<Outcome<V>> {
     const began = this.#entries?.began(lease)
-    this.#begin(flight)
-    const { position } = flight
+    const position = this.#begin(flight)
     try {
       const loading = this.#run(load)
       // What is there at once is stored at once: a getter may be read again in the same tick.

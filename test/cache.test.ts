@@ -49,6 +49,17 @@ describe('clear and expire', () => {
     expect(await read.peek('1')).toBe('1')
   })
 
+  test('an expire leaves what may be served stale; a clear does not', async () => {
+    let row = 'old'
+    const read = cache.memoize(async () => row, { name: 'row', staleWhileRevalidate: '1h' })
+    await read()
+    row = 'new'
+    await cache.expire(read.ref())
+    expect(await read()).toBe('old')
+    await cache.clear(read.ref())
+    expect(await read()).toBe('new')
+  })
+
   test('an expire without a stale window is as a clear', async () => {
     let row = 'old'
     const read = cache.memoize(async () => row, { name: 'row' })

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openCache, type Cache } from '../src/cache.ts'
-import type { CachedFunction } from '../src/memoize.ts'
+import type { CachedFunction } from '../src/cached-handle.ts'
 import { newClock, type Clock } from './support/clock.ts'
 
 const CELLS = 3

@@ -50,6 +50,23 @@ describe('a clear while a load runs', () => {
     }
   })
 
+  test.each(['clear', 'expire'] as const)('a result that a %s overtook pushes nothing out', async (how) => {
+    const gate = newGate()
+    const read = cache.memoize(
+      async (id: string) => {
+        if (id === 'slow') await gate.wait()
+        return id
+      },
+      { name: 'row', limit: 1 },
+    )
+    const slow = read('slow')
+    await read('kept')
+    await read[how]('slow')
+    gate.open()
+    await slow
+    expect([await read.peek('kept'), read.stats().evictions]).toEqual(['kept', 0])
+  })
+
   test('by the load itself: its result is for its caller alone', async () => {
     let loads = 0
     const read = cache.memoize(

@@ -3,7 +3,7 @@ import { openCache, type Cache } from '../src/cache.ts'
 import { isClearable } from '../src/clearable.ts'
 import { ConfigError, KeyError } from '../src/errors.ts'
 import { any } from '../src/key.ts'
-import type { MemoizeOptions } from '../src/memoize.ts'
+import type { MemoizeOptions } from '../src/memoize-options.ts'
 import { newClock, type Clock } from './support/clock.ts'
 
 let clock: Clock

@@ -1,7 +1,7 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openCache, type Cache } from '../src/cache.ts'
-import type { MemoizeOptions } from '../src/memoize.ts'
+import type { MemoizeOptions } from '../src/memoize-options.ts'
 import { newClock, type Clock } from './support/clock.ts'
 
 let clock: Clock

@@ -92,24 +92,28 @@ describe('what a load reads reaches every load around it', () => {
   })
 
   test('from a peek, whether there was something to see or not', async () => {
-    const read = newRow()
-    const { top } = newTower(async () => (await read.peek('1')) ?? 'nothing')
+    const inner = newRow()
+    const read = cache.memoize(async () => inner('1'), { name: 'read' })
+    const { top } = newTower(async () => (await read.peek()) ?? 'nothing')
     expect(await top()).toBe('nothing')
-    await read('1')
-    await read.clear('1')
-    await read('1')
+    await read()
+    await read.clear()
+    await read()
     expect(await top()).toBe('old')
-    row = 'new'
-    await read.clear('1')
+    await inner.clear('1')
     expect(await top()).toBe('nothing')
   })
 
   test('from a synchronous peek', async () => {
-    const readNow = cache.memoizeSync(() => row, { name: 'now' })
-    readNow()
-    const { top } = newTower(async () => readNow.peek() ?? 'nothing')
+    const inner = cache.memoizeSync(() => row, { name: 'inner' })
+    const read = cache.memoizeSync(() => inner(), { name: 'read' })
+    const { top } = newTower(async () => read.peek() ?? 'nothing')
+    expect(await top()).toBe('nothing')
+    read()
+    await read.clear()
+    read()
     expect(await top()).toBe('old')
-    await readNow.clear()
+    await inner.clear()
     expect(await top()).toBe('nothing')
   })
 
@@ -273,6 +277,28 @@ describe('children in parallel', () => {
     expect(await parent()).toBe('old')
   })
 
+  test("what a load leaves behind, and the load around it waits for, is the outer one's", async () => {
+    const gate = newGate()
+    const read = newRow()
+    const work = async (): Promise<string> => {
+      await gate.wait()
+      return read('1')
+    }
+    const inner = cache.memoize(async () => ({ later: work() }), { name: 'inner', limit: 0 })
+    const outer = cache.memoize(
+      async () => {
+        const { later } = await inner()
+        gate.open()
+        return later
+      },
+      { name: 'outer' },
+    )
+    expect(await outer()).toBe('old')
+    row = 'new'
+    await read.clear('1')
+    expect(await outer()).toBe('new')
+  })
+
   test('each load that shares a batch keeps what it tracks itself', async () => {
     let batch: Promise<Map<string, string>> | undefined
     const ids: string[] = []
@@ -339,6 +365,9 @@ describe('many dependencies', () => {
     expect(await sum()).toBe('new 3')
     await cache.clear(cache.ref('unrelated'))
     expect([await sum(), sum.stats().loads, await sum.count()]).toEqual(['new 3', 3, 1])
+    await cell.clear(2001)
+    await sum()
+    expect(sum.stats().loads).toBe(4)
   })
 
   test('past the bound only the functions with the most refs count as a whole: the others, tags and the call itself stay exact', async () => {
@@ -423,7 +452,7 @@ describe('a background refresh', () => {
     })
     seen.length = 0
     for (let time = 0; time < 3; time++) {
-      await new Promise<void>((resolve) => entered.exit(() => void read().then(() => resolve())))
+      await read()
       await nextRound()
       clock.advance(1000)
     }
@@ -473,6 +502,17 @@ describe('a background refresh', () => {
 })
 
 describe('several caches in one process', () => {
+  test('have each its own names: a load does not depend on what it read from another one', async () => {
+    const other = openCache({ redis: false }, clock.now)
+    const theirs = other.memoize(async (_id: string) => row, { name: 'row' })
+    newRow()
+    const outer = cache.memoize(async () => theirs('1'), { name: 'outer' })
+    expect(await outer()).toBe('old')
+    row = 'new'
+    await cache.clear(cache.ref('row'))
+    expect(await outer()).toBe('old')
+  })
+
   test('each tracks its own, also where they call each other', async () => {
     const other = openCache({ redis: false }, clock.now)
     const inner = newRow()

@@ -1,0 +1,43 @@
+// Knows what the user of a cached function holds.
+
+import type { Clearable } from './clearable.ts'
+import type { AnyFunction, PartialArgs } from './memoize-options.ts'
+import type { Ref } from './ref.ts'
+import type { FunctionStats } from './stats.ts'
+
+/** As the function, but asynchronous where it is not. */
+export type Async<F extends AnyFunction> =
+  ReturnType<F> extends Promise<unknown> ? F : (...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>
+
+/** What every cached function has, whether its calls are asynchronous or not. */
+export interface CachedHandle<F extends AnyFunction, K = Parameters<F>> extends Clearable {
+  readonly cacheName: string
+  /** The function that was given. */
+  readonly original: F
+  /** A pattern over its calls, to clear, to depend on, or to declare. */
+  ref(...args: PartialArgs<F, K>): Ref
+  /** From now on nothing that was computed from a call that these arguments cover is served. Rejects with a `StoreError` when Redis did not confirm in time: it then holds here and stays queued. */
+  clear(...args: PartialArgs<F, K>): Promise<void>
+  /** As `clear`, but what it covers may still be served stale where `staleWhileRevalidate` or `staleIfError` allow. */
+  expire(...args: PartialArgs<F, K>): Promise<void>
+  /** How many fresh entries these arguments cover. Walks them. */
+  count(...args: PartialArgs<F, K>): Promise<number>
+  stats(): FunctionStats
+}
+
+/** A cached function: called as the original, and cleared by its arguments. */
+export type CachedFunction<F extends AnyFunction, K = Parameters<F>> = Async<F> &
+  CachedHandle<F, K> & {
+    /** The value of a call if a fresh one is stored, else undefined. Never loads. */
+    peek(...args: Parameters<F>): Promise<Awaited<ReturnType<F>> | undefined>
+    /** Loads, whatever is stored, and stores the result. */
+    refresh(...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>
+  }
+
+/** A synchronous function itself, or what is wrong with it: a promise kept as a value would keep its rejection too. */
+export type Synchronous<F extends AnyFunction> =
+  ReturnType<F> extends PromiseLike<unknown> ? 'This function returns a promise: use memoize.' : F
+
+/** A cached synchronous function: it stays synchronous, and its values in this process. */
+export type CachedSyncFunction<F extends AnyFunction, K = Parameters<F>> = F &
+  CachedHandle<F, K> & { peek(...args: Parameters<F>): ReturnType<F> | undefined }

@@ -1,0 +1,150 @@
+// Knows how a function and its options become calls.
+
+import { resolveCodec, type Codec } from './codec.ts'
+import { show, toLifetime, toMilliseconds } from './duration.ts'
+import type { Place } from './entries.ts'
+import type { Engine } from './engine.ts'
+import { ConfigError } from './errors.ts'
+import { any, isPlainObject } from './key.ts'
+import { Calls, type Loaded } from './load.ts'
+import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
+import { toLimit } from './options.ts'
+import { patternRef, Ref, wholeRef } from './ref.ts'
+
+/** A function and its resolved options, as calls. */
+export class Definition {
+  readonly original: AnyFunction
+  readonly calls: Calls<unknown>
+  readonly engine: Engine
+  readonly #options: MemoizeOptions<AnyFunction, unknown>
+  readonly #declaredNames: Set<string> = new Set()
+  /** The most arguments that a call had: parameters with a default and rest parameters are not in a function's `length`. */
+  #mostArgs = 0
+
+  constructor(engine: Engine, original: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>, place: Place) {
+    this.engine = engine
+    this.original = original
+    this.#options = options
+    const { ttl, limit, size } = options
+    const codec = resolveCodec(options.codec)
+    this.calls = new Calls(engine, {
+      name: options.name ?? original.name,
+      ttl: ttl === undefined || typeof ttl === 'function' ? engine.options.ttl : toLifetime(ttl, 'ttl'),
+      limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
+      staleWhileRevalidate: toMilliseconds(options.staleWhileRevalidate ?? 0, 'staleWhileRevalidate'),
+      staleIfError: toMilliseconds(options.staleIfError ?? 0, 'staleIfError'),
+      place: codec === 'reference' ? referencePlace(options.store) : place,
+      codec: codec === 'reference' ? neverEncoded : codec,
+      ...(size !== undefined && { size: (value: unknown) => checkedSize(size(value)) }),
+      declaredFor: (ref) => this.#declaredFor(ref),
+    })
+  }
+
+  keyArgs(self: unknown, args: unknown[]): readonly unknown[] {
+    const { key } = this.#options
+    if (key === undefined) return args
+    const chosen = key.apply(self, args)
+    return Array.isArray(chosen) ? (chosen as unknown[]) : [chosen]
+  }
+
+  /** Runs the original as a load, inside the frame that the engine made for it. */
+  async load(self: unknown, args: unknown[]): Promise<Loaded<unknown>> {
+    this.#track(args)
+    return this.#loaded(await this.original.apply(self, args), args)
+  }
+
+  loadSync(self: unknown, args: unknown[]): Loaded<unknown> {
+    this.#track(args)
+    const value = this.original.apply(self, args)
+    // Kept, a promise would keep a failure too, and nothing that its function reads after the first await would be known.
+    if (isPromise(value)) throw notSync(this.calls.name)
+    return this.#loaded(value, args)
+  }
+
+  /** As `load` where the original gives a promise, as `loadSync` where it does not. */
+  loadEither(self: unknown, args: unknown[]): Loaded<unknown> | Promise<Loaded<unknown>> {
+    this.#track(args)
+    const value = this.original.apply(self, args)
+    return isPromise(value) ? Promise.resolve(value).then((it) => this.#loaded(it, args)) : this.#loaded(value, args)
+  }
+
+  #loaded(value: unknown, args: unknown[]): Loaded<unknown> {
+    const { ttl, shouldCache } = this.#options
+    const loaded = { value, store: shouldCache === undefined || shouldCache(value, ...args), share: true }
+    return typeof ttl === 'function' ? { ...loaded, ttl: toLifetime(ttl(value, ...args), 'ttl') } : loaded
+  }
+
+  #track(args: readonly unknown[]): void {
+    const { dependsOn } = this.#options
+    const frame = this.engine.tracker.current()
+    if (dependsOn === undefined || frame === undefined) return
+    if (args.length > this.#mostArgs) this.#mostArgs = args.length
+    this.engine.declare(frame.refs, typeof dependsOn === 'function' ? this.#named(dependsOn(...args)) : dependsOn)
+  }
+
+  /** What a declared ref to this function brings with it: never less than what its calls depend on. */
+  #declaredFor(ref: Ref): readonly Ref[] {
+    const { dependsOn, key } = this.#options
+    if (typeof dependsOn !== 'function') return dependsOn ?? []
+    const args = ref.origin?.args
+    const least = Math.max(this.original.length, dependsOn.length, this.#mostArgs)
+    const namesAll =
+      key === undefined && args !== undefined && args.length >= least && !args.some((arg) => arg === any || isPlainObject(arg))
+    return namesAll ? this.#named(dependsOn(...args)) : Array.from(this.#declaredNames, wholeRef)
+  }
+
+  #named(refs: readonly Ref[]): readonly Ref[] {
+    if (!Array.isArray(refs) || !refs.every((ref) => ref instanceof Ref)) {
+      throw new ConfigError(
+        `Expected \`dependsOn\` of "${this.calls.name}" to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`,
+      )
+    }
+    for (const ref of refs) this.#declaredNames.add(ref.name)
+    return refs
+  }
+
+  ref(args: readonly unknown[]): Ref {
+    return patternRef(this.calls.name, args, this.engine)
+  }
+
+  handle(): object {
+    const { calls, engine, original } = this
+    const ref = (...args: unknown[]): Ref => this.ref(args)
+    return {
+      cacheName: calls.name,
+      original,
+      ref,
+      clear: (...args: unknown[]) => engine.record('clear', () => [ref(...args)]),
+      expire: (...args: unknown[]) => engine.record('expire', () => [ref(...args)]),
+      count: async (...args: unknown[]) => calls.count(ref(...args)),
+      stats: () => calls.stats(),
+    }
+  }
+}
+
+const neverEncoded: Codec = {
+  encode() {
+    throw new ConfigError('A value of codec "reference" never leaves its process.')
+  },
+  decode() {
+    throw new ConfigError('A value of codec "reference" never comes from another process.')
+  },
+}
+
+function referencePlace(store: Place | undefined): Place {
+  if (store !== 'redis') return 'memory'
+  throw new ConfigError('`codec: "reference"` keeps values in this process: use `store: "memory"` with it, or another codec.')
+}
+
+export function notSync(name: string): ConfigError {
+  return new ConfigError(`"${name}" gives a promise, and memoizeSync keeps values that are there at once: use memoize.`)
+}
+
+function checkedSize(bytes: number): number {
+  if (Number.isFinite(bytes) && bytes >= 0) return bytes
+  throw new ConfigError(`Expected \`size\` to give a number of bytes, 0 or more, got ${show(bytes)}.`)
+}
+
+function isPromise(value: unknown): boolean {
+  return (typeof value === 'object' || typeof value === 'function') && value !== null && 'then' in value && typeof value.then === 'function'
+}

@@ -1,0 +1,94 @@
+// Knows the options of a cached function: what each is for, and what is wrong with one that is.
+
+import type { CodecOption } from './codec.ts'
+import { show, type Duration } from './duration.ts'
+import type { Place } from './entries.ts'
+import { ConfigError } from './errors.ts'
+import type { any } from './key.ts'
+import { checkFunction, checkNames } from './options.ts'
+import { Ref } from './ref.ts'
+
+// A narrower type would refuse functions that declare their own arguments or `this`.
+export type AnyFunction = (this: any, ...args: any[]) => unknown
+
+/** What can be cached. With `AnyFunction` in its place, a parameter that has a default and no type would become `any`. */
+export type Cacheable = (...args: never[]) => unknown
+
+/**
+ * The arguments a ref of a function names: leading ones, `any` for one in between, some of an object's properties at any depth. `K` is
+ * what the option `key` returns, where there is one.
+ */
+export type PartialArgs<F extends AnyFunction, K = Parameters<F>> = PartialList<KeyArgs<K>>
+
+type PartialList<A extends readonly unknown[]> = { [I in keyof A]?: PartialArg<A[I]> }
+
+type PartialArg<T> = T | typeof any | PartialObject<T>
+type PartialObject<T> = T extends
+  | readonly unknown[]
+  | AnyFunction
+  | RegExp
+  | { toJSON: AnyFunction }
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | ArrayBufferView
+  | ArrayBufferLike
+  ? never
+  : T extends object
+    ? { [P in keyof T]?: PartialArg<T[P]> }
+    : never
+
+/** What `key` returns as an argument list: an array as it is, anything else as a list of one. */
+export type KeyArgs<K> = K extends readonly unknown[] ? K : [K]
+
+export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
+  /** What the function is called in keys, refs and Redis; one name, one function. @default the function's own name */
+  name?: string
+  /** How long a result is fresh, or a function that says so of each. 0: not cached; -1 or Infinity: no expiry. @default the cache's */
+  ttl?: Duration | ((value: Awaited<ReturnType<F>>, ...args: Parameters<F>) => Duration)
+  /** Entries kept in this process, least recently used out first. 0: not cached; -1 or Infinity: no bound. @default the cache's */
+  limit?: number
+  /** Where entries live: in this process, in Redis, or in both. @default "tiered" with Redis, "memory" without */
+  store?: Place
+  /**
+   * How values become bytes in Redis. "structured" keeps their types, "json" is readable there, "reference" leaves the value in this
+   * process, where Redis only tells of clears; or two functions of one's own. @default "structured"
+   */
+  codec?: CodecOption
+  /** What of the arguments selects the result. An array is the argument list for `ref` and `clear`, anything else a list of one. */
+  key?: (...args: Parameters<F>) => K
+  /** What a result depends on that running the function does not show. */
+  dependsOn?: readonly Ref[] | ((...args: Parameters<F>) => readonly Ref[])
+  /** Past `ttl`, how long the old value is served while one caller loads the new one. @default 0 */
+  staleWhileRevalidate?: Duration
+  /** Past `ttl`, how long the old value is served where loading fails. @default 0 */
+  staleIfError?: Duration
+  /** What a value takes of the cache's `maxBytes`, in bytes. @default its serialised form, where it has one, else nothing */
+  size?: (value: Awaited<ReturnType<F>>) => number
+  /** Whether a value is worth keeping. Rejections never are. @default every value, undefined and null too */
+  shouldCache?: (value: Awaited<ReturnType<F>>, ...args: Parameters<F>) => boolean
+}
+
+export interface MemoizeSyncOptions<F extends AnyFunction, K = Parameters<F>> extends Omit<
+  MemoizeOptions<F, K>,
+  'store' | 'codec' | 'staleWhileRevalidate' | 'staleIfError'
+> {}
+
+/** The options of a synchronous function. */
+export const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache', 'size']
+/** The options of any function. */
+export const NAMES: readonly string[] = [...SYNC_NAMES, 'store', 'codec', 'staleWhileRevalidate', 'staleIfError']
+
+/** Refuses what can be seen to be wrong before there is a call. */
+export function checkDefinition(fn: unknown, options: object, names: readonly string[], door: string): void {
+  if (typeof fn !== 'function') throw new ConfigError(`Expected ${door} to be given a function, got ${show(fn)}.`)
+  checkNames(options, names, door)
+  const { key, dependsOn, shouldCache, size, name } = options as MemoizeOptions<AnyFunction, unknown>
+  checkFunction(key, 'key')
+  checkFunction(shouldCache, 'shouldCache')
+  checkFunction(size, 'size')
+  if (name !== undefined && typeof name !== 'string') throw new ConfigError(`Expected \`name\` to be a string, got ${show(name)}.`)
+  const isList =
+    dependsOn === undefined || typeof dependsOn === 'function' || (Array.isArray(dependsOn) && dependsOn.every((ref) => ref instanceof Ref))
+  if (!isList)
+    throw new ConfigError('Expected `dependsOn` to be a list of refs, such as [getUser.ref("42")], or a function that gives one.')
+}
