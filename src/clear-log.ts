@@ -33,7 +33,7 @@ export class ClearLog {
     return this.#records.size
   }
 
-  /** Calls `watcher` whenever the position has moved, for as long as there is a log. */
+  /** Calls `watcher` whenever the position has moved or an own record has got its epoch, for as long as there is a log. */
   watch(watcher: () => void): void {
     this.#watchers.push(watcher)
   }
@@ -73,9 +73,12 @@ export class ClearLog {
     if (record.pending <= 0) this.#pending.delete(record)
     raise(record, { position: NEVER, epoch })
     const kept = this.#records.get(record.id)
-    if (kept === undefined) return this.#collapse(record)
-    raise(kept, record)
-    this.#index(kept)
+    if (kept === undefined) this.#collapse(record)
+    else {
+      raise(kept, record)
+      this.#index(kept)
+    }
+    this.#tell()
   }
 
   /** From now on nothing that was computed before counts: the shared log was lost, or gave its first word. */

@@ -15,7 +15,10 @@ export interface CacheOptions {
   prefix?: string
   /** How long a result is fresh. 0: not cached; -1 or Infinity: no expiry. @default CACHE_ALCHEMY_DEFAULT_EXPIRE (in seconds), or "1d" */
   ttl?: Duration
-  /** Entries a function keeps in this process. 0: not cached; -1 or Infinity: no bound. @default CACHE_ALCHEMY_DEFAULT_LIMIT, or 1000 */
+  /**
+   * Entries a function keeps in this process, and about as many in Redis; the least recently used go first. 0: not cached; -1 or Infinity:
+   * no bound. @default CACHE_ALCHEMY_DEFAULT_LIMIT, or 1000 in this process and no bound in Redis
+   */
   limit?: number
   /**
    * Bytes that stored responses and serialised values may take in this process. Past it the function that holds most loses its least
@@ -36,6 +39,8 @@ export interface Config {
   readonly prefix: string
   readonly ttl: number
   readonly limit: number
+  /** Undefined where nobody set a limit: then there is none in Redis. */
+  readonly limitInRedis: number | undefined
   readonly maxBytes: number
   readonly maxStaleness: number
   readonly commandTimeout: number
@@ -48,11 +53,13 @@ const NAMES: readonly (keyof CacheOptions)[] = ['redis', 'prefix', 'ttl', 'limit
 export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Config {
   checkNames(options, NAMES, 'createCache')
   checkFunction(options.onError, 'onError')
+  const limit = options.limit === undefined ? limitFrom(env, 'CACHE_ALCHEMY_DEFAULT_LIMIT') : toLimit(options.limit, 'limit')
   return {
     redis: redisOf(options.redis, env),
     prefix: prefixOf(options.prefix ?? env['CACHE_ALCHEMY_CACHE_KEY_PREFIX'] ?? ''),
     ttl: options.ttl === undefined ? secondsFrom(env, 'CACHE_ALCHEMY_DEFAULT_EXPIRE', 86_400_000) : toLifetime(options.ttl, 'ttl'),
-    limit: options.limit === undefined ? limitFrom(env, 'CACHE_ALCHEMY_DEFAULT_LIMIT', 1000) : toLimit(options.limit, 'limit'),
+    limit: limit ?? 1000,
+    limitInRedis: limit,
     maxBytes: toBytes(options.maxBytes ?? 64 * 1024 * 1024),
     maxStaleness: positive(options.maxStaleness ?? 1000, 'maxStaleness'),
     commandTimeout: positive(options.commandTimeout ?? 500, 'commandTimeout'),
@@ -104,9 +111,9 @@ function secondsFrom(env: NodeJS.ProcessEnv, name: string, fallback: number): nu
   throw new ConfigError(`Expected ${name} to be a number of seconds, or -1 for no expiry, got ${show(text)}.`)
 }
 
-function limitFrom(env: NodeJS.ProcessEnv, name: string, fallback: number): number {
+function limitFrom(env: NodeJS.ProcessEnv, name: string): number | undefined {
   const text = env[name]
-  if (text === undefined || text === '') return fallback
+  if (text === undefined || text === '') return undefined
   if (/^-?\d+$/.test(text)) return toLimit(Number(text), name)
   throw new ConfigError(`Expected ${name} to be a whole number of entries, or -1 for no bound, got ${show(text)}.`)
 }

@@ -1,15 +1,16 @@
 // Knows how a function and its options become calls.
 
 import { resolveCodec, type Codec } from './codec.ts'
-import { show, toLifetime, toMilliseconds } from './duration.ts'
+import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
 import type { Place } from './entries.ts'
 import type { Engine } from './engine.ts'
 import { ConfigError } from './errors.ts'
 import { any, isPlainObject } from './key.ts'
-import { Calls, type Loaded } from './load.ts'
+import { Calls, type Loaded, type Pacing } from './load.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
-import { toLimit } from './options.ts'
+import { toLimit, toNumber } from './options.ts'
 import { patternRef, Ref, wholeRef } from './ref.ts'
+import type { Frame } from './tracking.ts'
 
 /** A function and its resolved options, as calls. */
 export class Definition {
@@ -30,9 +31,12 @@ export class Definition {
     this.calls = new Calls(engine, {
       name: options.name ?? original.name,
       ttl: ttl === undefined || typeof ttl === 'function' ? engine.options.ttl : toLifetime(ttl, 'ttl'),
+      version: toVersion(options.version),
       limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
+      limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
       staleWhileRevalidate: toMilliseconds(options.staleWhileRevalidate ?? 0, 'staleWhileRevalidate'),
       staleIfError: toMilliseconds(options.staleIfError ?? 0, 'staleIfError'),
+      ...pacing(options),
       place: codec === 'reference' ? referencePlace(options.store) : place,
       codec: codec === 'reference' ? neverEncoded : codec,
       ...(size !== undefined && { size: (value: unknown) => checkedSize(size(value)) }),
@@ -48,13 +52,13 @@ export class Definition {
   }
 
   /** Runs the original as a load, inside the frame that the engine made for it. */
-  async load(self: unknown, args: unknown[]): Promise<Loaded<unknown>> {
-    this.#track(args)
+  async load(self: unknown, args: unknown[], frame: Frame): Promise<Loaded<unknown>> {
+    this.#track(args, frame)
     return this.#loaded(await this.original.apply(self, args), args)
   }
 
-  loadSync(self: unknown, args: unknown[]): Loaded<unknown> {
-    this.#track(args)
+  loadSync(self: unknown, args: unknown[], frame: Frame): Loaded<unknown> {
+    this.#track(args, frame)
     const value = this.original.apply(self, args)
     // Kept, a promise would keep a failure too, and nothing that its function reads after the first await would be known.
     if (isPromise(value)) throw notSync(this.calls.name)
@@ -62,8 +66,8 @@ export class Definition {
   }
 
   /** As `load` where the original gives a promise, as `loadSync` where it does not. */
-  loadEither(self: unknown, args: unknown[]): Loaded<unknown> | Promise<Loaded<unknown>> {
-    this.#track(args)
+  loadEither(self: unknown, args: unknown[], frame: Frame): Loaded<unknown> | Promise<Loaded<unknown>> {
+    this.#track(args, frame)
     const value = this.original.apply(self, args)
     return isPromise(value) ? Promise.resolve(value).then((it) => this.#loaded(it, args)) : this.#loaded(value, args)
   }
@@ -74,10 +78,9 @@ export class Definition {
     return typeof ttl === 'function' ? { ...loaded, ttl: toLifetime(ttl(value, ...args), 'ttl') } : loaded
   }
 
-  #track(args: readonly unknown[]): void {
+  #track(args: readonly unknown[], frame: Frame): void {
     const { dependsOn } = this.#options
-    const frame = this.engine.tracker.current()
-    if (dependsOn === undefined || frame === undefined) return
+    if (dependsOn === undefined) return
     if (args.length > this.#mostArgs) this.#mostArgs = args.length
     this.engine.declare(frame.refs, typeof dependsOn === 'function' ? this.#named(dependsOn(...args)) : dependsOn)
   }
@@ -120,6 +123,34 @@ export class Definition {
       stats: () => calls.stats(),
     }
   }
+}
+
+/** When results expire and loads run, beyond what every function and route has. */
+function pacing(options: MemoizeOptions<AnyFunction, unknown>): Partial<Pacing> {
+  const { jitter = 0, refreshAhead = 0, softTimeout = -1, loadTimeout = -1, concurrency = Number.POSITIVE_INFINITY, track = true } = options
+  if (typeof track !== 'boolean') throw new ConfigError(`Expected \`track\` to be true or false, got ${show(track)}.`)
+  return {
+    jitter: toNumber(jitter, 'jitter', 'a number from 0 to 1', (it) => it >= 0 && it <= 1),
+    refreshAhead: toNumber(refreshAhead, 'refreshAhead', 'a number, 0 or more', (it) => it >= 0 && it < Number.POSITIVE_INFINITY),
+    softTimeout: toTimeout(softTimeout, 'softTimeout'),
+    loadTimeout: toTimeout(loadTimeout, 'loadTimeout'),
+    concurrency: toNumber(concurrency, 'concurrency', 'a whole number of loads, 1 or more, or Infinity', (it) => it >= 1 && (Number.isInteger(it) || it === Number.POSITIVE_INFINITY)),
+    track,
+  }
+}
+
+// Node takes a longer timer for one of a millisecond.
+const LONGEST_TIMER = 2 ** 31 - 1
+
+function toTimeout(value: Duration, option: string): number {
+  const milliseconds = toLifetime(value, option)
+  return milliseconds > LONGEST_TIMER ? Number.POSITIVE_INFINITY : milliseconds
+}
+
+function toVersion(version: unknown): string {
+  if (version === undefined) return ''
+  if (typeof version === 'string' && /^[\w.+-]{1,100}$/.test(version)) return version
+  throw new ConfigError(`Expected \`version\` to be at most 100 letters, digits and ._+-, such as "2", got ${show(version)}.`)
 }
 
 const neverEncoded: Codec = {

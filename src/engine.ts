@@ -28,11 +28,15 @@ export interface Named {
 
 export interface EngineOptions {
   readonly clock: () => number
+  /** Between 0 and 1. @default Math.random */
+  readonly random?: () => number
   readonly maxStaleness: number
   /** The default freshness of a result, in milliseconds. */
   readonly ttl: number
   /** The default bound on a function's entries. */
   readonly limit: number
+  /** The default bound on its entries in Redis: undefined where there is none. */
+  readonly limitInRedis: number | undefined
   /** What stored responses and serialised values may take in this process. */
   readonly maxBytes: number
   readonly disabled: boolean
@@ -62,6 +66,7 @@ export class Engine {
   readonly shared: (Shared & { close(): Promise<void> }) | undefined
   readonly freshness: Freshness
   readonly clock: () => number
+  readonly random: () => number
   readonly #names: Map<string, Named> = new Map()
   readonly #writes: Set<Promise<void>> = new Set()
   #storeErrors = 0
@@ -71,6 +76,7 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.options = options
     this.clock = options.clock
+    this.random = options.random ?? Math.random
     this.budget = new Budget(options.maxBytes)
     this.shared = options.connect?.(this)
     this.freshness = new Freshness(this.log, options.clock, options.maxStaleness, this.shared?.log)

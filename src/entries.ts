@@ -12,6 +12,7 @@ import type { RedisEntries, RemoteEntry } from './redis/entries.ts'
 import type { Lease } from './redis/lease.ts'
 import type { SharedLog } from './redis/log.ts'
 import type { Turn, Turning, Turns } from './redis/turn.ts'
+import type { Uses } from './redis/uses.ts'
 
 /** Where entries live: in this process, in Redis, or in both. */
 export type Place = 'memory' | 'redis' | 'tiered'
@@ -26,8 +27,12 @@ export interface Shared {
 export interface EntriesOptions<V> {
   readonly name: string
   readonly place: Place
+  /** Of the value's shape: entries of another version are not seen. */
+  readonly version?: string
   /** Entries in this process; Infinity: no bound. */
   readonly limit: number
+  /** Entries in Redis, about; Infinity: no bound. */
+  readonly limitInRedis: number
   readonly codec: Codec<V>
   /** What a value takes of the budget; undefined where only its serialised form does. */
   readonly size: ((value: V) => number) | undefined
@@ -62,11 +67,16 @@ export class Entries<V> {
   readonly #memory: Memory<V> | undefined
   /** Undefined where this function has no entries in Redis. */
   readonly #remote: Shared | undefined
+  /** Undefined where they are not bounded there. */
+  readonly #uses: Uses | undefined
 
   constructor(options: EntriesOptions<V>) {
     this.#options = options
     if (options.place !== 'redis') this.#memory = new Memory({ ...options, isDead: (entry) => this.#isDead(entry) })
     if (options.place !== 'memory') this.#remote = options.shared
+    if (options.limitInRedis !== Number.POSITIVE_INFINITY) {
+      this.#uses = this.#remote?.entries.bound(options.name, options.limitInRedis, options.onError)
+    }
   }
 
   /** Whether a look may take a word from Redis. */
@@ -77,7 +87,9 @@ export class Entries<V> {
   /** The entry of a key, when one is in this process and may be served as fresh right now. */
   fresh(key: string): Entry<V> | undefined {
     const entry = this.#memory?.get(key)
-    return entry !== undefined && this.#survives(key, entry) && this.#options.freshness.isFresh(entry) ? entry : undefined
+    if (entry === undefined || !this.#survives(key, entry) || !this.#options.freshness.isFresh(entry)) return undefined
+    this.#uses?.used(key, this.#options.version)
+    return entry
   }
 
   /** What this process has of a key, fresh or stale, if it was not cleared and is vouched for. */
@@ -101,13 +113,16 @@ export class Entries<V> {
       local.trustFrom = Math.max(local.trustFrom, freshness.verifiedAt)
       if (admitted === undefined || admitted.freshUntil <= local.freshUntil) return local
     }
-    if (admitted !== undefined) this.#memory?.set(key, admitted)
+    if (admitted === undefined) return undefined
+    this.#uses?.used(key, this.#options.version)
+    this.#memory?.set(key, admitted)
     return admitted
   }
 
   /** Waits until it is this process's turn to load a call, where its entries are in Redis: one process loads, the others take its entry. */
-  turn(call: Omit<Turning<Entry<V>>, 'name'>): Promise<Turn<Entry<V>>> | undefined {
-    return this.#remote?.turns.turn({ ...call, name: this.#options.name })
+  turn(call: Omit<Turning<Entry<V>>, 'name' | 'version'>): Promise<Turn<Entry<V>>> | undefined {
+    const { name, version = '' } = this.#options
+    return this.#remote?.turns.turn({ ...call, name, version })
   }
 
   /** What the shared log is known to hold now: to be kept with what a load that begins now will give. */
@@ -127,12 +142,12 @@ export class Entries<V> {
 
   /** How many entries that may be served as fresh have a ref of their own that is counted in. */
   async count(isCounted: (own: Ref) => boolean): Promise<number> {
-    const { name, freshness } = this.#options
+    const { name, version, freshness } = this.#options
     const counted = new Set<string>()
     for (const [, entry] of this.#memory?.entries() ?? []) {
       if (freshness.isFresh(entry) && isCounted(ownRef(entry))) counted.add(ownRef(entry).id)
     }
-    for await (const [, remote] of this.#remote?.entries.all(name) ?? []) {
+    for await (const [, remote] of this.#remote?.entries.all(name, version) ?? []) {
       const own = ownRef(remote)
       if (!isCounted(own) || counted.has(own.id)) continue
       const entry = await this.#admit(remote)
@@ -166,7 +181,7 @@ export class Entries<V> {
 
   async #read(key: string): Promise<RemoteEntry | undefined> {
     try {
-      return await this.#remote!.entries.read(this.#options.name, key)
+      return await this.#remote!.entries.read(this.#options.name, key, this.#options.version)
     } catch (error) {
       this.#options.onError(error as CacheError)
       return undefined
@@ -195,6 +210,7 @@ export class Entries<V> {
       checked: log.position,
       loadedAt: Number.isFinite(remote.lifetime) ? now + remote.remaining - remote.lifetime : now,
       freshUntil: Math.min(now + remote.remaining, expiredAt),
+      cost: 0,
       bytes: this.#options.size?.(value.value) ?? remote.payload.byteLength,
       trustFrom: freshness.verifiedAt,
     }
@@ -224,17 +240,12 @@ export class Entries<V> {
   }
 
   async #write(key: string, entry: Entry<V>, lifetime: Lifetime, generation: string, epoch: number): Promise<void> {
-    const { name, codec, size } = this.#options
+    const { name, version, codec, size, later } = this.#options
     const payload = codec.encode(entry.value)
     if (size === undefined) this.#memory?.resize(key, entry, payload.byteLength)
-    await this.#remote!.entries.write(name, key, {
-      generation,
-      epoch,
-      refs: entry.refs,
-      lifetime: lifetime.fresh,
-      staleWindow: lifetime.stale,
-      payload,
-    })
+    const remote = { generation, epoch, refs: entry.refs, lifetime: lifetime.fresh, staleWindow: lifetime.stale, payload }
+    if (this.#uses !== undefined) later(this.#uses.wrote(key, lifetime.fresh + lifetime.stale, version))
+    await this.#remote!.entries.write(name, key, remote, version)
   }
 }
 

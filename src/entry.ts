@@ -14,6 +14,8 @@ export interface Entry<V> {
   /** When it was loaded and until when it is fresh, in milliseconds of this process's monotonic clock. */
   readonly loadedAt: number
   freshUntil: number
+  /** Milliseconds that its load took. */
+  readonly cost: number
   /** What it takes of the cache's `maxBytes`. */
   bytes: number
   /** From when on this process vouches for it without word from Redis. */

@@ -10,6 +10,8 @@ export class Flight<T> {
    */
   position: number | undefined
   readonly frame: Frame
+  /** What who waits for it may have instead, where it takes too long: undefined once that may not be served. */
+  fallback: (() => T | undefined) | undefined
   /** The flights that this one's load waits for right now. */
   readonly #awaited: Map<Flight<unknown>, number> = new Map()
   #result!: Promise<T>

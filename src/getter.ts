@@ -21,8 +21,8 @@ function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions
   const first = new FirstLoad(engine, calls)
   let isAsync: boolean | undefined
   const plain = (call: Call, load: Load<unknown>): unknown =>
-    calls.loadSync(call, () => {
-      const loaded = load()
+    calls.loadSync(call, (frame) => {
+      const loaded = load(frame)
       if (!(loaded instanceof Promise)) return loaded
       isAsync = true
       return { value: loaded.then(({ value }) => value), store: false, share: true }
@@ -38,7 +38,7 @@ function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions
     const entry = calls.fresh(key)
     if (entry !== undefined) return isAsync === true ? Promise.resolve(entry.value) : entry.value
     const call = calls.call(keyArgs, key)
-    const load = (): ReturnType<Load<unknown>> => definition.loadEither(this, [])
+    const load: Load<unknown> = (frame) => definition.loadEither(this, [], frame)
     if (isAsync === undefined) return begin(call, load)
     return isAsync ? served(calls, call, load) : plain(call, load)
   }
@@ -64,14 +64,13 @@ class FirstLoad {
 
   run(call: Call, load: Load<unknown>): { readonly isAsync: boolean; readonly value: unknown } {
     if (this.#running.has(call.key)) throw cycle(call)
-    const { tracker } = this.#engine
-    const reader = tracker.current()
+    const reader = this.#engine.tracker.current()
     let frame: Frame | undefined
     let outcome: { readonly value: unknown } | { readonly error: unknown } | undefined
-    const watched = (): ReturnType<Load<unknown>> => {
-      frame = tracker.current()
+    const watched: Load<unknown> = (own) => {
+      frame = own
       try {
-        const loaded = load()
+        const loaded = load(own)
         if (!(loaded instanceof Promise)) outcome = loaded
         return loaded
       } catch (error) {

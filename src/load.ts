@@ -4,21 +4,51 @@ import type { Codec } from './codec.ts'
 import { Entries, type Place } from './entries.ts'
 import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
-import { CacheError, UnsupportedError } from './errors.ts'
+import { CacheError, TimeoutError, UnsupportedError } from './errors.ts'
 import { Flight } from './flight.ts'
+import { Lanes } from './lanes.ts'
 import type { Lease } from './redis/lease.ts'
 import { callRef, overlaps, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import { Frame } from './tracking.ts'
 import type { Transaction } from './transaction.ts'
 
+/** When results expire and loads run. Every value has a neutral one. */
+export interface Pacing {
+  /** Up to which part of its freshness a result may lose, by chance. */
+  readonly jitter: number
+  /** How early results are loaded anew, as a factor of the XFetch rule; 0: never early. */
+  readonly refreshAhead: number
+  /** Milliseconds after which callers get the stale value, where there is one; Infinity: never. */
+  readonly softTimeout: number
+  /** Milliseconds after which callers get an error; Infinity: never. */
+  readonly loadTimeout: number
+  /** Loads at a time; Infinity: any number. */
+  readonly concurrency: number
+  /** Whether what a load reads is found by running it. */
+  readonly track: boolean
+}
+
+const UNPACED: Pacing = {
+  jitter: 0,
+  refreshAhead: 0,
+  softTimeout: Number.POSITIVE_INFINITY,
+  loadTimeout: Number.POSITIVE_INFINITY,
+  concurrency: Number.POSITIVE_INFINITY,
+  track: true,
+}
+
 /** How the calls of one name are cached. Every field has a value: options are resolved before. */
-export interface CallsOptions<V> {
+export interface CallsOptions<V> extends Partial<Pacing> {
   readonly name: string
   /** Milliseconds a result is fresh; Infinity: no end; 0: nothing is stored. */
   readonly ttl: number
+  /** Of the value's shape: part of an entry's key in Redis, and not of its refs. */
+  readonly version?: string
   /** Entries in this process; Infinity: no bound; 0: nothing is stored. */
   readonly limit: number
+  /** Entries in Redis, about; undefined where there is no bound. */
+  readonly limitInRedis: number | undefined
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
   readonly place: Place
@@ -45,7 +75,8 @@ export interface Loaded<V> {
   readonly ttl?: number
 }
 
-export type Load<V> = () => Loaded<V> | Promise<Loaded<V>>
+/** Runs in the frame that collects what it reads. */
+export type Load<V> = (frame: Frame) => Loaded<V> | Promise<Loaded<V>>
 
 /** How a call was answered: from a store, by its own load, or by the load of another caller that may not share it. */
 export type Served<V> =
@@ -66,8 +97,10 @@ interface LeadOptions {
   readonly find: boolean
   /** Whether others may join. */
   readonly join: boolean
-  /** Whether a stale value was served meanwhile: nobody waits for this load. */
+  /** Whether another value was served meanwhile: nobody waits for this load. */
   readonly behind?: boolean
+  /** When the value that was served was loaded, where it was fresh: only a newer one will do. */
+  readonly newerThan?: number
 }
 
 /** What a load has beside itself: a stale entry where it fails, and the lease where it is all processes'. */
@@ -83,7 +116,8 @@ export class Calls<V> implements Named {
   readonly name: string
   readonly lifetime: number
   readonly #engine: Engine
-  readonly #options: CallsOptions<V>
+  readonly #options: CallsOptions<V> & Pacing
+  readonly #lanes: Lanes | undefined
   readonly #stats: FunctionStats = newFunctionStats()
   /** Undefined where nothing is ever stored. */
   readonly #entries: Entries<V> | undefined
@@ -94,13 +128,15 @@ export class Calls<V> implements Named {
   constructor(engine: Engine, options: CallsOptions<V>) {
     this.name = options.name
     this.#engine = engine
-    this.#options = options
-    this.lifetime = options.ttl + Math.max(options.staleWhileRevalidate, options.staleIfError)
+    this.#options = { ...UNPACED, ...options }
+    if (this.#options.concurrency < Number.POSITIVE_INFINITY) this.#lanes = new Lanes(this.#options.concurrency)
+    this.lifetime = options.ttl + this.#window
     engine.register(this)
     if (options.limit === 0 || options.ttl === 0 || engine.options.disabled) return
     this.#entries = new Entries({
       ...options,
-      staleWindow: Math.max(options.staleWhileRevalidate, options.staleIfError),
+      limitInRedis: options.limitInRedis ?? Number.POSITIVE_INFINITY,
+      staleWindow: this.#window,
       size: options.size,
       budget: engine.budget,
       log: engine.log,
@@ -179,7 +215,7 @@ export class Calls<V> implements Named {
   }
 
   /** Loads a call of a synchronous function, and stores the result. */
-  loadSync(call: Call, load: () => Loaded<V>): V {
+  loadSync(call: Call, load: (frame: Frame) => Loaded<V>): V {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
     if (this.#loadingSync.has(call.key)) throw cycle(call)
@@ -188,7 +224,7 @@ export class Calls<V> implements Named {
     this.#loadingSync.add(call.key)
     this.#stats.misses++
     try {
-      const loaded = this.#engine.tracker.run(frame, () => this.#run(load))
+      const loaded = this.#within(frame, () => this.#run(() => load(frame)))
       return this.#keep(call, loaded, position, frame).entry.value
     } catch (error) {
       this.#stats.errors++
@@ -236,6 +272,11 @@ export class Calls<V> implements Named {
     return frame
   }
 
+  /** Runs work so that the cached calls in it are known to be read by it. */
+  #within<T>(frame: Frame, work: () => T): T {
+    return this.#options.track ? this.#engine.tracker.run(frame, work) : work()
+  }
+
   #run<T>(load: () => T): T {
     this.#stats.loads++
     return load()
@@ -261,11 +302,23 @@ export class Calls<V> implements Named {
     return this.#engine.clock() < entry.freshUntil + this.#options.staleWhileRevalidate
   }
 
-  #refreshBehind(call: Call, load: Load<V>): void {
+  /** Whether a fresh entry should be loaded anew now, by the XFetch rule: never certain before its end, and the likelier the nearer. */
+  isDue(entry: Entry<V>): boolean {
+    const { refreshAhead } = this.#options
+    if (refreshAhead === 0) return false
+    return this.#engine.clock() - entry.cost * refreshAhead * Math.log(this.#engine.random()) >= entry.freshUntil
+  }
+
+  /** Loads anew behind an entry that is served. */
+  refreshAhead(call: Call, load: Load<V>, entry: Entry<V>): void {
+    this.#refreshBehind(call, load, entry.loadedAt)
+  }
+
+  #refreshBehind(call: Call, load: Load<V>, newerThan?: number): void {
     const running = this.#flights.get(call.key)
     if (running !== undefined && !this.#isOvertaken(running.frame.refs, running.position ?? this.#engine.log.position)) return
     this.#engine.tracker.runOutside(() => {
-      this.#lead(call, load, undefined, { find: false, join: true, behind: true }).catch((error: unknown) => {
+      this.#lead(call, load, undefined, { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }).catch((error: unknown) => {
         if (error === LEFT) return
         this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
       })
@@ -304,18 +357,41 @@ export class Calls<V> implements Named {
     this.#stats.coalesced++
     let outcome: Outcome<V>
     try {
-      outcome = await flight.awaitedBy(reader?.innermostFlight)
+      outcome = await this.#patiently(flight, flight.awaitedBy(reader?.innermostFlight))
     } catch (error) {
       if (error === LEFT || !this.#isLater(flight.position ?? arrived, arrived, flight.frame.refs)) return undefined
       this.#stats.misses++
       reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
       throw error
     }
-    if (!this.#isLater(outcome.entry.checked, arrived, outcome.entry.refs)) return undefined
+    const { checked, refs } = outcome.entry
+    if (!this.#isLater(outcome.from === 'load' ? flight.position! : checked, arrived, refs)) return undefined
     this.#countServed(outcome)
     if (!outcome.share) return { from: 'unshared' }
     this.#report(reader, outcome.entry, outcome.stale)
     return { from: 'flight', entry: outcome.entry, stale: outcome.stale }
+  }
+
+  /** A flight's outcome, or past `softTimeout` the stale value that it found, if it found one. */
+  #patiently(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>): Promise<Outcome<V>> {
+    const { softTimeout } = this.#options
+    if (softTimeout === Number.POSITIVE_INFINITY) return landing
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const stale = flight.fallback?.()
+        if (stale === undefined) return
+        resolve(stale)
+        landing.catch((error: unknown) => this.#engine.report(new CacheError('LOAD', `A load of "${this.name}" failed after its softTimeout.`, error)))
+      }, softTimeout)
+      landing.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
+  }
+
+  /** What a caller may have in place of a load that is slow or has failed: undefined once it is too old, or was cleared. */
+  #stale(entry: Entry<V>, window: number): Outcome<V> | undefined {
+    const { freshness, clock } = this.#engine
+    if (clock() >= entry.freshUntil + window || !freshness.survives(entry)) return undefined
+    return { from: 'store', entry, stale: true, stored: true, share: true }
   }
 
   #countServed(outcome: Outcome<V>): void {
@@ -331,17 +407,17 @@ export class Calls<V> implements Named {
     reader: Frame | undefined,
     options: LeadOptions,
   ): Promise<Exclude<Served<V>, { from: 'unshared' }>> {
-    const { tracker } = this.#engine
     const flight = new Flight<Outcome<V>>((self) => this.#newFrame(call, reader, self))
     if (options.join) this.#flights.set(call.key, flight)
-    const fly = (): Promise<Outcome<V>> => tracker.run(flight.frame, () => this.#fly(call, load, flight, options))
+    const fly = (): Promise<Outcome<V>> => this.#within(flight.frame, () => this.#fly(call, load, flight, options))
     try {
-      const outcome = await flight.begin(fly, reader?.innermostFlight)
+      const outcome = await this.#patiently(flight, flight.begin(fly, reader?.innermostFlight))
       this.#countServed(outcome)
       this.#report(reader, outcome.entry, outcome.stale)
       if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored }
       // A refresh that failed and fell back is not tried again at once: the next reader starts one.
       if (options.find && outcome.stale && this.#mayRevalidate(outcome.entry)) this.#refreshBehind(call, load)
+      if (options.find && !outcome.stale && this.isDue(outcome.entry)) this.refreshAhead(call, load, outcome.entry)
       return { from: 'store', entry: outcome.entry, stale: outcome.stale }
     } catch (error) {
       this.#stats.misses++
@@ -360,6 +436,7 @@ export class Calls<V> implements Named {
       const turn = waiting === undefined ? undefined : await waiting
       if (turn?.to === 'leave') throw LEFT
       if (turn?.to === 'serve') return this.#found(turn.found)
+      if (found !== undefined) flight.fallback = () => this.#stale(found, this.#window)
       return await this.#loadOr(call, load, flight, { fallback: found, lease: turn?.lease })
     } finally {
       flight.frame.open = false
@@ -369,6 +446,8 @@ export class Calls<V> implements Named {
   }
 
   #willDo(found: Entry<V>, options: LeadOptions): boolean {
+    // Redis counts in whole milliseconds: the same load may look a little later from there.
+    if (options.newerThan !== undefined && found.loadedAt <= options.newerThan + 2) return false
     return this.#engine.clock() < found.freshUntil || (options.behind !== true && this.#mayRevalidate(found))
   }
 
@@ -393,30 +472,46 @@ export class Calls<V> implements Named {
 
   /** What was cleared until here came before the load, however long it has waited for its turn. */
   #begin(flight: Flight<Outcome<V>>): number {
-    flight.frame.trustFrom = this.#engine.clock()
+    flight.frame.began = flight.frame.trustFrom = this.#engine.clock()
     flight.frame.order = ++this.#begun
     return (flight.position = this.#engine.log.position)
   }
 
   async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease }: Means<V>): Promise<Outcome<V>> {
+    const lane = this.#lanes?.enter(flight.frame)
+    if (lane !== undefined) await lane
     const began = this.#entries?.began(lease)
     const position = this.#begin(flight)
     try {
-      const loading = this.#run(load)
+      const loading = this.#run(() => load(flight.frame))
       // What is there at once is stored at once: a getter may be read again in the same tick.
-      return this.#keep(call, loading instanceof Promise ? await loading : loading, position, flight.frame, began)
+      return this.#keep(call, loading instanceof Promise ? await this.#inTime(call, loading) : loading, position, flight.frame, began)
     } catch (error) {
       lease?.end('failed')
       this.#stats.errors++
-      if (fallback === undefined || !this.#mayServeOnError(fallback)) throw error
+      const stale = fallback === undefined ? undefined : this.#stale(fallback, this.#options.staleIfError)
+      if (stale === undefined) throw error
       this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
-      return { from: 'store', entry: fallback, stale: true, stored: true, share: true }
+      return stale
+    } finally {
+      this.#lanes?.leave()
     }
   }
 
-  #mayServeOnError(entry: Entry<V>): boolean {
-    const { freshness, clock } = this.#engine
-    return clock() < entry.freshUntil + this.#options.staleIfError && freshness.survives(entry)
+  /** What a load gives, or an error past `loadTimeout`: what it gives later is nobody's. */
+  #inTime(call: Call, loading: Promise<Loaded<V>>): Promise<Loaded<V>> {
+    const { loadTimeout } = this.#options
+    if (loadTimeout === Number.POSITIVE_INFINITY) return loading
+    return new Promise((resolve, reject) => {
+      const late = (): void => reject(new TimeoutError(`Loading ${String(call.ref)} took longer than its loadTimeout of ${loadTimeout} ms.`))
+      const timer = setTimeout(late, loadTimeout)
+      loading.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
+  }
+
+  /** How long past its freshness an entry may be of use. */
+  get #window(): number {
+    return Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError)
   }
 
   /** Makes an entry of what was loaded, and stores it unless it was overtaken meanwhile. */
@@ -426,7 +521,7 @@ export class Calls<V> implements Named {
     const now = clock()
     const ttl = loaded.ttl ?? this.#options.ttl
     const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
-    const lifetime = { fresh: isStale ? 0 : ttl, stale: Math.max(this.#options.staleWhileRevalidate, this.#options.staleIfError) }
+    const lifetime = { fresh: isStale ? 0 : ttl * (1 - this.#options.jitter * this.#engine.random()), stale: this.#window }
     const entry: Entry<V> = {
       value: loaded.value,
       refs,
@@ -434,6 +529,7 @@ export class Calls<V> implements Named {
       checked: position,
       loadedAt: now,
       freshUntil: now + lifetime.fresh,
+      cost: now - frame.began,
       bytes: this.#options.size?.(loaded.value) ?? 0,
       trustFrom: frame.trustFrom,
     }

@@ -43,9 +43,18 @@ export type KeyArgs<K> = K extends readonly unknown[] ? K : [K]
 export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
   /** What the function is called in keys, refs and Redis; one name, one function. @default the function's own name */
   name?: string
+  /**
+   * Which shape its values have: processes with different versions of a function share clears and no entries, as while a new one is rolled
+   * out. Letters, digits and ._+-, at most 100. @default none
+   * @example version: '2' // values have got a field
+   */
+  version?: string
   /** How long a result is fresh, or a function that says so of each. 0: not cached; -1 or Infinity: no expiry. @default the cache's */
   ttl?: Duration | ((value: Awaited<ReturnType<F>>, ...args: Parameters<F>) => Duration)
-  /** Entries kept in this process, least recently used out first. 0: not cached; -1 or Infinity: no bound. @default the cache's */
+  /**
+   * Entries kept in this process, and about as many in Redis: up to 10 % and 64 a process over. The least recently used go first. 0: not
+   * cached; -1 or Infinity: no bound. @default the cache's
+   */
   limit?: number
   /** Where entries live: in this process, in Redis, or in both. @default "tiered" with Redis, "memory" without */
   store?: Place
@@ -62,6 +71,22 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
   staleWhileRevalidate?: Duration
   /** Past `ttl`, how long the old value is served where loading fails. @default 0 */
   staleIfError?: Duration
+  /** Spreads expiry, so that what was stored together does not expire together: 0.1 makes each result fresh for 90 to 100 % of `ttl`. 0 to 1. @default 0 */
+  jitter?: number
+  /**
+   * Loads anew before a result expires, with a probability that grows towards its end and with what its load took, while the old value is
+   * served: so that a busy key is never missing. 1 is the rule's own measure, more is earlier; 0 is off. XFetch: Vattani, Chierichetti,
+   * Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015. @default 0
+   */
+  refreshAhead?: number
+  /** A load slower than this is answered by the stale value, where `staleIfError` or `staleWhileRevalidate` kept one; the load goes on and is stored. @default none */
+  softTimeout?: Duration
+  /** A load slower than this is a `TimeoutError` for its callers, and what it gives later is not stored. @default none */
+  loadTimeout?: Duration
+  /** Loads of this function at a time in this process; the rest wait in line. A load nested in one that is counted so does not wait. @default Infinity */
+  concurrency?: number
+  /** Whether dependencies are found by running. Without, a result depends on its own call and what `dependsOn` declares. @default true */
+  track?: boolean
   /** What a value takes of the cache's `maxBytes`, in bytes. @default its serialised form, where it has one, else nothing */
   size?: (value: Awaited<ReturnType<F>>) => number
   /** Whether a value is worth keeping. Rejections never are. @default every value, undefined and null too */
@@ -70,13 +95,13 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
 
 export interface MemoizeSyncOptions<F extends AnyFunction, K = Parameters<F>> extends Omit<
   MemoizeOptions<F, K>,
-  'store' | 'codec' | 'staleWhileRevalidate' | 'staleIfError'
+  'version' | 'store' | 'codec' | 'staleWhileRevalidate' | 'staleIfError' | 'refreshAhead' | 'softTimeout' | 'loadTimeout' | 'concurrency'
 > {}
 
 /** The options of a synchronous function. */
-export const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache', 'size']
+export const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache', 'size', 'jitter', 'track']
 /** The options of any function. */
-export const NAMES: readonly string[] = [...SYNC_NAMES, 'store', 'codec', 'staleWhileRevalidate', 'staleIfError']
+export const NAMES: readonly string[] = [...SYNC_NAMES, 'version', 'store', 'codec', 'staleWhileRevalidate', 'staleIfError', 'refreshAhead', 'softTimeout', 'loadTimeout', 'concurrency']
 
 /** Refuses what can be seen to be wrong before there is a call. */
 export function checkDefinition(fn: unknown, options: object, names: readonly string[], door: string): void {

@@ -19,7 +19,7 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
     return calls.call(keyArgs, keyOf(keyArgs))
   }
   const serve = async (call: Call, self: unknown, args: unknown[]): Promise<unknown> => {
-    const served = await calls.serve(call, () => definition.load(self, args))
+    const served = await calls.serve(call, (frame) => definition.load(self, args, frame))
     if (served.from === 'unshared') throw new TypeError('unreachable: the load of a function shares its value')
     return served.entry.value
   }
@@ -28,7 +28,9 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
       const keyArgs = definition.keyArgs(this, args)
       const key = keyOf(keyArgs)
       const entry = calls.fresh(key)
-      return entry === undefined ? serve(calls.call(keyArgs, key), this, args) : Promise.resolve(entry.value)
+      if (entry === undefined) return serve(calls.call(keyArgs, key), this, args)
+      if (calls.isDue(entry)) calls.refreshAhead(calls.call(keyArgs, key), (frame) => definition.load(this, args, frame), entry)
+      return Promise.resolve(entry.value)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -42,7 +44,7 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
     },
     async refresh(this: unknown, ...args: unknown[]) {
       const self = selfOf(this)
-      return (await calls.refresh(callOf(self, args), () => definition.load(self, args))).value
+      return (await calls.refresh(callOf(self, args), (frame) => definition.load(self, args, frame))).value
     },
   })
 }
@@ -57,7 +59,7 @@ export function memoizeSync(engine: Engine, fn: AnyFunction, options: MemoizeSyn
     const keyArgs = definition.keyArgs(this, args)
     const key = keyOf(keyArgs)
     const entry = calls.fresh(key)
-    return entry === undefined ? calls.loadSync(calls.call(keyArgs, key), () => definition.loadSync(this, args)) : entry.value
+    return entry === undefined ? calls.loadSync(calls.call(keyArgs, key), (frame) => definition.loadSync(this, args, frame)) : entry.value
   }
   return dress(cached, fn, {
     ...definition.handle(),

@@ -26,6 +26,12 @@ export function checkChoice<T extends string>(value: unknown, choices: readonly 
   throw new ConfigError(`Expected \`${option}\` to be one of ${choices.map((choice) => `"${choice}"`).join(', ')}, got ${show(value)}.`)
 }
 
+/** A number within bounds; `expected` says which in words. */
+export function toNumber(value: unknown, option: string, expected: string, isIn: (value: number) => boolean): number {
+  if (typeof value === 'number' && isIn(value)) return value
+  throw new ConfigError(`Expected \`${option}\` to be ${expected}, got ${show(value)}.`)
+}
+
 export function checkFunction(value: unknown, option: string): void {
   if (value !== undefined && typeof value !== 'function')
     throw new ConfigError(`Expected \`${option}\` to be a function, got ${show(value)}.`)

@@ -20,11 +20,13 @@ export class Frame {
   isTentative = false
   /** What is read after the load has ended is no part of its result. */
   open = true
+  /** When it began, in milliseconds of the monotonic clock. */
+  began: number
   /** Its place among the loads of its function, by when they began. */
   order = 0
 
   constructor(trustFrom: number, parent: Frame | undefined, flight?: Flight<unknown>) {
-    this.trustFrom = trustFrom
+    this.trustFrom = this.began = trustFrom
     this.parent = parent
     this.flight = flight
   }

@@ -7,7 +7,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   words: ['src/errors', 'src/duration', 'src/options'],
   keys: ['src/unkeyable', 'src/key', 'src/leaves', 'src/ref', 'src/clearable'],
   values: [...filesIn('src/codec').map(nameOf), 'src/codec'],
-  mechanisms: ['src/name-records', 'src/clear-log', 'src/tracking', 'src/transaction', 'src/flight', 'src/entry', 'src/freshness'],
+  mechanisms: ['src/name-records', 'src/clear-log', 'src/tracking', 'src/transaction', 'src/flight', 'src/lanes', 'src/entry', 'src/freshness'],
   places: [...filesIn('src/redis').map(nameOf), 'src/budget', 'src/memory', 'src/entries'],
   engine: ['src/stats', 'src/config', 'src/engine', 'src/place', 'src/load'],
   handles: [

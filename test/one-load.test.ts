@@ -8,12 +8,13 @@ import { engineOf, openCache, type Cache } from '../src/cache.ts'
 import type { CacheError } from '../src/errors.ts'
 import type { CacheOptions } from '../src/index.ts'
 import type { LeaseTimes } from '../src/redis/lease.ts'
+import { endLeaseScript, takeLeaseScript } from '../src/redis/scripts.ts'
 import { newClock, type Clock } from './support/clock.ts'
 import { newGate, type Gate } from './support/gate.ts'
 import { startProgram, type RunningProgram } from './support/program.ts'
 import { startRedis } from './support/redis.ts'
 import { until } from './redis/process.ts'
-import { newProxy } from './redis/proxy.ts'
+import { newProxy, type Wire } from './redis/proxy.ts'
 import { newWorld } from './redis/world.ts'
 
 const world = newWorld()
@@ -45,6 +46,10 @@ function waiting(...nodes: readonly { readonly cache: Cache }[]): number {
 
 const untilWaiting = (count: number, ...nodes: readonly { readonly cache: Cache }[]) => until(() => waiting(...nodes) === count)
 
+function timesSent(wire: Wire, text: string): number {
+  return wire.sent().split(text).length - 1
+}
+
 /** What all processes load: a row, and for each load in its order a gate to wait at, and whether it fails. */
 class Row {
   value = 'old'
@@ -65,6 +70,8 @@ class Row {
     return seen
   }
 }
+
+type Reader = ReturnType<typeof reader>
 
 function reader({ cache }: Node, row: Row, options: Parameters<Cache['memoize']>[1] = {}) {
   return cache.memoize(row.read, { name: 'row', ...(options as object) })
@@ -111,14 +118,22 @@ describe('a herd', () => {
   })
 
   test('the entry is there before its lease ends', async () => {
-    const { cache } = newNode()
-    const read = cache.memoize(async () => 1, { name: 'row' })
-    const commands = await world.commandsDuring(async () => {
-      await read()
-      await cache.close()
-    })
-    const written = commands.indexOf('set')
-    expect([written > 0, commands.indexOf('hgetall') > written]).toEqual([true, true])
+    const proxy = await newProxy(world.server.port)
+    const [a, b] = [newNode({ redis: proxy.url, commandTimeout: 5000 }), newNode()]
+    const row = new Row()
+    const gate = row.turn()
+    const caller = reader(a, row)('1')
+    await gate.reached()
+    const other = reader(b, row)('1')
+    await untilWaiting(1, b)
+    const wire = proxy.asking()
+    wire.hold()
+    gate.open()
+    expect(await caller).toBe('old')
+    await until(() => wire.sent().includes('cache-alchemy:1'))
+    expect([wire.sent().includes(endLeaseScript.sha), waiting(b)]).toEqual([false, 1])
+    wire.release()
+    expect([await other, row.loads]).toEqual(['old', 1])
   })
 
   test.each([{ store: 'memory' }, { codec: 'reference' }] as const)(
@@ -149,10 +164,6 @@ describe('a herd', () => {
         })
       }
       const replies = [a, b, a, b, a, b].map((site) => site.ask('/'))
-      setTimeout(
-        () => console.log(framework.name, waiting(a), waiting(b), runs, a.cache.stats(), b.cache.stats(), a.errors, b.errors),
-        1000,
-      )
       await gate.reached()
       await untilWaiting(1, a, b)
       gate.open()
@@ -287,9 +298,14 @@ describe('a clear while one process loads and others wait', () => {
     await gate.reached()
     const before = other('1')
     await untilWaiting(1, b)
+    await until(() => timesSent(proxy.listening(), 'subscribe') === 2)
+    // It has just asked for the lease and has its answer: it will not ask again for a while.
     const asking = proxy.asking()
+    const asked = timesSent(asking, takeLeaseScript.sha)
+    await until(() => timesSent(asking, takeLeaseScript.sha) > asked)
+    await other.peek('2')
     asking.hold()
-    const sent = () => asking.sent().split('row("1")').length
+    const sent = () => timesSent(asking, 'row("1")')
     const reads = sent()
     gate.open()
     expect(await loader).toBe('old')
@@ -326,40 +342,238 @@ describe('a clear while one process loads and others wait', () => {
 })
 
 describe('a refresh behind a stale value', () => {
-  const options = { staleWhileRevalidate: '1h' }
-
-  async function staleNodes(): Promise<{
-    nodes: [Node, Node]
-    row: Row
-    reads: ReturnType<typeof reader>[]
-    gate: Gate
-    setFails(): void
-  }> {
+  /** Two processes that have a stale value, and may serve it for an hour. */
+  async function staleNodes() {
     const nodes: [Node, Node] = [newNode(), newNode()]
     const row = new Row()
     row.turn().open()
-    const reads = nodes.map((node) => reader(node, row, options))
-    await reads[0]!('1')
-    await until(async () => (await reads[1]!.peek('1')) !== undefined)
+    const [one, other] = nodes.map((node) => reader(node, row, { staleWhileRevalidate: '1h' })) as [Reader, Reader]
+    await one('1')
+    await until(async () => (await other.peek('1')) !== undefined)
     row.value = 'new'
-    await reads[0]!.expire('1')
-    await until(async () => (await reads[1]!.peek('1')) === undefined)
-    let fails = false
-    const gate = newGate()
-    const { read } = row
-    Object.assign(row, { read })
-    return { nodes, row, reads, gate, setFails: () => void (fails ||= true) }
+    await one.expire('1')
+    await until(async () => (await other.peek('1')) === undefined)
+    return { nodes, row, one, other }
   }
 
-  test('is one of all processes', async () => {
-    const { nodes, row, reads } = await staleNodes()
+  test('is one of all processes, and each gets what it gave', async () => {
+    const { nodes, row, one, other } = await staleNodes()
     const gate = row.turn()
-    expect([await reads[0]!('1'), await reads[1]!('1')]).toEqual(['old', 'old'])
+    expect([await one('1'), await other('1')]).toEqual(['old', 'old'])
     await gate.reached()
     await untilWaiting(1, ...nodes)
-    expect([await reads[0]!('1'), await reads[1]!('1')]).toEqual(['old', 'old'])
+    expect([await one('1'), await other('1')]).toEqual(['old', 'old'])
     gate.open()
-    for (const read of reads) await until(async () => (await read('1')) === 'new')
+    for (const read of [one, other]) await until(async () => (await read('1')) === 'new')
     expect([row.loads, nodes.flatMap(({ errors }) => errors)]).toEqual([2, []])
+  })
+
+  test('that fails in one process is left alone by the others until they are asked again', async () => {
+    const { nodes, row, one, other } = await staleNodes()
+    const gate = row.turn(true)
+    expect(await one('1')).toBe('old')
+    await gate.reached()
+    expect(await other('1')).toBe('old')
+    await untilWaiting(1, nodes[1])
+    gate.open()
+    await untilWaiting(0, ...nodes)
+    await until(() => nodes[0].errors.length === 1)
+    expect([row.loads, nodes[1].errors]).toEqual([2, []])
+    expect(await other('1')).toBe('old')
+    await until(async () => (await other('1')) === 'new')
+    expect(row.loads).toBe(3)
+  })
+
+  test('that is left to another process, and fails there, fails nobody who had come to wait for it', async () => {
+    const { nodes, row, one, other } = await staleNodes()
+    const gate = row.turn(true)
+    expect(await one('1')).toBe('old')
+    await gate.reached()
+    expect(await other('1')).toBe('old')
+    await untilWaiting(1, nodes[1])
+    nodes[1].clock.advance(2 * 60 * 60 * 1000)
+    const waits = other('1')
+    gate.open()
+    expect(await waits).toBe('new')
+  })
+})
+
+describe('a load waits for no other process', () => {
+  test('inside a transaction', async () => {
+    const [a, b] = [newNode(), newNode()]
+    const row = new Row()
+    const gate = row.turn()
+    const [one, other] = [reader(a, row), reader(b, row)]
+    const loader = one('1')
+    await gate.reached()
+    expect(await b.cache.transaction(() => other('1'))).toBe('old')
+    gate.open()
+    expect([await loader, row.loads]).toEqual(['old', 2])
+  })
+
+  test('when it is asked for whatever is stored', async () => {
+    const [a, b] = [newNode(), newNode()]
+    const row = new Row()
+    const gate = row.turn()
+    const [one, other] = [reader(a, row), reader(b, row)]
+    const loader = one('1')
+    await gate.reached()
+    expect(await other.refresh('1')).toBe('old')
+    gate.open()
+    expect(await loader).toBe('old')
+  })
+
+  test('when its cache is closed meanwhile; and what a closed cache was loading is another one’s turn', async () => {
+    const [a, b, c] = [newNode(), newNode(), newNode()]
+    const row = new Row()
+    const gate = row.turn()
+    const [one, other, third] = [reader(a, row), reader(b, row), reader(c, row)]
+    const loader = one('1')
+    await gate.reached()
+    const closing = other('1')
+    await untilWaiting(1, b)
+    await b.cache.close()
+    expect([await closing, row.loads]).toEqual(['old', 2])
+    const waits = third('1')
+    await untilWaiting(1, c)
+    await a.cache.close()
+    expect([await waits, row.loads]).toEqual(['old', 3])
+    gate.open()
+    expect(await loader).toBe('old')
+  })
+})
+
+test('where a load fails that others wait for, each serves the stale value that it may serve', async () => {
+  const nodes = [newNode(), newNode()]
+  const row = new Row()
+  row.turn().open()
+  const [one, other] = nodes.map((node) => reader(node, row, { staleIfError: '1h' })) as [Reader, Reader]
+  await one('1')
+  await until(async () => (await other.peek('1')) !== undefined)
+  await one.expire('1')
+  await until(async () => (await other.peek('1')) === undefined)
+  const gates = [row.turn(true), row.turn(true)]
+  const callers = [one('1'), other('1')]
+  await gates[0]!.reached()
+  await untilWaiting(1, ...nodes)
+  for (const gate of gates) gate.open()
+  expect([await Promise.all(callers), row.loads]).toEqual([['old', 'old'], 3])
+})
+
+test('loads that need each other in a circle through two processes end in an error in each', async () => {
+  const nodes = [newNode({ leases: { bound: 300 } }), newNode({ leases: { bound: 300 } })]
+  const gates = [newGate(), newGate()]
+  const pairs = nodes.map(({ cache }, index) => {
+    const a = cache.memoize(async (): Promise<string> => (await gates[index]!.wait(), `a of ${await b()}`), { name: 'a' })
+    const b = cache.memoize(async (): Promise<string> => (await gates[index]!.wait(), `b of ${await a()}`), { name: 'b' })
+    return { a, b }
+  })
+  const callers = Promise.allSettled([pairs[0]!.a(), pairs[1]!.b()])
+  for (const gate of gates) await gate.reached()
+  for (const gate of gates) gate.open()
+  for (const outcome of await callers) expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'CYCLE' } })
+  expect(waiting(...nodes)).toBe(0)
+})
+
+test('a load that never ends keeps the others for no longer than a lease can be held', async () => {
+  const [a, b] = [newNode({ leases: { length: 100, bound: 300 } }), newNode()]
+  const row = new Row()
+  const gate = row.turn()
+  const loader = reader(a, row)('1')
+  await gate.reached()
+  const began = performance.now()
+  expect(await reader(b, row)('1')).toBe('old')
+  expect(performance.now() - began).toBeLessThan(1000)
+  gate.open()
+  expect(await loader).toBe('old')
+})
+
+describe('while Redis is of no help', () => {
+  test('that ends in the middle of a load, all who wait load by themselves', async () => {
+    await using redis = await startRedis()
+    const nodes = [newNode({ redis: redis.url }), newNode({ redis: redis.url }), newNode({ redis: redis.url })]
+    const row = new Row()
+    const first = row.turn()
+    const others = [row.turn(), row.turn()]
+    const callers = nodes.flatMap((node) => {
+      const read = reader(node, row)
+      return [read('1'), read('1')]
+    })
+    await first.reached()
+    await untilWaiting(2, ...nodes)
+    const began = performance.now()
+    await redis.kill()
+    for (const gate of others) await gate.reached()
+    expect(performance.now() - began).toBeLessThan(1000)
+    for (const gate of [first, ...others]) gate.open()
+    expect(new Set(await Promise.all(callers))).toEqual(new Set(['old']))
+    expect([row.loads, waiting(...nodes)]).toEqual([3, 0])
+  })
+
+  test('that hangs in the middle of a load, all who wait load by themselves after a bounded wait', async () => {
+    await using redis = await startRedis()
+    const nodes = [newNode({ redis: redis.url, commandTimeout: 300 }), newNode({ redis: redis.url, commandTimeout: 300 })]
+    const row = new Row()
+    const gates = [row.turn(), row.turn()]
+    const callers = nodes.map((node) => reader(node, row)('1'))
+    await gates[0]!.reached()
+    await untilWaiting(1, ...nodes)
+    redis.pause()
+    onTestFinished(() => redis.resume())
+    const began = performance.now()
+    await gates[1]!.reached()
+    expect(performance.now() - began).toBeLessThan(450)
+    for (const gate of gates) gate.open()
+    expect(await Promise.all(callers)).toEqual(['old', 'old'])
+  })
+
+  test('from the start, a herd in a process is still one load', async () => {
+    await using redis = await startRedis()
+    await redis.kill()
+    const node = newNode({ redis: redis.url })
+    const row = new Row()
+    const read = reader(node, row)
+    expect(new Set(await Promise.all([read('1'), read('1'), read('1')]))).toEqual(new Set(['old']))
+    expect(row.loads).toBe(1)
+  })
+})
+
+describe('real processes', () => {
+  function start(calls = 1): RunningProgram {
+    const program = startProgram('test/support/loader.ts', { REDIS_URL: world.server.url, PREFIX: world.prefix, CALLS: `${calls}` })
+    onTestFinished(async () => void (await program.end('SIGKILL')))
+    return program
+  }
+
+  const begin = (count: number) => world.plain.lpush(`${world.prefix} begin`, ...Array.from({ length: count }, () => '1'))
+  const leaseKey = () => `${encodeURIComponent(world.prefix)}#lease:row("42")`
+
+  test('make one load of a herd', { timeout: 60_000 }, async () => {
+    const programs = [start(50), start(50), start(50)]
+    await Promise.all(programs.map((program) => program.says('ready')))
+    await begin(3)
+    await until(async () => (await world.plain.hkeys(leaseKey())).filter((field) => field.startsWith('>')).length === 2)
+    await world.plain.lpush(`${world.prefix} open`, '1')
+    const said = await Promise.all(programs.map((program) => program.says('got ')))
+    const values = new Set(said.map((text) => /got (.*)/.exec(text)?.[1]))
+    expect([values.size, await world.plain.get(`${world.prefix} loads`)]).toEqual([1, '1'])
+    expect(programs.map(({ process }) => `${process.pid}`)).toContain([...values][0])
+  })
+
+  test('are delayed by one that is killed while it loads, and by no more than its lease', { timeout: 60_000 }, async () => {
+    const program = start()
+    const [a, b] = [newNode(), newNode()]
+    const row = new Row()
+    const reads = [reader(a, row), reader(b, row)]
+    await program.says('ready')
+    await begin(1)
+    await program.says('loading')
+    const callers = reads.map((read) => read('42'))
+    await untilWaiting(2, a, b)
+    await program.end('SIGKILL')
+    const began = performance.now()
+    expect(await Promise.all(callers)).toEqual(['old', 'old'])
+    expect(performance.now() - began).toBeLessThan(2500)
+    expect(row.loads).toBe(1)
   })
 })

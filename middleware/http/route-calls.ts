@@ -130,12 +130,13 @@ export class RouteCalls<Subject> {
   }
 
   #register(name: string): Calls<StoredResponse> {
-    const { ttl, limit, place } = this.#options
+    const { ttl, limit, limitInRedis, place } = this.#options
     return new Calls<StoredResponse>(this.#engine, {
       name,
       // A response may say itself how long it is fresh, so entries there are, whatever the option is.
       ttl: ttl > 0 ? ttl : DAY,
       limit,
+      limitInRedis,
       staleWhileRevalidate: 0,
       staleIfError: 0,
       place,

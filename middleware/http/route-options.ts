@@ -52,6 +52,7 @@ export interface ResolvedOptions<Subject> {
   /** Milliseconds. */
   readonly ttl: number
   readonly limit: number
+  readonly limitInRedis: number | undefined
   readonly place: Place
   readonly dependsOn: ((subject: Subject) => readonly Ref[]) | undefined
   readonly maxBodyBytes: number
@@ -94,6 +95,7 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
     partition,
     ttl: ttl === undefined ? engine.options.ttl : toLifetime(ttl, 'ttl'),
     limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
+    limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
     place: placeOf(engine, options.store),
     dependsOn,
     maxBodyBytes: toBytes(options.maxBodyBytes ?? MAX_BODY_BYTES),

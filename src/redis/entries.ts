@@ -1,10 +1,11 @@
 // Knows entries in Redis: a readable header line and the value's bytes, found by the call's key.
 
 import type { Redis } from 'ioredis'
-import { StoreError } from '../errors.ts'
+import { StoreError, type CacheError } from '../errors.ts'
 import { fromWire, toWire, type Ref } from '../ref.ts'
 import type { RedisConnection } from './connection.ts'
-import { beginningWith, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
+import { beginningWith, endOf, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
+import { Uses } from './uses.ts'
 
 /** What one process computed and any may serve, as far as the clear log lets it. */
 export interface RemoteEntry {
@@ -48,6 +49,7 @@ const HEAD = 160
 export class RedisEntries {
   readonly #connection: RedisConnection
   readonly #prefix: string
+  readonly #bounds: Uses[] = []
   #reads: Read[] = []
 
   constructor(options: { connection: RedisConnection; prefix: string }) {
@@ -56,30 +58,38 @@ export class RedisEntries {
   }
 
   /** What is stored for a call. What cannot be read is nothing. Reads of one tick travel together. Rejects with a `StoreError`. */
-  read(name: string, key: string): Promise<RemoteEntry | undefined> {
-    return this.#read(entryKeyOf(this.#prefix, name, key))
+  read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined> {
+    return this.#read(entryKeyOf(this.#prefix, name, key, version))
   }
 
   /** Stores an entry until its lifetime and its stale window have passed; 30 days where it has no end. Rejects with a `StoreError`. */
-  async write(name: string, key: string, entry: NewRemoteEntry): Promise<void> {
+  async write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void> {
     const lifetime = lifetimeInRedis(entry.lifetime + entry.staleWindow)
-    await this.#connection.command((client) => client.set(entryKeyOf(this.#prefix, name, key), encode(entry), 'PX', lifetime))
+    await this.#connection.command((client) => client.set(entryKeyOf(this.#prefix, name, key, version), encode(entry), 'PX', lifetime))
   }
 
-  async remove(name: string, key: string): Promise<void> {
-    await this.#connection.command((client) => client.unlink(entryKeyOf(this.#prefix, name, key)))
+  async remove(name: string, key: string, version?: string): Promise<void> {
+    await this.#connection.command((client) => client.unlink(entryKeyOf(this.#prefix, name, key, version)))
   }
 
-  /** Every entry of a function with its call's key, read a few at a time. */
-  async *all(name: string): AsyncGenerator<[key: string, entry: RemoteEntry]> {
+  /** Holds the entries of a function to a number, as far as this process writes and uses them. */
+  bound(name: string, limit: number, onError: (error: CacheError) => void): Uses {
+    const uses = new Uses({ connection: this.#connection, prefix: this.#prefix, name, limit, onError })
+    this.#bounds.push(uses)
+    return uses
+  }
+
+  /** Every entry of a function's version with its call's key, read a few at a time. */
+  async *all(name: string, version = ''): AsyncGenerator<[key: string, entry: RemoteEntry]> {
     const start = entriesOf(this.#prefix, name)
+    const end = endOf(version)
     // SCAN may give a key twice.
     const seen = new Set<string>()
     for await (const keys of this.#scan(start)) {
-      const fresh = keys.filter((key) => !seen.has(key))
+      const fresh = keys.filter((key) => key.endsWith(end) && !seen.has(key))
       for (const key of fresh) seen.add(key)
       const entries = await Promise.all(fresh.map((key) => this.#read(key)))
-      for (const [index, entry] of entries.entries()) if (entry !== undefined) yield [fresh[index]!.slice(start.length, -1), entry]
+      for (const [index, entry] of entries.entries()) if (entry !== undefined) yield [fresh[index]!.slice(start.length, -end.length), entry]
     }
   }
 
@@ -87,7 +97,9 @@ export class RedisEntries {
   async sweep(since?: { readonly generation: string | undefined; readonly epoch: number }): Promise<void> {
     for await (const keys of this.#scan(entriesOf(this.#prefix))) {
       const old = since === undefined ? keys : await this.#before(since, keys)
-      if (old.length > 0) await this.#connection.command((client) => client.unlink(...old))
+      if (old.length === 0) continue
+      await this.#connection.command((client) => client.unlink(...old))
+      for (const uses of this.#bounds) await uses.forget(old)
     }
   }
 

@@ -13,14 +13,24 @@ export function entriesOf(prefix: string, name?: string): string {
   return name === undefined ? `${escaped(prefix)}:` : `${escaped(prefix)}:${name}(`
 }
 
-/** The entry of one call. */
-export function entryKeyOf(prefix: string, name: string, key: string): string {
-  return `${entriesOf(prefix, name)}${key})`
+/** The entry of one call. `version` has no parenthesis in it: entries of two versions never have one key. */
+export function entryKeyOf(prefix: string, name: string, key: string, version = ''): string {
+  return `${entriesOf(prefix, name)}${key}${endOf(version)}`
+}
+
+/** What the keys of all entries of one version end with. */
+export function endOf(version: string): string {
+  return version === '' ? ')' : `)@${version}`
+}
+
+/** The entries of one function, of all its versions, by their last use; and by their end beside it. Braces make them one slot in a Cluster. */
+export function usesKeyOf(prefix: string, name: string): string {
+  return `{${escaped(prefix)}#uses:${escaped(name)}}`
 }
 
 /** The lease of one call. No prefix has a # in it: neither a key of a longer prefix nor an entry, which a flush gives back, begins so. */
-export function leaseKeyOf(prefix: string, name: string, key: string): string {
-  return `${escaped(prefix)}#lease:${name}(${key})`
+export function leaseKeyOf(prefix: string, name: string, key: string, version = ''): string {
+  return `${escaped(prefix)}#lease:${name}(${key}${endOf(version)}`
 }
 
 /** What a process hears by that it waits for a lease: a channel of its own. */

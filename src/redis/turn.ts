@@ -19,6 +19,7 @@ export interface TurnsOptions extends Omit<LeasesOptions, 'onEnd' | 'onMissed'> 
 /** A call that is about to be loaded. */
 export interface Turning<T> {
   readonly name: string
+  readonly version?: string
   readonly key: string
   readonly ref: Ref
   /** What is stored by now and will do. */
@@ -75,7 +76,7 @@ export class Turns {
 
   /** Waits for the turn of a load, or for what makes it needless. Never rejects: where Redis is no help, it is its turn. */
   async turn<T>(call: Turning<T>): Promise<Turn<T>> {
-    const key = leaseKeyOf(this.#options.prefix, call.name, call.key)
+    const key = leaseKeyOf(this.#options.prefix, call.name, call.key, call.version)
     if (this.#isClosed || this.#options.shared.generation === undefined || this.#isAlone(key, call.ref)) return { to: 'load' }
     const waiter = new Waiter(key, call.ref)
     const waiters = this.#waiting.get(key) ?? new Set()
@@ -179,6 +180,12 @@ export class Turns {
     return generation !== shared.generation || log.clearedSinceEpoch([ref], epoch) || log.expiredSinceEpoch([ref], epoch) !== undefined
   }
 
+  /** Whether Redis has not confirmed an own clear yet: what began before it does would be older than it to all other processes. */
+  #isPending(ref: Ref): boolean {
+    const { log } = this.#options
+    return log.clearedSinceEpoch([ref], Infinity) || log.expiredSinceEpoch([ref], Infinity) !== undefined
+  }
+
   /** Something was cleared: whoever waits for what that overtakes waits no longer. Once for all that came together. */
   #checkSoon(): void {
     if (this.#isChecking || this.#waiting.size === 0) return
@@ -187,7 +194,7 @@ export class Turns {
       this.#isChecking = false
       for (const waiters of this.#waiting.values()) {
         for (const waiter of waiters) {
-          if (waiter.isOvertaken || !this.#isCleared(waiter)) continue
+          if (waiter.isOvertaken || !this.#isCleared(waiter) || this.#isPending(waiter.ref)) continue
           waiter.isOvertaken = true
           waiter.say('again')
         }

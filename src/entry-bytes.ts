@@ -1,0 +1,88 @@
+// Knows an entry as bytes, wherever they are kept: a readable header line, and the value's own bytes behind it.
+
+import { fromWire, toWire, type Ref } from './ref.ts'
+
+/** What one process computed and any may serve, as far as the clear log lets it. */
+export interface RemoteEntry {
+  /** The clear log's generation and epoch when the load began. */
+  readonly generation: string
+  readonly epoch: number
+  readonly refs: readonly Ref[]
+  /** Milliseconds for which it was fresh when it was stored. Infinity: it does not end. */
+  readonly lifetime: number
+  /** Milliseconds for which it is still fresh. Negative in the stale window. */
+  readonly remaining: number
+  readonly payload: Uint8Array
+}
+
+/** An entry to be written. `staleWindow`: milliseconds past its lifetime for which it is kept. */
+export interface NewRemoteEntry extends Omit<RemoteEntry, 'remaining'> {
+  readonly staleWindow: number
+}
+
+/** An entry out of its bytes, and the stamp that it was given. */
+export interface ReadEntry extends NewRemoteEntry {
+  readonly stamp: Stamp | undefined
+}
+
+/** What a place that only keeps bytes cannot say by itself: when they came, and how many they were. */
+export interface Stamp {
+  readonly storedAt: number
+  readonly length: number
+}
+
+interface Header extends Partial<Stamp> {
+  readonly generation: string
+  readonly epoch: number
+  readonly lifetime: number | null
+  readonly staleWindow: number
+  readonly refs: readonly unknown[]
+}
+
+const FORMAT = 'cache-alchemy:1 '
+const LINE_END = 0x0a
+
+/** `storedAt`: for a place that does not count the time which is left, when the entry comes there, by the clock that will be asked again. */
+export function encodeEntry(entry: NewRemoteEntry, storedAt?: number): Buffer {
+  const { generation, epoch, lifetime, staleWindow, refs, payload } = entry
+  const stamp = storedAt === undefined ? {} : { storedAt, length: payload.byteLength }
+  const ends = Number.isFinite(lifetime) ? lifetime : null
+  const header: Header = { generation, epoch, lifetime: ends, staleWindow, ...stamp, refs: refs.map(toWire) }
+  return Buffer.concat([Buffer.from(`${FORMAT}${JSON.stringify(header)}\n`), payload])
+}
+
+/** Undefined for garbage, for another format, and for what was cut short. */
+export function decodeEntry(bytes: Buffer): ReadEntry | undefined {
+  const end = bytes.indexOf(LINE_END)
+  const header = end < 0 ? undefined : readHeader(bytes.toString('utf8', 0, end))
+  const refs = header?.refs.map(fromWire)
+  // An entry whose dependencies are not all known could not be cleared.
+  if (header === undefined || refs === undefined || !refs.every((ref) => ref !== undefined)) return undefined
+  const { generation, epoch, lifetime, staleWindow, storedAt, length } = header
+  const payload = bytes.subarray(end + 1)
+  if (length !== undefined && length !== payload.byteLength) return undefined
+  const stamp = storedAt === undefined || length === undefined ? undefined : { storedAt, length }
+  return { generation, epoch, refs, lifetime: lifetime ?? Number.POSITIVE_INFINITY, staleWindow, payload, stamp }
+}
+
+function readHeader(line: string): Header | undefined {
+  if (!line.startsWith(FORMAT)) return undefined
+  try {
+    const header = JSON.parse(line.slice(FORMAT.length)) as Partial<Header>
+    const isHeader =
+      typeof header.generation === 'string' &&
+      Number.isSafeInteger(header.epoch) &&
+      (header.lifetime === null || typeof header.lifetime === 'number') &&
+      typeof header.staleWindow === 'number' &&
+      isNumberOrNothing(header.storedAt) &&
+      isNumberOrNothing(header.length) &&
+      Array.isArray(header.refs)
+    return isHeader ? (header as Header) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function isNumberOrNothing(value: unknown): boolean {
+  return value === undefined || typeof value === 'number'
+}

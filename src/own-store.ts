@@ -1,0 +1,167 @@
+// Knows a store of one's own: what it has to do, and how far it is relied on, which is not to answer, nor in time, nor with what was set.
+
+import { show } from './duration.ts'
+import { decodeEntry, encodeEntry, type NewRemoteEntry, type RemoteEntry } from './entry-bytes.ts'
+import { CacheError, ConfigError, StoreError } from './errors.ts'
+import { newLimit } from './redis/limit.ts'
+import { entryKeyOf, lifetimeInRedis } from './redis/naming.ts'
+
+/**
+ * A place for entries: four functions over bytes. It decides nothing: what is fresh and what was cleared is in the bytes, and for the cache
+ * to say. It may forget anything at any time; it may never give a key the bytes of another. One that fails or is slow costs a bounded
+ * wait (`commandTimeout`) and a load. `storeContract` of `cache-alchemy/testing` are its tests.
+ *
+ * @example
+ * const bytes = new Map<string, Uint8Array>()
+ * const store: Store = {
+ *   get: async (key) => bytes.get(key),
+ *   set: async (key, value) => void bytes.set(key, value),
+ *   delete: async (key) => void bytes.delete(key),
+ *   close: async () => bytes.clear(),
+ * }
+ */
+export interface Store {
+  /** The bytes that were set last, or undefined. A key is any text: of some hundred characters, slashes and line ends among them. */
+  get(key: string): Promise<Uint8Array | undefined>
+  /** Keeps bytes in place of those that were there. After `ttlMs` milliseconds, 30 days at the most, nobody wants them any more. */
+  set(key: string, bytes: Uint8Array, ttlMs: number): Promise<void>
+  /** Lets go of bytes, if there are any. */
+  delete(key: string): Promise<void>
+  /** Called once, by `cache.close()`, when no other call is under way or will come. */
+  close(): Promise<void>
+}
+
+export interface OwnStoreOptions {
+  readonly store: Store
+  readonly prefix: string
+  /** Milliseconds that the store may keep a caller waiting. */
+  readonly commandTimeout: number
+  /** Monotonic milliseconds. */
+  readonly clock: () => number
+  /** Milliseconds of the clock by which entries age. All who read them have to share it. */
+  readonly date: () => number
+}
+
+/** Bytes on their way into the store, or out of it where there are none. */
+interface Change {
+  readonly bytes: Buffer | undefined
+  done: Promise<void>
+}
+
+const METHODS = ['get', 'set', 'delete', 'close'] as const
+const TIMEOUTS_IN_A_ROW = 3
+const LEFT_ALONE_FOR = 1000
+
+/** The entries of a cache in a store of its user's. */
+export class OwnStore {
+  readonly #options: OwnStoreOptions
+  readonly #changes: Map<string, Change> = new Map()
+  #timeouts = 0
+  #leftAloneUntil = 0
+  #isClosed = false
+
+  constructor(options: OwnStoreOptions) {
+    this.#options = options
+  }
+
+  /** What is stored for a call, which is never older than this process's own last write. What cannot be read is nothing. */
+  async read(name: string, key: string): Promise<RemoteEntry | undefined> {
+    if (this.#isClosed) return undefined
+    const { store, prefix, date } = this.#options
+    const at = entryKeyOf(prefix, name, key)
+    const change = this.#changes.get(at)
+    const bytes = change === undefined ? await this.#ask(() => store.get(at)) : change.bytes
+    if (bytes === undefined) return undefined
+    const entry = decodeEntry(copied(bytes))
+    if (entry?.stamp === undefined) return undefined
+    const { generation, epoch, refs, lifetime, staleWindow, payload, stamp } = entry
+    // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
+    const remaining = lifetime - Math.max(date() - stamp.storedAt, 0)
+    return remaining + staleWindow > 0 ? { generation, epoch, refs, lifetime, remaining, payload } : undefined
+  }
+
+  /** Resolves when the store has it. Rejects with a `StoreError` or a `TimeoutError`. */
+  write(name: string, key: string, entry: NewRemoteEntry): Promise<void> {
+    const { store, prefix, date } = this.#options
+    const at = entryKeyOf(prefix, name, key)
+    const bytes = encodeEntry(entry, date())
+    const lifetime = lifetimeInRedis(entry.lifetime + entry.staleWindow)
+    return this.#change(at, bytes, () => store.set(at, bytes, lifetime))
+  }
+
+  /** Lets go of an entry that nobody may be served. */
+  remove(name: string, key: string): Promise<void> {
+    const { store, prefix } = this.#options
+    const at = entryKeyOf(prefix, name, key)
+    return this.#change(at, undefined, () => store.delete(at))
+  }
+
+  /** Waits for what is under way, and closes the store. Rejects with a `StoreError` or a `TimeoutError`. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled(Array.from(this.#changes.values(), ({ done }) => done))
+    await this.#ask(() => this.#options.store.close())
+  }
+
+  /** One change of a key at a time; what is overtaken while it waits is left out. */
+  #change(at: string, bytes: Buffer | undefined, run: () => Promise<void>): Promise<void> {
+    if (this.#isClosed) return Promise.resolve()
+    const before = this.#changes.get(at)?.done ?? Promise.resolve()
+    const change: Change = { bytes, done: Promise.resolve() }
+    const isLast = (): boolean => this.#changes.get(at) === change
+    change.done = before
+      .catch(ignore)
+      .then(() => (isLast() ? this.#ask(run) : undefined))
+      .finally(() => isLast() && this.#changes.delete(at))
+    this.#changes.set(at, change)
+    return change.done
+  }
+
+  async #ask<T>(run: () => Promise<T>): Promise<T> {
+    this.#refuseSilent()
+    const { commandTimeout } = this.#options
+    const limit = newLimit(commandTimeout, 'The store')
+    const answering = (async () => await run())()
+    try {
+      const answer = await limit.race(answering, () => this.#countTimeout())
+      this.#timeouts = 0
+      return answer
+    } catch (error) {
+      if (error instanceof CacheError) throw error
+      throw new StoreError(`The store failed: ${error instanceof Error ? error.message : show(error)}`, error)
+    } finally {
+      limit.end()
+    }
+  }
+
+  #countTimeout(): void {
+    this.#timeouts++
+    this.#leftAloneUntil = this.#options.clock() + LEFT_ALONE_FOR
+  }
+
+  /** Where it was silent lately, one caller now and then finds out whether it answers again; the others do not wait for it. */
+  #refuseSilent(): void {
+    if (this.#timeouts < TIMEOUTS_IN_A_ROW) return
+    const now = this.#options.clock()
+    if (now < this.#leftAloneUntil) throw new StoreError('The store did not answer lately, and is left alone for a moment.')
+    this.#leftAloneUntil = now + LEFT_ALONE_FOR
+  }
+}
+
+/** Bytes of our own: a store may give the same ones to every reader, and a value may be made of them. */
+function copied(bytes: unknown): Buffer {
+  if (bytes instanceof Uint8Array) return Buffer.from(bytes)
+  throw new StoreError(`Expected \`get\` of the store to give a Uint8Array or undefined, got ${show(bytes)}.`)
+}
+
+/** Refuses what is no store. */
+export function checkStore(store: unknown): Store {
+  const given = (typeof store === 'object' && store !== null ? store : {}) as Partial<Store>
+  const missing = METHODS.find((method) => typeof given[method] !== 'function')
+  if (missing === undefined) return store as Store
+  throw new ConfigError(`Expected \`store\` to have the functions ${METHODS.join(', ')}, got ${show(store)}, which has no \`${missing}\`.`)
+}
+
+function ignore(): undefined {
+  return undefined
+}

@@ -1,0 +1,108 @@
+// Knows which entries of a function in Redis were used last, where their number is bounded: past it the others go.
+
+import type { CacheError } from '../errors.ts'
+import { isReply, type RedisConnection } from './connection.ts'
+import { entriesOf, entryKeyOf, lifetimeInRedis, usesKeyOf } from './naming.ts'
+import { usesScript } from './scripts.ts'
+
+export interface UsesOptions {
+  readonly connection: RedisConnection
+  readonly prefix: string
+  readonly name: string
+  /** How many entries there may be, over all processes. */
+  readonly limit: number
+  readonly onError: (error: CacheError) => void
+}
+
+// A script does not hold up the others for longer than about a millisecond.
+const MOST_AT_ONCE = 250
+// An entry that is used all the time is known to be within a second; what is used beyond this many until then is only late.
+const USES_WAIT = 1000
+const MOST_NOTED = 1000
+
+/**
+ * The uses of one function's entries, as one process notes them. Writes of a tick travel together, right behind the entries themselves; uses travel with
+ * the next writes, or by themselves once a second: a hit never waits for Redis.
+ */
+export class Uses {
+  readonly #options: UsesOptions
+  readonly #key: string
+  readonly #start: string
+  /** The milliseconds until an entry that was written ends; '' for one that was used. The last one is the latest. */
+  #noted: Map<string, string> = new Map()
+  #sending: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isFailing = false
+
+  constructor(options: UsesOptions) {
+    this.#options = options
+    this.#key = usesKeyOf(options.prefix, options.name)
+    this.#start = entriesOf(options.prefix, options.name)
+  }
+
+  /** An entry was written that ends in so many milliseconds. Resolves when those that had to go for it are gone; never rejects. */
+  wrote(key: string, ms: number, version?: string): Promise<void> {
+    this.#note(key, version, `${lifetimeInRedis(ms)}`)
+    return (this.#sending ??= new Promise((resolve) => process.nextTick(() => resolve(this.#sendNow()))))
+  }
+
+  used(key: string, version?: string): void {
+    if (this.#noted.size >= MOST_NOTED) return
+    this.#note(key, version, '')
+    this.#timer ??= setTimeout(() => void this.#sendNow(), USES_WAIT).unref()
+  }
+
+  /** These are removed. Other functions' keys may be among them. */
+  async forget(keys: readonly string[]): Promise<void> {
+    const entries = keys.filter((key) => key.startsWith(this.#start)).map((key) => key.slice(this.#start.length))
+    if (entries.length === 0) return
+    await this.#options.connection.command((client) =>
+      Promise.all([client.zrem(this.#key, ...entries), client.zrem(`${this.#key}:ends`, ...entries)]),
+    )
+  }
+
+  #note(key: string, version: string | undefined, ends: string): void {
+    const { prefix, name } = this.#options
+    const entry = entryKeyOf(prefix, name, key, version).slice(this.#start.length)
+    const noted = ends === '' ? (this.#noted.get(entry) ?? '') : ends
+    this.#noted.delete(entry)
+    this.#noted.set(entry, noted)
+  }
+
+  async #sendNow(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = this.#sending = undefined
+    const noted = Array.from(this.#noted)
+    this.#noted = new Map()
+    const parts: (typeof noted)[] = []
+    for (let at = 0; at < noted.length; at += MOST_AT_ONCE) parts.push(noted.slice(at, at + MOST_AT_ONCE))
+    await Promise.all(parts.map((part) => this.#send(part)))
+  }
+
+  async #send(part: ReadonlyArray<readonly [entry: string, ends: string]>): Promise<void> {
+    const { connection, limit, onError } = this.#options
+    // More go than come: a limit that was lowered is reached in a few steps.
+    const args = [`${limit}`, `${2 * MOST_AT_ONCE}`, ...part.flat()]
+    try {
+      const gone = await connection.script(usesScript, this.#key, () => args)
+      if (Array.isArray(gone) && gone.length > 0) await this.#remove(gone.map(String))
+      this.#isFailing = false
+    } catch (error) {
+      this.#takeBack(part)
+      // That Redis is away, the connection tells.
+      if (isReply(error) && !this.#isFailing) onError(error as CacheError)
+      this.#isFailing ||= isReply(error)
+    }
+  }
+
+  /** One by one: in a Cluster each lies in a slot of its own. */
+  async #remove(entries: readonly string[]): Promise<void> {
+    await this.#options.connection.command((client) => Promise.all(entries.map((entry) => client.unlink(this.#start + entry))))
+  }
+
+  /** Entries that were written and are not noted would stay until they end: they go with the next ones. */
+  #takeBack(part: ReadonlyArray<readonly [entry: string, ends: string]>): void {
+    const written = part.filter(([entry, ends]) => ends !== '' && !this.#noted.has(entry))
+    this.#noted = new Map([...written.slice(0, Math.max(0, MOST_NOTED - this.#noted.size)), ...this.#noted])
+  }
+}
