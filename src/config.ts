@@ -3,7 +3,7 @@
 import type { Redis } from 'ioredis'
 import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
 import { ConfigError, type CacheError } from './errors.ts'
-import { checkFunction, checkNames, toLimit } from './options.ts'
+import { checkChoice, checkFunction, checkNames, toLimit } from './options.ts'
 
 export interface CacheOptions {
   /**
@@ -26,6 +26,12 @@ export interface CacheOptions {
    * bound. @default 67108864, 64 MiB
    */
   maxBytes?: number
+  /**
+   * When another process's clear counts here. "eventual": with the delivery of one message, and within `maxStaleness` whatever happens to
+   * messages. "strong": for every call that starts after the clear was acknowledged, at the price of a round trip to Redis a call; where
+   * Redis does not answer, calls load. Synchronous functions and getters cannot ask, and are eventual. @default "eventual"
+   */
+  consistency?: 'eventual' | 'strong'
   /** How long entries in this process are trusted without word from Redis. @default "1s" */
   maxStaleness?: Duration
   /** How long Redis may keep a caller waiting. @default "500ms" */
@@ -42,13 +48,14 @@ export interface Config {
   /** Undefined where nobody set a limit: then there is none in Redis. */
   readonly limitInRedis: number | undefined
   readonly maxBytes: number
+  readonly consistency: 'eventual' | 'strong'
   readonly maxStaleness: number
   readonly commandTimeout: number
   readonly onError: (error: CacheError) => void
   readonly disabled: boolean
 }
 
-const NAMES: readonly (keyof CacheOptions)[] = ['redis', 'prefix', 'ttl', 'limit', 'maxBytes', 'maxStaleness', 'commandTimeout', 'onError']
+const NAMES: readonly (keyof CacheOptions)[] = ['redis', 'prefix', 'ttl', 'limit', 'maxBytes', 'consistency', 'maxStaleness', 'commandTimeout', 'onError']
 
 export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Config {
   checkNames(options, NAMES, 'createCache')
@@ -61,6 +68,7 @@ export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Co
     limit: limit ?? 1000,
     limitInRedis: limit,
     maxBytes: toBytes(options.maxBytes ?? 64 * 1024 * 1024),
+    consistency: checkChoice(options.consistency ?? 'eventual', ['eventual', 'strong'], 'consistency'),
     maxStaleness: positive(options.maxStaleness ?? 1000, 'maxStaleness'),
     commandTimeout: positive(options.commandTimeout ?? 500, 'commandTimeout'),
     onError: options.onError ?? warnOnce(),

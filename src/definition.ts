@@ -1,16 +1,26 @@
 // Knows how a function and its options become calls.
 
+import { Caller, isSignal, signalsIn, withoutSignals } from './abort.ts'
 import { resolveCodec, type Codec } from './codec.ts'
 import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
-import type { Place } from './entries.ts'
+import type { Place, StoreOption } from './entries.ts'
 import type { Engine } from './engine.ts'
 import { ConfigError } from './errors.ts'
-import { any, isPlainObject } from './key.ts'
-import { Calls, type Loaded, type Pacing } from './load.ts'
+import { any, isPlainObject, keyOf, keyUnless } from './key.ts'
+import { Calls, type Call, type Loaded, type Pacing } from './load.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
 import { toLimit, toNumber } from './options.ts'
 import { patternRef, Ref, wholeRef } from './ref.ts'
 import type { Frame } from './tracking.ts'
+
+/** What a caller asks for. */
+export interface Asked {
+  readonly call: Call
+  /** What its load is to be given. */
+  readonly args: unknown[]
+  /** Where the arguments have signals, by which it may leave. */
+  readonly caller: Caller | undefined
+}
 
 /** A function and its resolved options, as calls. */
 export class Definition {
@@ -51,10 +61,25 @@ export class Definition {
     return Array.isArray(chosen) ? (chosen as unknown[]) : [chosen]
   }
 
-  /** Runs the original as a load, inside the frame that the engine made for it. */
-  async load(self: unknown, args: unknown[], frame: Frame): Promise<Loaded<unknown>> {
+  /** The key of a call; undefined where there is a signal among its arguments. Throws a `KeyError`. */
+  keyOf(keyArgs: readonly unknown[], args: readonly unknown[]): string | undefined {
+    if (keyArgs !== args && signalsIn(args).length > 0) return undefined
+    return keyUnless(keyArgs, isSignal)
+  }
+
+  /** What a caller asks for with these arguments. Throws a `KeyError`. */
+  ask(keyArgs: readonly unknown[], args: unknown[], key?: string): Asked {
+    const signals = signalsIn(args)
+    if (signals.length === 0) return { call: this.calls.call(keyArgs, key ?? keyOf(keyArgs)), args, caller: undefined }
+    const plain = withoutSignals(keyArgs, undefined)
+    const caller = new Caller(args, signals)
+    return { call: this.calls.call(plain, keyOf(plain)), args: caller.args, caller }
+  }
+
+  /** What a load gave that ran inside of the frame that the engine made for it. */
+  async load(args: unknown[], frame: Frame, run: () => unknown): Promise<Loaded<unknown>> {
     this.#track(args, frame)
-    return this.#loaded(await this.original.apply(self, args), args)
+    return this.#loaded(await run(), args)
   }
 
   loadSync(self: unknown, args: unknown[], frame: Frame): Loaded<unknown> {
@@ -107,7 +132,8 @@ export class Definition {
   }
 
   ref(args: readonly unknown[]): Ref {
-    return patternRef(this.calls.name, args, this.engine)
+    const plain = signalsIn(args).length === 0 ? args : withoutSignals(args, any)
+    return patternRef(this.calls.name, plain, this.engine)
   }
 
   handle(): object {
@@ -162,8 +188,8 @@ const neverEncoded: Codec = {
   },
 }
 
-function referencePlace(store: Place | undefined): Place {
-  if (store !== 'redis') return 'memory'
+function referencePlace(store: StoreOption | undefined): Place {
+  if (store !== 'redis' && typeof store !== 'object') return 'memory'
   throw new ConfigError('`codec: "reference"` keeps values in this process: use `store: "memory"` with it, or another codec.')
 }
 

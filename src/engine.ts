@@ -3,8 +3,10 @@
 import { Budget } from './budget.ts'
 import { ClearLog, type RecordKind } from './clear-log.ts'
 import type { Shared } from './entries.ts'
+import { ownEpochs, sharedEpochs, type Epochs } from './epochs.ts'
 import { CacheError, ConfigError, StoreError } from './errors.ts'
 import { Freshness } from './freshness.ts'
+import { OwnStore, type Store } from './own-store.ts'
 import type { Ref } from './ref.ts'
 import type { FunctionStats } from './stats.ts'
 import { Tracker } from './tracking.ts'
@@ -36,10 +38,16 @@ export interface EngineOptions {
   /** The default bound on a function's entries. */
   readonly limit: number
   /** The default bound on its entries in Redis: undefined where there is none. */
-  readonly limitInRedis: number | undefined
+  readonly limitInRedis?: number | undefined
   /** What stored responses and serialised values may take in this process. */
   readonly maxBytes: number
+  /** Whether every call asks Redis what was cleared before it came. @default "eventual" */
+  readonly consistency?: 'eventual' | 'strong'
   readonly disabled: boolean
+  /** Begins every key in a store. @default none */
+  readonly prefix?: string
+  /** How long a store may keep a caller waiting, in milliseconds. @default 500 */
+  readonly commandTimeout?: number
   readonly onError: (error: CacheError) => void
   readonly connect?: ((engine: Engine) => Shared & { close(): Promise<void> }) | undefined
 }
@@ -65,10 +73,13 @@ export class Engine {
   readonly options: EngineOptions
   readonly shared: (Shared & { close(): Promise<void> }) | undefined
   readonly freshness: Freshness
+  /** By what entries beyond this process's memory are dated. */
+  readonly epochs: Epochs
   readonly clock: () => number
   readonly random: () => number
   readonly #names: Map<string, Named> = new Map()
   readonly #writes: Set<Promise<void>> = new Set()
+  readonly #stores: Map<Store, OwnStore> = new Map()
   #storeErrors = 0
   readonly #weakly: WeakRef<Engine> = new WeakRef(this)
   #isClosed = false
@@ -80,6 +91,7 @@ export class Engine {
     this.budget = new Budget(options.maxBytes)
     this.shared = options.connect?.(this)
     this.freshness = new Freshness(this.log, options.clock, options.maxStaleness, this.shared?.log)
+    this.epochs = this.shared === undefined ? ownEpochs(this.log) : sharedEpochs(this.log, this.shared.log)
     open.add(this.#weakly)
   }
 
@@ -178,11 +190,24 @@ export class Engine {
     this.#writes.add(settled)
   }
 
+  /** A store of one's own as a place of this cache, which closes it when it is closed itself. */
+  storeOf(store: Store): OwnStore {
+    const known = this.#stores.get(store)
+    if (known !== undefined) return known
+    const { prefix = '', commandTimeout = 500 } = this.options
+    // Other processes read it where there is Redis, and they share no other clock.
+    const date = this.shared === undefined ? this.clock : Date.now
+    const own = new OwnStore({ store, prefix, commandTimeout, clock: this.clock, date, onError: (error) => this.report(error) })
+    this.#stores.set(store, own)
+    return own
+  }
+
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
     open.delete(this.#weakly)
     await Promise.all(this.#writes)
+    await Promise.all(Array.from(this.#stores.values(), (store) => store.close().catch((error: unknown) => this.report(error))))
     await this.shared?.close()
   }
 }

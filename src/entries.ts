@@ -1,21 +1,37 @@
-// Knows the entries of one function, in this process and in Redis, and which of them may be served.
+// Knows the entries of one function, in this process and beyond it, and which of them may be served.
 
 import type { ClearLog } from './clear-log.ts'
 import type { Codec } from './codec.ts'
 import type { Entry } from './entry.ts'
-import { CodecError, type CacheError } from './errors.ts'
+import type { NewRemoteEntry, RemoteEntry } from './entry-bytes.ts'
+import type { Epochs } from './epochs.ts'
+import { CodecError, UnsupportedError, type CacheError } from './errors.ts'
 import type { Freshness } from './freshness.ts'
 import type { Budget } from './budget.ts'
 import { Memory } from './memory.ts'
+import type { OwnStore, Store } from './own-store.ts'
 import type { Ref } from './ref.ts'
-import type { RedisEntries, RemoteEntry } from './redis/entries.ts'
+import type { RedisEntries } from './redis/entries.ts'
 import type { Lease } from './redis/lease.ts'
 import type { SharedLog } from './redis/log.ts'
 import type { Turn, Turning, Turns } from './redis/turn.ts'
 import type { Uses } from './redis/uses.ts'
 
-/** Where entries live: in this process, in Redis, or in both. */
-export type Place = 'memory' | 'redis' | 'tiered'
+/** Where entries may be asked to live: in this process, in Redis, in both, or in a store of one's own. */
+export type StoreOption = 'memory' | 'redis' | 'tiered' | Store
+
+/** Where entries live. In front of a store of one's own there is none in this process. */
+export type Place = 'memory' | 'redis' | 'tiered' | OwnStore
+
+/** Entries beyond this process's memory: in Redis, or in a store of one's own. */
+export interface Remote {
+  read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined>
+  write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void>
+  /** Every entry of a function's version, where they can be walked. */
+  all?(name: string, version?: string): AsyncIterable<readonly [key: string, entry: RemoteEntry]>
+  /** Gives back the space of an entry that nobody may be served, where nothing else does. */
+  discard?(name: string, key: string, version?: string): void
+}
 
 /** The Redis side of a cache. */
 export interface Shared {
@@ -40,6 +56,8 @@ export interface EntriesOptions<V> {
   readonly log: ClearLog
   readonly freshness: Freshness
   readonly shared: Shared | undefined
+  /** By what entries beyond this process's memory are dated. */
+  readonly epochs: Epochs
   /** How long an entry may be of use past its freshness, in milliseconds. */
   readonly staleWindow: number
   readonly onEvict: () => void
@@ -49,7 +67,7 @@ export interface EntriesOptions<V> {
   readonly later: (write: Promise<void>) => void
 }
 
-/** What was known of the shared log when a load began, and the lease that it holds: whoever takes this ends it. */
+/** What was known of the clear log when a load began, and the lease that it holds: whoever takes this ends it. */
 export interface Began {
   readonly generation: string | undefined
   readonly epoch: number
@@ -65,23 +83,25 @@ export interface Lifetime {
 export class Entries<V> {
   readonly #options: EntriesOptions<V>
   readonly #memory: Memory<V> | undefined
-  /** Undefined where this function has no entries in Redis. */
-  readonly #remote: Shared | undefined
+  /** Undefined where this function has no entries beyond this process. */
+  readonly #remote: Remote | undefined
   /** Undefined where they are not bounded there. */
   readonly #uses: Uses | undefined
 
   constructor(options: EntriesOptions<V>) {
     this.#options = options
-    if (options.place !== 'redis') this.#memory = new Memory({ ...options, isDead: (entry) => this.#isDead(entry) })
-    if (options.place !== 'memory') this.#remote = options.shared
+    const { place } = options
+    const inRedis = place === 'redis' || place === 'tiered' ? options.shared?.entries : undefined
+    if (place === 'memory' || place === 'tiered') this.#memory = new Memory({ ...options, isDead: (entry) => this.#isDead(entry) })
+    this.#remote = typeof place === 'object' ? place : inRedis
     if (options.limitInRedis !== Number.POSITIVE_INFINITY) {
-      this.#uses = this.#remote?.entries.bound(options.name, options.limitInRedis, options.onError)
+      this.#uses = inRedis?.bound(options.name, options.limitInRedis, options.onError)
     }
   }
 
-  /** Whether a look may take a word from Redis. */
+  /** Whether a look may take a word from elsewhere. */
   get mayAsk(): boolean {
-    return this.#options.shared !== undefined
+    return this.#options.shared !== undefined || this.#remote !== undefined
   }
 
   /** The entry of a key, when one is in this process and may be served as fresh right now. */
@@ -99,7 +119,7 @@ export class Entries<V> {
     return entry !== undefined && freshness.isTrusted(entry, freshness.clock()) ? entry : undefined
   }
 
-  /** As `kept`, with a word from Redis where it takes one. */
+  /** As `kept`, with a look beyond this process and a word from Redis where it takes one. */
   async find(key: string): Promise<Entry<V> | undefined> {
     const { freshness, shared } = this.#options
     const now = freshness.clock()
@@ -108,6 +128,7 @@ export class Entries<V> {
     const [isVerified, there] = await Promise.all([freshness.isVerified(now) || shared?.log.ask(), isWanted ? this.#read(key) : undefined])
     if (isVerified !== true) return this.kept(key)
     const admitted = there === undefined ? undefined : await this.#admit(there)
+    if (there !== undefined && admitted === undefined) this.#remote?.discard?.(this.#options.name, key, this.#options.version)
     const local = this.#surviving(key)
     if (local !== undefined) {
       local.trustFrom = Math.max(local.trustFrom, freshness.verifiedAt)
@@ -119,15 +140,16 @@ export class Entries<V> {
     return admitted
   }
 
-  /** Waits until it is this process's turn to load a call, where its entries are in Redis: one process loads, the others take its entry. */
+  /** Waits until it is this process's turn to load a call, where others may read its entry: one process loads, the others take what it stores. */
   turn(call: Omit<Turning<Entry<V>>, 'name' | 'version'>): Promise<Turn<Entry<V>>> | undefined {
     const { name, version = '' } = this.#options
-    return this.#remote?.turns.turn({ ...call, name, version })
+    return this.#remote === undefined ? undefined : this.#options.shared?.turns.turn({ ...call, name, version })
   }
 
-  /** What the shared log is known to hold now: to be kept with what a load that begins now will give. */
+  /** What the clear log is known to hold now: to be kept with what a load that begins now will give. */
   began(lease: Lease | undefined): Began | undefined {
-    return this.#remote === undefined ? undefined : { generation: this.#remote.log.generation, epoch: this.#remote.log.epoch, lease }
+    const { generation, epoch } = this.#options.epochs
+    return this.#remote === undefined ? undefined : { generation, epoch, lease }
   }
 
   store(key: string, entry: Entry<V>, lifetime: Lifetime, began: Began | undefined): void {
@@ -135,7 +157,7 @@ export class Entries<V> {
     // A load that began later knows more than this one, though it ended first.
     if (there !== undefined && there.order > entry.order) return began?.lease?.end('stored')
     this.#memory?.set(key, entry)
-    if (began?.generation === undefined || began.generation !== this.#remote?.log.generation) return began?.lease?.end('overtaken')
+    if (began?.generation === undefined || began.generation !== this.#options.epochs.generation) return began?.lease?.end('overtaken')
     const { generation, epoch, lease } = began
     this.#options.later(this.#writeUnder(lease, () => this.#write(key, entry, lifetime, generation, epoch)))
   }
@@ -143,11 +165,12 @@ export class Entries<V> {
   /** How many entries that may be served as fresh have a ref of their own that is counted in. */
   async count(isCounted: (own: Ref) => boolean): Promise<number> {
     const { name, version, freshness } = this.#options
+    if (this.#remote !== undefined && this.#remote.all === undefined) throw notWalked(name)
     const counted = new Set<string>()
     for (const [, entry] of this.#memory?.entries() ?? []) {
       if (freshness.isFresh(entry) && isCounted(ownRef(entry))) counted.add(ownRef(entry).id)
     }
-    for await (const [, remote] of this.#remote?.entries.all(name, version) ?? []) {
+    for await (const [, remote] of this.#remote?.all?.(name, version) ?? []) {
       const own = ownRef(remote)
       if (!isCounted(own) || counted.has(own.id)) continue
       const entry = await this.#admit(remote)
@@ -181,28 +204,28 @@ export class Entries<V> {
 
   async #read(key: string): Promise<RemoteEntry | undefined> {
     try {
-      return await this.#remote!.entries.read(this.#options.name, key, this.#options.version)
+      return await this.#remote!.read(this.#options.name, key, this.#options.version)
     } catch (error) {
       this.#options.onError(error as CacheError)
       return undefined
     }
   }
 
-  /** Checks an entry from Redis against all that is known, and decodes it: undefined when it may not be served. */
+  /** Checks an entry from beyond this process against all that is known, and decodes it: undefined when it may not be served. */
   async #admit(remote: RemoteEntry): Promise<Entry<V> | undefined> {
-    const { log, freshness } = this.#options
-    const shared = this.#remote!
-    const isReached = remote.epoch >= shared.log.windowStart || (await shared.log.reach(remote.epoch))
+    const { log, epochs, freshness } = this.#options
+    const reached = epochs.reach(remote.epoch)
+    const isReached = typeof reached === 'boolean' ? reached : await reached
     // From here to the end nothing is awaited: what is checked is what is handed on.
-    if (!isReached || remote.generation !== shared.log.generation) return undefined
-    if (log.clearedSinceEpoch(remote.refs, remote.epoch)) {
+    if (!isReached || remote.generation !== epochs.generation) return undefined
+    if (epochs.clearedSince(remote.refs, remote.epoch)) {
       this.#options.onCleared()
       return undefined
     }
     const value = this.#decode(remote)
     if (value === undefined) return undefined
     const now = freshness.clock()
-    const expiredAt = log.expiredSinceEpoch(remote.refs, remote.epoch) ?? Number.POSITIVE_INFINITY
+    const expiredAt = epochs.expiredSince(remote.refs, remote.epoch) ?? Number.POSITIVE_INFINITY
     return {
       value: value.value,
       refs: remote.refs,
@@ -245,8 +268,12 @@ export class Entries<V> {
     if (size === undefined) this.#memory?.resize(key, entry, payload.byteLength)
     const remote = { generation, epoch, refs: entry.refs, lifetime: lifetime.fresh, staleWindow: lifetime.stale, payload }
     if (this.#uses !== undefined) later(this.#uses.wrote(key, lifetime.fresh + lifetime.stale, version))
-    await this.#remote!.entries.write(name, key, remote, version)
+    await this.#remote!.write(name, key, remote, version)
   }
+}
+
+function notWalked(name: string): UnsupportedError {
+  return new UnsupportedError(`"${name}" cannot count its entries: they are in a store of your own, which cannot be walked.`)
 }
 
 /** Of what an entry was computed from, the call itself is the first. */

@@ -1,5 +1,6 @@
 // Knows one load at a time for a key, and whether waiting for one would be waiting for oneself.
 
+import type { Audience } from './abort.ts'
 import type { Frame } from './tracking.ts'
 
 /** One run of a load that several callers may share. */
@@ -10,6 +11,10 @@ export class Flight<T> {
    */
   position: number | undefined
   readonly frame: Frame
+  /** Who waits for it, where its load is to be told that nobody does any more. */
+  audience: Audience | undefined
+  /** The one that begins when this one has ended, where somebody waits for that. */
+  next: Promise<unknown> | undefined
   /** What who waits for it may have instead, where it takes too long: undefined once that may not be served. */
   fallback: (() => T | undefined) | undefined
   /** The flights that this one's load waits for right now. */
@@ -28,6 +33,11 @@ export class Flight<T> {
     const result = this.awaitedBy(waiter)
     settle(run())
     return result
+  }
+
+  /** Resolves when it has ended, however. */
+  async settled(): Promise<void> {
+    await this.#result.catch(() => undefined)
   }
 
   /** Whether this flight's load waits, over any number of others, for `target`. */

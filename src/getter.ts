@@ -35,7 +35,8 @@ function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions
   const cached = function (this: unknown): unknown {
     const keyArgs = definition.keyArgs(this, [])
     const key = keyOf(keyArgs)
-    const entry = calls.fresh(key)
+    // One that is synchronous cannot ask Redis.
+    const entry = isAsync === true ? calls.fresh(key) : calls.known(key)
     if (entry !== undefined) return isAsync === true ? Promise.resolve(entry.value) : entry.value
     const call = calls.call(keyArgs, key)
     const load: Load<unknown> = (frame) => definition.loadEither(this, [], frame)

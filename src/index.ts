@@ -11,5 +11,6 @@ export { CacheError, CodecError, ConfigError, KeyError, StoreError, TimeoutError
 export { any } from './key.ts'
 export type { CachedFunction, CachedHandle, CachedSyncFunction } from './cached-handle.ts'
 export type { MemoizeOptions, MemoizeSyncOptions, PartialArgs } from './memoize-options.ts'
+export type { Store } from './own-store.ts'
 export { Ref } from './ref.ts'
 export type { CacheStats, FunctionStats } from './stats.ts'

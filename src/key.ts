@@ -156,5 +156,22 @@ export function withoutTrailing(args: readonly unknown[], nothing: unknown): rea
 export function keyOf(args: readonly unknown[]): string {
   // The commonest call, and the shortest way.
   if (args.length === 1 && typeof args[0] === 'string' && args[0].length < 64) return shortened(JSON.stringify(args[0]))
-  return reading(args, () => shortened(textOfList(withoutTrailing(args, undefined), 0)))
+  return reading(args, () => keyText(args))
+}
+
+/** As `keyOf`; undefined where a value that `isLeftOut` is what has no text. */
+export function keyUnless(args: readonly unknown[], isLeftOut: (value: unknown) => boolean): string | undefined {
+  if (args.length === 1 && typeof args[0] === 'string') return keyOf(args)
+  try {
+    return keyText(args)
+  } catch (error) {
+    if (error instanceof Unkeyable && isLeftOut(error.value)) return undefined
+    return reading(args, () => {
+      throw error
+    })
+  }
+}
+
+function keyText(args: readonly unknown[]): string {
+  return shortened(textOfList(withoutTrailing(args, undefined), 0))
 }

@@ -1,5 +1,6 @@
 // Knows the life of a call: find an entry, serve it, refresh it or load it, and store what was loaded.
 
+import type { Caller } from './abort.ts'
 import type { Codec } from './codec.ts'
 import { Entries, type Place } from './entries.ts'
 import type { Engine, Named } from './engine.ts'
@@ -84,12 +85,30 @@ export type Served<V> =
   | { readonly from: 'load'; readonly entry: Entry<V>; readonly stored: boolean }
   | { readonly from: 'unshared' }
 
+/** How a caller was answered whose own flight it was. */
+type Led<V> = Exclude<Served<V>, { from: 'unshared' }> & { readonly shared: boolean }
+
+/** How a call is to be answered, beyond what holds for all of its function. */
+export interface ServeOptions {
+  /** Whether it may wait for another caller's load, and others for its own. @default true */
+  readonly join?: boolean
+  /** A caller that may leave before there is an answer. */
+  readonly caller?: Caller | undefined
+  /** Its place where it is loaded together with others. */
+  readonly place?: { pass(): void } | undefined
+}
+
 interface Outcome<V> {
   readonly from: 'store' | 'load'
   readonly entry: Entry<V>
   readonly stale: boolean
   readonly stored: boolean
   readonly share: boolean
+}
+
+interface UnverifiedOptions extends ServeOptions {
+  /** How many loads had begun when the caller came, where it may wait for another's. */
+  readonly came: number | undefined
 }
 
 interface LeadOptions {
@@ -101,12 +120,16 @@ interface LeadOptions {
   readonly behind?: boolean
   /** When the value that was served was loaded, where it was fresh: only a newer one will do. */
   readonly newerThan?: number
+  readonly caller?: Caller | undefined
+  readonly place?: ServeOptions['place']
 }
 
 /** What a load has beside itself: a stale entry where it fails, and the lease where it is all processes'. */
 interface Means<V> {
   readonly fallback: Entry<V> | undefined
   readonly lease: Lease | undefined
+  /** Undefined where it needs none: any number may run, or it is a part of one that has a lane. */
+  readonly lanes: Lanes | undefined
 }
 
 /** What a refresh behind a stale value ends with where another process makes it. */
@@ -123,6 +146,7 @@ export class Calls<V> implements Named {
   readonly #entries: Entries<V> | undefined
   readonly #flights: Map<string, Flight<Outcome<V>>> = new Map()
   readonly #loadingSync: Set<string> = new Set()
+  readonly #isStrong: boolean
   #begun = 0
 
   constructor(engine: Engine, options: CallsOptions<V>) {
@@ -131,6 +155,7 @@ export class Calls<V> implements Named {
     this.#options = { ...UNPACED, ...options }
     if (this.#options.concurrency < Number.POSITIVE_INFINITY) this.#lanes = new Lanes(this.#options.concurrency)
     this.lifetime = options.ttl + this.#window
+    this.#isStrong = engine.options.consistency === 'strong' && engine.shared !== undefined
     engine.register(this)
     if (options.limit === 0 || options.ttl === 0 || engine.options.disabled) return
     this.#entries = new Entries({
@@ -142,6 +167,7 @@ export class Calls<V> implements Named {
       log: engine.log,
       freshness: engine.freshness,
       shared: engine.shared,
+      epochs: engine.epochs,
       onEvict: () => void this.#stats.evictions++,
       onCleared: () => void this.#stats.cleared++,
       onError: (error) => engine.report(error),
@@ -165,8 +191,13 @@ export class Calls<V> implements Named {
     return { key, ref: callRef(this.name, args, key) }
   }
 
-  /** The entry of a key, when one is in this process and may be served as fresh right now: it counts as served. */
+  /** As `known`, where this process's own knowledge of the clear log is enough. */
   fresh(key: string): Entry<V> | undefined {
+    return this.#isStrong ? undefined : this.known(key)
+  }
+
+  /** The entry of a key, when one is in this process and may be served as fresh as far as is known here: it counts as served. */
+  known(key: string): Entry<V> | undefined {
     const entry = this.#entries?.fresh(key)
     if (entry === undefined || this.#engine.transactions.current()?.covers(entry.refs) === true) return undefined
     this.#stats.hits++
@@ -175,43 +206,83 @@ export class Calls<V> implements Named {
   }
 
   /** Answers a call: from an entry, from another caller's load, or by its own. */
-  async serve(call: Call, load: Load<V>, options: { readonly join: boolean } = { join: true }): Promise<Served<V>> {
-    const arrived = this.#engine.log.position
+  async serve(call: Call, load: Load<V>, { join: mayJoin = true, ...options }: ServeOptions = {}): Promise<Served<V>> {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
+    const came = this.#begun
+    if (this.#isStrong && !(await this.#engine.shared!.log.ask()))
+      return this.#serveUnverified(call, load, reader, { ...options, came: mayJoin ? came : undefined })
+    const arrived = this.#engine.log.position
     const transaction = this.#engine.transactions.current()
-    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader)
+    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, options)
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
-    const join = options.join && !this.#engine.options.disabled
+    const join = mayJoin && !this.#engine.options.disabled
     for (;;) {
-      const entry = this.fresh(call.key)
+      options.caller?.check()
+      const entry = this.known(call.key)
       if (entry !== undefined) return { from: 'store', entry, stale: false }
       const stale = this.#staleHit(call, load, reader)
       if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
       const flight = join ? this.#joinable(call, reader, arrived) : undefined
-      if (flight === undefined) return this.#lead(call, load, reader, { find: true, join })
+      if (flight === undefined) return this.#lead(call, load, reader, { ...options, find: true, join })
+      options.place?.pass()
+      enter(flight, options.caller)
       const served = await this.#follow(flight, reader, arrived)
       if (served !== undefined) return served
     }
   }
 
+  /**
+   * Answers a call when it must know what was cleared before it came and cannot: a load that runs already proves nothing. So there is at most
+   * one that runs and one that waits for its end, whose callers have all come before it.
+   */
+  async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: UnverifiedOptions): Promise<Served<V>> {
+    const { came, place, caller } = options
+    const join = came !== undefined && this.#engine.transactions.current() === undefined
+    const running = join ? this.#flights.get(call.key) : undefined
+    if (running === undefined) return this.#lead(call, load, reader, { find: false, join, place, caller })
+    this.#refuseCycle(call, reader)
+    place?.pass()
+    // What began after the caller came is as good as what is still to begin.
+    if (running.frame.order > came!) {
+      enter(running, caller)
+      return (await this.#follow(running, reader, Number.NEGATIVE_INFINITY))!
+    }
+    const isFirst = running.next === undefined
+    // Who waits for it is not counted: it ends when it has loaded.
+    running.next ??= running.settled().then(() => this.#lead(call, load, reader, { find: false, join, place }))
+    const served = (await running.next) as Led<V>
+    if (isFirst) return served
+    this.#stats.coalesced++
+    if (!served.shared) return { from: 'unshared' }
+    this.#report(reader, served.entry, served.from === 'store')
+    return { from: 'flight', entry: served.entry, stale: served.from === 'store' }
+  }
+
   /** Answers a call inside a transaction: from what the transaction has not cleared, or by a load that is nobody else's. */
-  async #serveWithin(transaction: Transaction, call: Call, load: Load<V>, reader: Frame | undefined): Promise<Served<V>> {
+  async #serveWithin(
+    transaction: Transaction,
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: ServeOptions,
+  ): Promise<Served<V>> {
     const found = await this.#find(call)
     if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {
       this.#stats.hits++
       this.#report(reader, found, false)
       return { from: 'store', entry: found, stale: false }
     }
-    return await this.#lead(call, load, reader, { find: false, join: false })
+    return await this.#lead(call, load, reader, { ...options, find: false, join: false })
   }
 
   /** Loads, whatever is stored. */
-  async refresh(call: Call, load: Load<V>): Promise<Entry<V>> {
+  async refresh(call: Call, load: Load<V>, caller?: Caller): Promise<Entry<V>> {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
     this.#refuseCycle(call, reader)
-    return (await this.#lead(call, load, reader, { find: false, join: this.#engine.transactions.current() === undefined })).entry
+    const join = this.#engine.transactions.current() === undefined
+    return (await this.#lead(call, load, reader, { find: false, join, caller })).entry
   }
 
   /** Loads a call of a synchronous function, and stores the result. */
@@ -261,7 +332,12 @@ export class Calls<V> implements Named {
   }
 
   #find(call: Call): Promise<Entry<V> | undefined> | Entry<V> | undefined {
+    if (this.#isStrong) return this.#findVerified(call)
     return this.#entries?.mayAsk === true ? this.#entries.find(call.key) : this.#entries?.kept(call.key)
+  }
+
+  async #findVerified(call: Call): Promise<Entry<V> | undefined> {
+    return (await this.#engine.shared!.log.ask()) ? this.#entries?.find(call.key) : undefined
   }
 
   #newFrame(call: Call, reader: Frame | undefined, flight?: Flight<Outcome<V>>): Frame {
@@ -406,19 +482,24 @@ export class Calls<V> implements Named {
     load: Load<V>,
     reader: Frame | undefined,
     options: LeadOptions,
-  ): Promise<Exclude<Served<V>, { from: 'unshared' }>> {
+  ): Promise<Led<V>> {
     const flight = new Flight<Outcome<V>>((self) => this.#newFrame(call, reader, self))
     if (options.join) this.#flights.set(call.key, flight)
+    if (options.caller !== undefined) {
+      flight.audience = options.caller.lead(() => this.#forget(call, flight))
+      enter(flight, options.caller)
+    }
     const fly = (): Promise<Outcome<V>> => this.#within(flight.frame, () => this.#fly(call, load, flight, options))
     try {
       const outcome = await this.#patiently(flight, flight.begin(fly, reader?.innermostFlight))
       this.#countServed(outcome)
       this.#report(reader, outcome.entry, outcome.stale)
-      if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored }
+      if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored, shared: outcome.share }
+      options.caller?.check()
       // A refresh that failed and fell back is not tried again at once: the next reader starts one.
       if (options.find && outcome.stale && this.#mayRevalidate(outcome.entry)) this.#refreshBehind(call, load)
       if (options.find && !outcome.stale && this.isDue(outcome.entry)) this.refreshAhead(call, load, outcome.entry)
-      return { from: 'store', entry: outcome.entry, stale: outcome.stale }
+      return { from: 'store', entry: outcome.entry, stale: outcome.stale, shared: true }
     } catch (error) {
       this.#stats.misses++
       reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
@@ -437,12 +518,17 @@ export class Calls<V> implements Named {
       if (turn?.to === 'leave') throw LEFT
       if (turn?.to === 'serve') return this.#found(turn.found)
       if (found !== undefined) flight.fallback = () => this.#stale(found, this.#window)
-      return await this.#loadOr(call, load, flight, { fallback: found, lease: turn?.lease })
+      const lanes = options.place === undefined ? this.#lanes : undefined
+      return await this.#loadOr(call, load, flight, { fallback: found, lease: turn?.lease, lanes })
     } finally {
       flight.frame.open = false
-      // A newer flight may have taken the place meanwhile: it is not this one's to end.
-      if (this.#flights.get(call.key) === flight) this.#flights.delete(call.key)
+      this.#forget(call, flight)
     }
+  }
+
+  #forget(call: Call, flight: Flight<Outcome<V>>): void {
+    // A newer flight may have taken the place meanwhile: it is not this one's to end.
+    if (this.#flights.get(call.key) === flight) this.#flights.delete(call.key)
   }
 
   #willDo(found: Entry<V>, options: LeadOptions): boolean {
@@ -467,6 +553,7 @@ export class Calls<V> implements Named {
       isNested: frame.parent?.innermostFlight !== undefined,
       isBehind: options.behind === true,
       since: frame.trustFrom,
+      onWait: () => options.place?.pass(),
     })
   }
 
@@ -477,23 +564,37 @@ export class Calls<V> implements Named {
     return (flight.position = this.#engine.log.position)
   }
 
-  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease }: Means<V>): Promise<Outcome<V>> {
-    const lane = this.#lanes?.enter(flight.frame)
+  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease, lanes }: Means<V>): Promise<Outcome<V>> {
+    const lane = lanes?.enter(flight.frame)
     if (lane !== undefined) await lane
     const began = this.#entries?.began(lease)
     const position = this.#begin(flight)
     try {
+      flight.audience?.check()
       const loading = this.#run(() => load(flight.frame))
       // What is there at once is stored at once: a getter may be read again in the same tick.
       return this.#keep(call, loading instanceof Promise ? await this.#inTime(call, loading) : loading, position, flight.frame, began)
     } catch (error) {
       lease?.end('failed')
+      if (flight.audience?.isGone === true) throw error
       this.#stats.errors++
       const stale = fallback === undefined ? undefined : this.#stale(fallback, this.#options.staleIfError)
       if (stale === undefined) throw error
       this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
       return stale
     } finally {
+      lanes?.leave()
+    }
+  }
+
+  /** Runs one load for several calls: in one lane, and in a frame that collects what it reads for all of them. */
+  async together<T>(frame: Frame, load: () => Promise<T>): Promise<T> {
+    const lane = this.#lanes?.enter(frame)
+    if (lane !== undefined) await lane
+    try {
+      return await this.#within(frame, load)
+    } finally {
+      frame.open = false
       this.#lanes?.leave()
     }
   }
@@ -539,6 +640,13 @@ export class Calls<V> implements Named {
     else began?.lease?.end(loaded.store && isCleared ? 'overtaken' : 'unstored')
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
   }
+}
+
+/** Counts a caller that waits for a flight. */
+function enter({ audience }: Flight<unknown>, caller: Caller | undefined): void {
+  if (audience === undefined) return
+  if (caller === undefined) audience.enter()
+  else caller.join(audience)
 }
 
 /** What a load is told that needs its own result. */

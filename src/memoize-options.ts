@@ -2,7 +2,7 @@
 
 import type { CodecOption } from './codec.ts'
 import { show, type Duration } from './duration.ts'
-import type { Place } from './entries.ts'
+import type { StoreOption } from './entries.ts'
 import { ConfigError } from './errors.ts'
 import type { any } from './key.ts'
 import { checkFunction, checkNames } from './options.ts'
@@ -56,8 +56,11 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    * cached; -1 or Infinity: no bound. @default the cache's
    */
   limit?: number
-  /** Where entries live: in this process, in Redis, or in both. @default "tiered" with Redis, "memory" without */
-  store?: Place
+  /**
+   * Where entries live: in this process, in Redis, in both, or in a store of one's own, which is four functions over bytes. In front of
+   * that one there is no memory; what it keeps is bounded by itself, not by `limit`. @default "tiered" with Redis, "memory" without
+   */
+  store?: StoreOption
   /**
    * How values become bytes in Redis. "structured" keeps their types, "json" is readable there, "reference" leaves the value in this
    * process, where Redis only tells of clears; or two functions of one's own. @default "structured"

@@ -58,7 +58,7 @@ export function memoizeSync(engine: Engine, fn: AnyFunction, options: MemoizeSyn
   const cached = function (this: unknown, ...args: unknown[]): unknown {
     const keyArgs = definition.keyArgs(this, args)
     const key = keyOf(keyArgs)
-    const entry = calls.fresh(key)
+    const entry = calls.known(key)
     return entry === undefined ? calls.loadSync(calls.call(keyArgs, key), (frame) => definition.loadSync(this, args, frame)) : entry.value
   }
   return dress(cached, fn, {

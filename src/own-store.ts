@@ -40,6 +40,7 @@ export interface OwnStoreOptions {
   readonly clock: () => number
   /** Milliseconds of the clock by which entries age. All who read them have to share it. */
   readonly date: () => number
+  readonly onError: (error: unknown) => void
 }
 
 /** Bytes on their way into the store, or out of it where there are none. */
@@ -65,35 +66,41 @@ export class OwnStore {
   }
 
   /** What is stored for a call, which is never older than this process's own last write. What cannot be read is nothing. */
-  async read(name: string, key: string): Promise<RemoteEntry | undefined> {
+  async read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined> {
     if (this.#isClosed) return undefined
-    const { store, prefix, date } = this.#options
-    const at = entryKeyOf(prefix, name, key)
+    const { store, prefix } = this.#options
+    const at = entryKeyOf(prefix, name, key, version)
     const change = this.#changes.get(at)
     const bytes = change === undefined ? await this.#ask(() => store.get(at)) : change.bytes
     if (bytes === undefined) return undefined
-    const entry = decodeEntry(copied(bytes))
+    const entry = this.#decode(copied(bytes))
+    if (entry === undefined) this.discard(name, key, version)
+    return entry
+  }
+
+  #decode(bytes: Buffer): RemoteEntry | undefined {
+    const entry = decodeEntry(bytes)
     if (entry?.stamp === undefined) return undefined
     const { generation, epoch, refs, lifetime, staleWindow, payload, stamp } = entry
     // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
-    const remaining = lifetime - Math.max(date() - stamp.storedAt, 0)
+    const remaining = lifetime - Math.max(this.#options.date() - stamp.storedAt, 0)
     return remaining + staleWindow > 0 ? { generation, epoch, refs, lifetime, remaining, payload } : undefined
   }
 
   /** Resolves when the store has it. Rejects with a `StoreError` or a `TimeoutError`. */
-  write(name: string, key: string, entry: NewRemoteEntry): Promise<void> {
+  write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void> {
     const { store, prefix, date } = this.#options
-    const at = entryKeyOf(prefix, name, key)
+    const at = entryKeyOf(prefix, name, key, version)
     const bytes = encodeEntry(entry, date())
     const lifetime = lifetimeInRedis(entry.lifetime + entry.staleWindow)
     return this.#change(at, bytes, () => store.set(at, bytes, lifetime))
   }
 
-  /** Lets go of an entry that nobody may be served. */
-  remove(name: string, key: string): Promise<void> {
-    const { store, prefix } = this.#options
-    const at = entryKeyOf(prefix, name, key)
-    return this.#change(at, undefined, () => store.delete(at))
+  /** Gives back the space of an entry that nobody may be served, unless a new one is on its way. */
+  discard(name: string, key: string, version?: string): void {
+    const { store, prefix, onError } = this.#options
+    const at = entryKeyOf(prefix, name, key, version)
+    if (!this.#changes.has(at)) this.#change(at, undefined, () => store.delete(at)).catch(onError)
   }
 
   /** Waits for what is under way, and closes the store. Rejects with a `StoreError` or a `TimeoutError`. */

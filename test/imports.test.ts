@@ -8,7 +8,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   keys: ['src/unkeyable', 'src/key', 'src/leaves', 'src/ref', 'src/clearable'],
   values: [...filesIn('src/codec').map(nameOf), 'src/codec'],
   mechanisms: ['src/name-records', 'src/clear-log', 'src/tracking', 'src/transaction', 'src/flight', 'src/lanes', 'src/entry', 'src/freshness'],
-  places: [...filesIn('src/redis').map(nameOf), 'src/budget', 'src/memory', 'src/entries'],
+  places: [...filesIn('src/redis').map(nameOf), 'src/budget', 'src/memory', 'src/entry-bytes', 'src/epochs', 'src/own-store', 'src/entries'],
   engine: ['src/stats', 'src/config', 'src/engine', 'src/place', 'src/load'],
   handles: [
     'src/memoize-options',
@@ -20,7 +20,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/decorators',
     'src/cache',
   ],
-  'doors of the engine': ['src/index', 'src/door'],
+  'doors of the engine': ['src/index', 'src/door', 'src/testing'],
   'words of HTTP': ['fields', 'http-date', 'path-pattern', 'query', 'uri', 'body'].map(inHttp),
   'rules of HTTP': ['cache-control', 'freshness', 'vary', 'storable', 'conditional', 'cache-status'].map(inHttp),
   'acts of HTTP': ['head', 'stored-response', 'request-key', 'unkeyed', 'capture', 'replay', 'hold', 'visit'].map(inHttp),

@@ -1,7 +1,7 @@
 // Knows the options of a cached route: what each is for, and what is wrong with one that is.
 
 import { checkFunction, checkNames, placeOf, show, toLifetime, toLimit } from '../../src/door.ts'
-import type { Engine, Place } from '../../src/door.ts'
+import type { Engine, Place, StoreOption } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Duration, Ref } from '../../src/index.ts'
 import { isTokenCode } from './fields.ts'
@@ -25,8 +25,8 @@ export interface RouteOptions<Subject> {
   ttl?: Duration
   /** Responses kept in this process, least recently used out first. 0: none; -1 or Infinity: no bound. @default the cache's */
   limit?: number
-  /** Where responses live: in this process, in Redis, or in both. @default "tiered" with Redis, "memory" without */
-  store?: Place
+  /** Where responses live: in this process, in Redis, in both, or in a store of one's own. @default "tiered" with Redis, "memory" without */
+  store?: StoreOption
   /** What a response depends on that running the handler does not show. */
   dependsOn?: (subject: Subject) => readonly Ref[]
   /** Bytes. A larger body is streamed through and not stored. @default 1048576 */

@@ -1,37 +1,11 @@
 // Knows entries in Redis: a readable header line and the value's bytes, found by the call's key.
 
 import type { Redis } from 'ioredis'
+import { decodeEntry, encodeEntry, type NewRemoteEntry, type RemoteEntry } from '../entry-bytes.ts'
 import { StoreError, type CacheError } from '../errors.ts'
-import { fromWire, toWire, type Ref } from '../ref.ts'
 import type { RedisConnection } from './connection.ts'
 import { beginningWith, endOf, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
 import { Uses } from './uses.ts'
-
-/** What one process computed and any may serve, as far as the clear log lets it. */
-export interface RemoteEntry {
-  /** The clear log's generation and epoch when the load began. */
-  readonly generation: string
-  readonly epoch: number
-  readonly refs: readonly Ref[]
-  /** Milliseconds for which it was fresh when it was stored. Infinity: it does not end. */
-  readonly lifetime: number
-  /** Milliseconds for which it is still fresh, by Redis's own count. Negative in the stale window. */
-  readonly remaining: number
-  readonly payload: Uint8Array
-}
-
-/** An entry to be written. `staleWindow`: milliseconds past its lifetime for which it is kept. */
-export interface NewRemoteEntry extends Omit<RemoteEntry, 'remaining'> {
-  readonly staleWindow: number
-}
-
-interface Header {
-  readonly generation: string
-  readonly epoch: number
-  readonly lifetime: number | null
-  readonly staleWindow: number
-  readonly refs: readonly unknown[]
-}
 
 interface Read {
   readonly key: string
@@ -39,8 +13,6 @@ interface Read {
   reject(error: unknown): void
 }
 
-const FORMAT = 'cache-alchemy:1 '
-const LINE_END = 0x0a
 const SCAN_STEP = 200
 // Enough of an entry for its generation and epoch.
 const HEAD = 160
@@ -65,7 +37,7 @@ export class RedisEntries {
   /** Stores an entry until its lifetime and its stale window have passed; 30 days where it has no end. Rejects with a `StoreError`. */
   async write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void> {
     const lifetime = lifetimeInRedis(entry.lifetime + entry.staleWindow)
-    await this.#connection.command((client) => client.set(entryKeyOf(this.#prefix, name, key, version), encode(entry), 'PX', lifetime))
+    await this.#connection.command((client) => client.set(entryKeyOf(this.#prefix, name, key, version), encodeEntry(entry), 'PX', lifetime))
   }
 
   async remove(name: string, key: string, version?: string): Promise<void> {
@@ -157,38 +129,12 @@ function settle(read: Read, ttl: Answer | undefined, value: Answer | undefined):
   read.resolve(Buffer.isBuffer(bytes) ? decode(bytes, Number(ttl?.[1])) : undefined)
 }
 
-function encode({ generation, epoch, lifetime, staleWindow, refs, payload }: NewRemoteEntry): Buffer {
-  const header: Header = { generation, epoch, lifetime: Number.isFinite(lifetime) ? lifetime : null, staleWindow, refs: refs.map(toWire) }
-  return Buffer.concat([Buffer.from(`${FORMAT}${JSON.stringify(header)}\n`), payload])
-}
-
 function decode(bytes: Buffer, ttl: number): RemoteEntry | undefined {
-  const end = bytes.indexOf(LINE_END)
   // No time left, or none at all: not an entry of ours.
-  if (end < 0 || !(ttl >= 0)) return undefined
-  const header = readHeader(bytes.toString('utf8', 0, end))
-  const refs = header?.refs.map(fromWire)
-  // An entry whose dependencies are not all known could not be cleared.
-  if (header === undefined || refs === undefined || !refs.every((ref) => ref !== undefined)) return undefined
-  const lifetime = header.lifetime ?? Number.POSITIVE_INFINITY
-  const remaining = Math.min(ttl - header.staleWindow, lifetime)
-  return { generation: header.generation, epoch: header.epoch, refs, lifetime, remaining, payload: bytes.subarray(end + 1) }
-}
-
-function readHeader(line: string): Header | undefined {
-  if (!line.startsWith(FORMAT)) return undefined
-  try {
-    const header = JSON.parse(line.slice(FORMAT.length)) as Partial<Header>
-    const isHeader =
-      typeof header.generation === 'string' &&
-      Number.isSafeInteger(header.epoch) &&
-      (header.lifetime === null || typeof header.lifetime === 'number') &&
-      typeof header.staleWindow === 'number' &&
-      Array.isArray(header.refs)
-    return isHeader ? (header as Header) : undefined
-  } catch {
-    return undefined
-  }
+  const entry = ttl >= 0 ? decodeEntry(bytes) : undefined
+  if (entry === undefined) return undefined
+  const { generation, epoch, refs, lifetime, staleWindow, payload } = entry
+  return { generation, epoch, refs, lifetime, remaining: Math.min(ttl - staleWindow, lifetime), payload }
 }
 
 function isSince(head: Buffer | undefined, since: { generation: string | undefined; epoch: number }): boolean {

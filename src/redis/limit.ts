@@ -8,12 +8,12 @@ export interface Limit {
   end(): void
 }
 
-/** Begins now. */
-export function newLimit(ms: number): Limit {
+/** Begins now. `of`: who has to answer. */
+export function newLimit(ms: number, of = 'Redis'): Limit {
   let over: TimeoutError | undefined
   let expire: ((error: TimeoutError) => void) | undefined
   const end = (): void => {
-    over = new TimeoutError(`Redis did not answer within ${ms} ms.`)
+    over = new TimeoutError(`${of} did not answer within ${ms} ms.`)
     expire?.(over)
   }
   // Once through the event loop: in a process that was busy or stopped itself, the reply lies there unread.

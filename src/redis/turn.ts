@@ -33,6 +33,8 @@ export interface Turning<T> {
   readonly isBehind: boolean
   /** When it began to ask Redis: that counts towards `commandTimeout`. */
   readonly since: number
+  /** Told when it begins to wait for another process. */
+  readonly onWait?: () => void
 }
 
 /** Load, holding the lease if there is one; serve what was found; or leave the load to others. */
@@ -109,6 +111,7 @@ export class Turns {
       if (turn !== undefined) return turn
       if (waiter.holders > MOST_HOLDERS) return withoutOthers
       const pause = this.#pause(waiter.holder!)
+      call.onWait?.()
       word = await waiter.hear(pause, longest)
       if (word === 'unstored') this.#alone.set(waiter.key, this.#options.log.position)
       if (this.#isClosed || word === 'unstored' || word === 'failed' || word === 'late') return withoutOthers

@@ -1,8 +1,9 @@
 // Entries in Redis over a real server: what was written is read, what cannot be read is nothing, and time is Redis's own count.
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import type { NewRemoteEntry, RemoteEntry } from '../../src/entry-bytes.ts'
 import { RedisConnection } from '../../src/redis/connection.ts'
-import { RedisEntries, type NewRemoteEntry, type RemoteEntry } from '../../src/redis/entries.ts'
+import { RedisEntries } from '../../src/redis/entries.ts'
 import { startRedis } from '../support/redis.ts'
 import { callOf, newPrefix, newServer, patternOf, type TestServer } from './process.ts'
 import { newProxy } from './proxy.ts'

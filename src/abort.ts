@@ -1,0 +1,123 @@
+// Knows the signals among arguments: they are no part of a call, they end their caller's wait, and the load once nobody waits.
+
+import { isWrittenPlain } from './key.ts'
+
+/** The signals among arguments, or among the properties of one that is a plain object. */
+export function signalsIn(args: readonly unknown[]): AbortSignal[] {
+  const signals: AbortSignal[] = []
+  for (const arg of args) {
+    if (typeof arg !== 'object' || arg === null) continue
+    if (arg instanceof AbortSignal) signals.push(arg)
+    else if (isWrittenPlain(arg)) signals.push(...Object.values(arg).filter(isSignal))
+  }
+  return signals
+}
+
+/** The arguments without their signals: `instead` in the place of one that is an argument, and no property where one is a property. */
+export function withoutSignals(args: readonly unknown[], instead: unknown): readonly unknown[] {
+  return args.map((arg) => {
+    if (isSignal(arg)) return instead
+    return hasSignal(arg) ? Object.fromEntries(Object.entries(arg).filter(([, value]) => !isSignal(value))) : arg
+  })
+}
+
+function withSignal(args: readonly unknown[], signal: AbortSignal): unknown[] {
+  const replaced = (value: unknown): unknown => (isSignal(value) ? signal : value)
+  return args.map((arg) =>
+    hasSignal(arg) ? Object.fromEntries(Object.entries(arg).map(([name, value]) => [name, replaced(value)])) : replaced(arg),
+  )
+}
+
+function hasSignal(arg: unknown): arg is object {
+  return isWrittenPlain(arg) && Object.values(arg).some(isSignal)
+}
+
+export function isSignal(value: unknown): value is AbortSignal {
+  return value instanceof AbortSignal
+}
+
+/** A caller that may leave: its wait ends when one of its signals aborts. */
+export class Caller {
+  /** The arguments for the load that it begins, whose signals abort when nobody waits for that load any more. */
+  readonly args: unknown[]
+  readonly #signals: readonly AbortSignal[]
+  readonly #load = new AbortController()
+  #audience: Audience | undefined
+  #left: { readonly reason: unknown } | undefined
+
+  constructor(args: readonly unknown[], signals: readonly AbortSignal[]) {
+    this.#signals = signals
+    this.args = withSignal(args, this.#load.signal)
+  }
+
+  /** Throws the reason of a signal that has aborted. */
+  check(): void {
+    for (const signal of this.#signals) signal.throwIfAborted()
+  }
+
+  /** What the work gives, or a rejection as soon as a signal aborts; the work is then told by `check` and `audience`. */
+  async until<T>(work: () => Promise<T>): Promise<T> {
+    this.check()
+    let leave!: (event: Event) => void
+    const left = new Promise<never>((_, reject) => {
+      leave = ({ target }) => {
+        const { reason } = target as AbortSignal
+        this.#left ??= { reason }
+        reject(reason)
+        this.#audience?.leave(reason)
+        this.#audience = undefined
+      }
+    })
+    for (const signal of this.#signals) signal.addEventListener('abort', leave, { once: true })
+    try {
+      return await Promise.race([work(), left])
+    } finally {
+      for (const signal of this.#signals) signal.removeEventListener('abort', leave)
+    }
+  }
+
+  /** Begins a load, for which others may come to wait. */
+  lead(onGone: () => void): Audience {
+    return new Audience((reason) => {
+      onGone()
+      this.#load.abort(reason)
+    })
+  }
+
+  join(audience: Audience): void {
+    audience.enter()
+    if (this.#left === undefined) this.#audience = audience
+    else audience.leave(this.#left.reason)
+  }
+}
+
+/** Who waits for a load. */
+export class Audience {
+  #waiting = 0
+  #gone: { readonly reason: unknown } | undefined
+  readonly #onGone: (reason: unknown) => void
+
+  constructor(onGone: (reason: unknown) => void) {
+    this.#onGone = onGone
+  }
+
+  /** Whether all who waited have left. */
+  get isGone(): boolean {
+    return this.#gone !== undefined
+  }
+
+  /** Throws the reason for which the last one left. */
+  check(): void {
+    if (this.#gone !== undefined) throw this.#gone.reason
+  }
+
+  enter(): void {
+    this.#waiting++
+  }
+
+  leave(reason: unknown): void {
+    if (--this.#waiting > 0) return
+    this.#gone = { reason }
+    this.#onGone(reason)
+  }
+}

@@ -1,0 +1,122 @@
+// Knows how several calls are answered at once: each by its own entry, and those that miss by one load.
+
+import { AsyncResource } from 'node:async_hooks'
+import { types } from 'node:util'
+import { show } from './duration.ts'
+import { ConfigError } from './errors.ts'
+import { Flight } from './flight.ts'
+import type { Calls } from './load.ts'
+import { Frame } from './tracking.ts'
+
+type Args = readonly unknown[]
+
+/** Loads several calls: their results, in their order. */
+export type LoadMany = (calls: readonly Args[]) => unknown
+
+/** One call of a batch: it needs a load, or it does not for now. */
+export interface Place {
+  /** The call's own result out of the load of the batch, which adds what it has read to `frame`. */
+  load(args: Args, frame: Frame): Promise<unknown>
+  /** Says that the call is answered, or waits for another's load. */
+  pass(): void
+}
+
+export interface BatchOptions {
+  readonly calls: Calls<unknown>
+  readonly clock: () => number
+  /** The load that the calls are made in. */
+  readonly reader: Frame | undefined
+  readonly loadMany: LoadMany
+  /** How many calls there are. */
+  readonly count: number
+}
+
+/** The calls of one `many`. Its load begins when each of them has said whether it needs it; what needs it later is loaded later. */
+export class Batch {
+  readonly #options: BatchOptions
+  // Which call happens to be the last to know does not show in the context of the load.
+  readonly #context: AsyncResource = new AsyncResource('cache-alchemy')
+  #undecided: number
+  #gathering: Gathering | undefined
+
+  constructor(options: BatchOptions) {
+    this.#options = options
+    this.#undecided = options.count
+  }
+
+  /** The place of the next of its calls. */
+  place(): Place {
+    let isDecided = false
+    const decide = (): void => {
+      if (!isDecided) this.#undecided--
+      isDecided = true
+      if (this.#undecided === 0) this.#begin()
+    }
+    return {
+      load: (args, frame) => {
+        const loaded = (this.#gathering ??= this.#gather()).add(args, frame)
+        decide()
+        return loaded
+      },
+      pass: decide,
+    }
+  }
+
+  #gather(): Gathering {
+    const { calls, clock, reader, loadMany } = this.#options
+    const load = async (members: readonly Args[]): Promise<readonly unknown[]> => listOf(await loadMany(members), members.length, calls.name)
+    return new Gathering(
+      (flight) => new Frame(clock(), reader, flight),
+      (frame, members) => this.#context.runInAsyncScope(() => calls.together(frame, () => load(members))),
+    )
+  }
+
+  #begin(): void {
+    this.#gathering?.begin()
+    this.#gathering = undefined
+  }
+}
+
+/** The calls that one load is for. */
+class Gathering {
+  begin!: () => void
+  readonly #members: Args[] = []
+  readonly #flight: Flight<readonly unknown[]>
+
+  constructor(newFrame: (flight: Flight<readonly unknown[]>) => Frame, load: (frame: Frame, members: readonly Args[]) => Promise<readonly unknown[]>) {
+    const begun = new Promise<void>((resolve) => (this.begin = resolve))
+    this.#flight = new Flight(newFrame)
+    const fly = async (): Promise<readonly unknown[]> => {
+      await begun
+      return load(this.#flight.frame, this.#members)
+    }
+    // It is waited for by its members, each as a load of its own: so one that calls one of them is seen to wait for itself.
+    this.#flight.begin(fly, undefined).catch(() => undefined)
+  }
+
+  async add(args: Args, frame: Frame): Promise<unknown> {
+    const index = this.#members.push(args) - 1
+    try {
+      const result = (await this.#flight.awaitedBy(frame.innermostFlight))[index]
+      if (result instanceof Error || types.isNativeError(result)) throw result
+      return result
+    } finally {
+      const { refs, trustFrom, stale, isTentative } = this.#flight.frame
+      frame.add(refs, trustFrom, stale)
+      if (isTentative) frame.isTentative = true
+    }
+  }
+}
+
+function listOf(results: unknown, count: number, name: string): readonly unknown[] {
+  if (Array.isArray(results) && results.length === count) return results as readonly unknown[]
+  const got = Array.isArray(results) ? `one of ${results.length}` : show(results)
+  throw new ConfigError(`Expected \`loadMany\` of "${name}" to give a list of ${count} results, in the order of its calls, got ${got}.`)
+}
+
+/** What `many` is given: a list of argument lists. Throws a `ConfigError`. */
+export function checkCalls(calls: unknown, name: string): readonly unknown[][] {
+  if (Array.isArray(calls) && calls.every(Array.isArray)) return calls as unknown[][]
+  const wrong: unknown = Array.isArray(calls) ? calls.find((args) => !Array.isArray(args)) : calls
+  throw new ConfigError(`Expected many of "${name}" to be given a list of argument lists, such as [["1"], ["2"]], got ${show(wrong)}${Array.isArray(calls) ? ' in it' : ''}.`)
+}

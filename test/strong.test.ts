@@ -1,0 +1,105 @@
+// Calls that ask Redis what was cleared before they came.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createCache, type CacheOptions } from '../src/index.ts'
+import { newGate } from './support/gate.ts'
+import { startRedis, type RedisServer } from './support/redis.ts'
+
+let redis: RedisServer
+beforeAll(async () => void (redis = await startRedis()))
+afterAll(() => redis.stop())
+
+let prefixes = 0
+
+function newPair(options: CacheOptions) {
+  const prefix = `strong-${++prefixes}`
+  const db = { row: 'old', loads: 0 }
+  const make = () => {
+    const cache = createCache({ redis: redis.url, prefix, onError: () => undefined, ...options })
+    return { cache, row: cache.memoize(async (_key: string) => (db.loads++, db.row), { name: 'row' }) }
+  }
+  return { db, here: make(), there: make() }
+}
+
+test('a call that starts after a clear was acknowledged elsewhere never gets what was computed before it', async () => {
+  const { db, here, there } = newPair({ consistency: 'strong' })
+  for (let n = 0; n < 50; n++) {
+    db.row = `before ${n}`
+    await here.row.clear('a')
+    expect(await there.row('a')).toBe(`before ${n}`)
+    expect(await here.row('a')).toBe(`before ${n}`)
+  }
+  await Promise.all([here.cache.close(), there.cache.close()])
+})
+
+test('what was not cleared is a hit, here and there', async () => {
+  const { db, here, there } = newPair({ consistency: 'strong' })
+  await here.row('a')
+  await expect.poll(() => there.row('a').then(() => there.row.stats().hits)).toBeGreaterThan(0)
+  const { loads } = db
+  await here.row('a')
+  await there.row('a')
+  await here.row.clear('b')
+  await there.row('a')
+  expect(db.loads).toBe(loads)
+  await Promise.all([here.cache.close(), there.cache.close()])
+})
+
+test('a load that began before a clear elsewhere is not joined by a call that starts after it', async () => {
+  const { here, there } = newPair({ consistency: 'strong' })
+  const gate = newGate()
+  let row = 'old'
+  const slow = there.cache.memoize(
+    async () => {
+      const seen = row
+      if (seen === 'old') await gate.wait()
+      return seen
+    },
+    { name: 'slow' },
+  )
+  const before = slow()
+  await gate.reached()
+  row = 'new'
+  await here.cache.clear(here.cache.ref('slow'))
+  const after = slow()
+  expect(await after).toBe('new')
+  gate.open()
+  expect(await before).toBe('old')
+  expect(await slow()).toBe('new')
+  await Promise.all([here.cache.close(), there.cache.close()])
+})
+
+test('where Redis does not answer, a call loads: at most one load runs and one waits, which all who come meanwhile share', async () => {
+  await using away = await startRedis()
+  const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 100, onError: () => undefined })
+  const gates = [newGate(), newGate(), newGate()]
+  let loads = 0
+  const read = cache.memoize(async () => {
+    const load = loads++
+    await gates[load]!.wait()
+    return load
+  }, { name: 'row' })
+  await cache.clear(cache.tag('connected'))
+  await away.kill()
+  const first = read()
+  await gates[0]!.reached()
+  const waiting = [read(), read(), read()]
+  gates[0]!.open()
+  expect(await first).toBe(0)
+  await gates[1]!.reached()
+  gates[1]!.open()
+  expect(await Promise.all(waiting)).toEqual([1, 1, 1])
+  const again = read()
+  await gates[2]!.reached()
+  gates[2]!.open()
+  expect(await again).toBe(2)
+  await cache.close()
+})
+
+test('a synchronous function stays synchronous', async () => {
+  const { here } = newPair({ consistency: 'strong' })
+  const double = here.cache.memoizeSync((n: number) => 2 * n, { name: 'double' })
+  expect(double(2)).toBe(4)
+  expect(double(2)).toBe(4)
+  expect(double.stats().loads).toBe(1)
+  await here.cache.close()
+})
