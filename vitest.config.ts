@@ -1,4 +1,4 @@
-// Which files are tests, and how long one may take. Two projects: everything, and the page in a browser.
+// Which files are tests, and how long one may take. Three projects: everything, the page in a browser, and what takes a million calls.
 import { transform } from 'esbuild'
 import { defineConfig, type Plugin, type ViteUserConfig } from 'vitest/config'
 
@@ -19,8 +19,22 @@ const config: ViteUserConfig = defineConfig({
   test: {
     coverage: { provider: 'v8', include: ['src/**', 'middleware/**'] },
     projects: [
-      { plugins: [decorators], test: { ...shared, name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/browser/**'] } },
+      {
+        plugins: [decorators],
+        test: { ...shared, name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/browser/**', 'test/long/**'] },
+      },
       { test: { ...shared, name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 } },
+      // One file at a time: the heap is measured.
+      {
+        test: {
+          ...shared,
+          name: 'long',
+          include: ['test/long/**/*.test.ts'],
+          execArgv: ['--expose-gc'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+        },
+      },
     ],
   },
 })

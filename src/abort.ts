@@ -58,21 +58,20 @@ export class Caller {
   /** What the work gives, or a rejection as soon as a signal aborts; the work is then told by `check` and `audience`. */
   async until<T>(work: () => Promise<T>): Promise<T> {
     this.check()
-    let leave!: (event: Event) => void
+    let leave!: Leave
     const left = new Promise<never>((_, reject) => {
-      leave = ({ target }) => {
-        const { reason } = target as AbortSignal
+      leave = (reason) => {
         this.#left ??= { reason }
         reject(reason)
         this.#audience?.leave(reason)
         this.#audience = undefined
       }
     })
-    for (const signal of this.#signals) signal.addEventListener('abort', leave, { once: true })
+    for (const signal of this.#signals) listen(signal, leave)
     try {
       return await Promise.race([work(), left])
     } finally {
-      for (const signal of this.#signals) signal.removeEventListener('abort', leave)
+      for (const signal of this.#signals) unlisten(signal, leave)
     }
   }
 
@@ -89,6 +88,32 @@ export class Caller {
     if (this.#left === undefined) this.#audience = audience
     else audience.leave(this.#left.reason)
   }
+}
+
+type Leave = (reason: unknown) => void
+
+interface Listening {
+  readonly leaves: Set<Leave>
+  readonly onAbort: () => void
+}
+
+// One listener a signal, however many calls it is given to: Node warns of a leak where there are more than ten.
+const listening = new WeakMap<AbortSignal, Listening>()
+
+function listen(signal: AbortSignal, leave: Leave): void {
+  const there = listening.get(signal)
+  if (there !== undefined) return void there.leaves.add(leave)
+  const leaves = new Set([leave])
+  const onAbort = (): void => leaves.forEach((each) => each(signal.reason))
+  listening.set(signal, { leaves, onAbort })
+  signal.addEventListener('abort', onAbort, { once: true })
+}
+
+function unlisten(signal: AbortSignal, leave: Leave): void {
+  const there = listening.get(signal)
+  if (there === undefined || !there.leaves.delete(leave) || there.leaves.size > 0) return
+  listening.delete(signal)
+  signal.removeEventListener('abort', there.onAbort)
 }
 
 /** Who waits for a load. */

@@ -20,8 +20,13 @@ import type { CacheStats } from './stats.ts'
 /** One cache: its functions, its routes and everything that was computed from them. */
 export interface Cache extends AsyncDisposable {
   /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. */
+  memoize<F extends Cacheable>(fn: F, options: MemoizeOptions<F, unknown> & { strict: false }): CachedFunction<F, []>
   memoize<F extends Cacheable, const K = Parameters<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
   /** As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. */
+  memoizeSync<F extends Cacheable>(
+    fn: F & Synchronous<F>,
+    options: MemoizeSyncOptions<F, unknown> & { strict: false },
+  ): CachedSyncFunction<F, []>
   memoizeSync<F extends Cacheable, const K = Parameters<F>>(
     fn: F & Synchronous<F>,
     options?: MemoizeSyncOptions<F, K>,

@@ -32,6 +32,12 @@ export type CachedFunction<F extends AnyFunction, K = Parameters<F>> = Async<F> 
     peek(...args: Parameters<F>): Promise<Awaited<ReturnType<F>> | undefined>
     /** Loads, whatever is stored, and stores the result. */
     refresh(...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>
+    /**
+     * The results of several calls, in their order: as `Promise.all` of them, but what Redis has comes in one round trip, equal calls are
+     * made once, and what is missing is loaded by `loadMany`, where there is one.
+     * @example const [ada, grace] = await getUser.many([['1'], ['2']])
+     */
+    many(calls: readonly Parameters<F>[]): Promise<Awaited<ReturnType<F>>[]>
   }
 
 /** A synchronous function itself, or what is wrong with it: a promise kept as a value would keep its rejection too. */

@@ -5,8 +5,10 @@ import { resolveCodec, type Codec } from './codec.ts'
 import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
 import type { Place, StoreOption } from './entries.ts'
 import type { Engine } from './engine.ts'
-import { ConfigError } from './errors.ts'
-import { any, isPlainObject, keyOf, keyUnless } from './key.ts'
+import { ConfigError, UnsupportedError } from './errors.ts'
+import { flatText } from './flat-key.ts'
+import { isolationOf, type Isolation } from './isolate.ts'
+import { any, isPlainObject, keyUnless, strictText, type KeyText } from './key.ts'
 import { Calls, type Call, type Loaded, type Pacing } from './load.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
 import { toLimit, toNumber } from './options.ts'
@@ -27,6 +29,10 @@ export class Definition {
   readonly original: AnyFunction
   readonly calls: Calls<unknown>
   readonly engine: Engine
+  /** What a caller is given of an entry's value. */
+  readonly give: Isolation['give']
+  readonly #isolation: Isolation
+  readonly #keyText: KeyText
   readonly #options: MemoizeOptions<AnyFunction, unknown>
   readonly #declaredNames: Set<string> = new Set()
   /** The most arguments that a call had: parameters with a default and rest parameters are not in a function's `length`. */
@@ -38,6 +44,15 @@ export class Definition {
     this.#options = options
     const { ttl, limit, size } = options
     const codec = resolveCodec(options.codec)
+    this.#isolation = isolationOf({
+      isolate: options.isolate,
+      codec: options.codec,
+      wire: codec === 'reference' ? neverEncoded : codec,
+      size: size && ((value) => checkedSize(size(value))),
+    })
+    this.give = this.#isolation.give
+    const isFlat = checkBoolean(options.strict ?? true, 'strict') === false
+    this.#keyText = isFlat ? flatText : strictText
     this.calls = new Calls(engine, {
       name: options.name ?? original.name,
       ttl: ttl === undefined || typeof ttl === 'function' ? engine.options.ttl : toLifetime(ttl, 'ttl'),
@@ -48,8 +63,9 @@ export class Definition {
       staleIfError: toMilliseconds(options.staleIfError ?? 0, 'staleIfError'),
       ...pacing(options),
       place: codec === 'reference' ? referencePlace(options.store) : place,
-      codec: codec === 'reference' ? neverEncoded : codec,
-      ...(size !== undefined && { size: (value: unknown) => checkedSize(size(value)) }),
+      isFlat,
+      codec: this.#isolation.codec,
+      ...(this.#isolation.size !== undefined && { size: this.#isolation.size }),
       declaredFor: (ref) => this.#declaredFor(ref),
     })
   }
@@ -64,16 +80,19 @@ export class Definition {
   /** The key of a call; undefined where there is a signal among its arguments. Throws a `KeyError`. */
   keyOf(keyArgs: readonly unknown[], args: readonly unknown[]): string | undefined {
     if (keyArgs !== args && signalsIn(args).length > 0) return undefined
-    return keyUnless(keyArgs, isSignal)
+    return keyUnless(keyArgs, this.#keyText, isSignal)
   }
 
   /** What a caller asks for with these arguments. Throws a `KeyError`. */
   ask(keyArgs: readonly unknown[], args: unknown[], key?: string): Asked {
     const signals = signalsIn(args)
-    if (signals.length === 0) return { call: this.calls.call(keyArgs, key ?? keyOf(keyArgs)), args, caller: undefined }
-    const plain = withoutSignals(keyArgs, undefined)
+    if (signals.length === 0) return { call: this.#call(keyArgs, key), args, caller: undefined }
     const caller = new Caller(args, signals)
-    return { call: this.calls.call(plain, keyOf(plain)), args: caller.args, caller }
+    return { call: this.#call(withoutSignals(keyArgs, undefined)), args: caller.args, caller }
+  }
+
+  #call(keyArgs: readonly unknown[], key?: string): Call {
+    return this.calls.call(keyArgs, key ?? keyUnless(keyArgs, this.#keyText, () => false)!)
   }
 
   /** What a load gave that ran inside of the frame that the engine made for it. */
@@ -99,8 +118,18 @@ export class Definition {
 
   #loaded(value: unknown, args: unknown[]): Loaded<unknown> {
     const { ttl, shouldCache } = this.#options
-    const loaded = { value, store: shouldCache === undefined || shouldCache(value, ...args), share: true }
+    const isWanted = shouldCache === undefined || shouldCache(value, ...args)
+    const loaded = { ...this.#kept(value, isWanted), share: true }
     return typeof ttl === 'function' ? { ...loaded, ttl: toLifetime(ttl(value, ...args), 'ttl') } : loaded
+  }
+
+  #kept(value: unknown, isWanted: boolean): { readonly value: unknown; readonly store: boolean } {
+    try {
+      return { value: this.#isolation.keep(value), store: isWanted }
+    } catch (error) {
+      this.engine.report(error)
+      return { value: this.#isolation.keepAsIs(value), store: false }
+    }
   }
 
   #track(args: readonly unknown[], frame: Frame): void {
@@ -132,6 +161,7 @@ export class Definition {
   }
 
   ref(args: readonly unknown[]): Ref {
+    if (this.#keyText === flatText && args.length > 0) throw flat(this.calls.name)
     const plain = signalsIn(args).length === 0 ? args : withoutSignals(args, any)
     return patternRef(this.calls.name, plain, this.engine)
   }
@@ -154,14 +184,13 @@ export class Definition {
 /** When results expire and loads run, beyond what every function and route has. */
 function pacing(options: MemoizeOptions<AnyFunction, unknown>): Partial<Pacing> {
   const { jitter = 0, refreshAhead = 0, softTimeout = -1, loadTimeout = -1, concurrency = Number.POSITIVE_INFINITY, track = true } = options
-  if (typeof track !== 'boolean') throw new ConfigError(`Expected \`track\` to be true or false, got ${show(track)}.`)
   return {
     jitter: toNumber(jitter, 'jitter', 'a number from 0 to 1', (it) => it >= 0 && it <= 1),
     refreshAhead: toNumber(refreshAhead, 'refreshAhead', 'a number, 0 or more', (it) => it >= 0 && it < Number.POSITIVE_INFINITY),
     softTimeout: toTimeout(softTimeout, 'softTimeout'),
     loadTimeout: toTimeout(loadTimeout, 'loadTimeout'),
     concurrency: toNumber(concurrency, 'concurrency', 'a whole number of loads, 1 or more, or Infinity', (it) => it >= 1 && (Number.isInteger(it) || it === Number.POSITIVE_INFINITY)),
-    track,
+    track: checkBoolean(track, 'track'),
   }
 }
 
@@ -177,6 +206,17 @@ function toVersion(version: unknown): string {
   if (version === undefined) return ''
   if (typeof version === 'string' && /^[\w.+-]{1,100}$/.test(version)) return version
   throw new ConfigError(`Expected \`version\` to be at most 100 letters, digits and ._+-, such as "2", got ${show(version)}.`)
+}
+
+function checkBoolean(value: unknown, option: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw new ConfigError(`Expected \`${option}\` to be true or false, got ${show(value)}.`)
+}
+
+function flat(name: string): UnsupportedError {
+  return new UnsupportedError(
+    `The keys of "${name}" are flat, by \`strict: false\`: no ref names some of its arguments. Clear all of it with clear(), or leave \`strict\` out.`,
+  )
 }
 
 const neverEncoded: Codec = {

@@ -53,6 +53,8 @@ export interface EngineOptions {
 }
 
 const open = new Set<WeakRef<Engine>>()
+// A cache that is forgotten without `close` would leave its weak reference behind.
+const forgotten = new FinalizationRegistry<WeakRef<Engine>>((weakly) => open.delete(weakly))
 
 /** The engines of this process that are not closed, for a door that is told of a URI and not whose it is. */
 export function openEngines(): readonly Engine[] {
@@ -93,6 +95,7 @@ export class Engine {
     this.freshness = new Freshness(this.log, options.clock, options.maxStaleness, this.shared?.log)
     this.epochs = this.shared === undefined ? ownEpochs(this.log) : sharedEpochs(this.log, this.shared.log)
     open.add(this.#weakly)
+    forgotten.register(this, this.#weakly)
   }
 
   get names(): ReadonlyMap<string, Named> {

@@ -167,14 +167,13 @@ export class Entries<V> {
     const { name, version, freshness } = this.#options
     if (this.#remote !== undefined && this.#remote.all === undefined) throw notWalked(name)
     const counted = new Set<string>()
-    for (const [, entry] of this.#memory?.entries() ?? []) {
-      if (freshness.isFresh(entry) && isCounted(ownRef(entry))) counted.add(ownRef(entry).id)
+    for (const [key, entry] of this.#memory?.entries() ?? []) {
+      if (freshness.isFresh(entry) && isCounted(ownRef(entry))) counted.add(key)
     }
-    for await (const [, remote] of this.#remote?.all?.(name, version) ?? []) {
-      const own = ownRef(remote)
-      if (!isCounted(own) || counted.has(own.id)) continue
+    for await (const [key, remote] of this.#remote?.all?.(name, version) ?? []) {
+      if (!isCounted(ownRef(remote)) || counted.has(key)) continue
       const entry = await this.#admit(remote)
-      if (entry !== undefined && freshness.clock() < entry.freshUntil) counted.add(own.id)
+      if (entry !== undefined && freshness.clock() < entry.freshUntil) counted.add(key)
     }
     return counted.size
   }

@@ -17,7 +17,8 @@ export function memoizeGetter(engine: Engine, get: AnyFunction, options: Memoize
 function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>): object {
   checkDefinition(get, options, SYNC_NAMES, 'getter')
   const definition = new Definition(engine, get, options, 'memory')
-  const { calls } = definition
+  const { calls, give } = definition
+  const handed = (value: unknown): unknown => (value instanceof Promise ? value.then(give) : give(value))
   const first = new FirstLoad(engine, calls)
   let isAsync: boolean | undefined
   const plain = (call: Call, load: Load<unknown>): unknown =>
@@ -37,11 +38,11 @@ function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions
     const key = keyOf(keyArgs)
     // One that is synchronous cannot ask Redis.
     const entry = isAsync === true ? calls.fresh(key) : calls.known(key)
-    if (entry !== undefined) return isAsync === true ? Promise.resolve(entry.value) : entry.value
+    if (entry !== undefined) return isAsync === true ? Promise.resolve(give(entry.value)) : give(entry.value)
     const call = calls.call(keyArgs, key)
     const load: Load<unknown> = (frame) => definition.loadEither(this, [], frame)
-    if (isAsync === undefined) return begin(call, load)
-    return isAsync ? served(calls, call, load) : plain(call, load)
+    if (isAsync === undefined) return handed(begin(call, load))
+    return handed(isAsync ? served(calls, call, load) : plain(call, load))
   }
   return dress(cached, get, definition.handle())
 }

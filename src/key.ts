@@ -156,14 +156,17 @@ export function withoutTrailing(args: readonly unknown[], nothing: unknown): rea
 export function keyOf(args: readonly unknown[]): string {
   // The commonest call, and the shortest way.
   if (args.length === 1 && typeof args[0] === 'string' && args[0].length < 64) return shortened(JSON.stringify(args[0]))
-  return reading(args, () => keyText(args))
+  return reading(args, () => strictText(args))
 }
 
-/** As `keyOf`; undefined where a value that `isLeftOut` is what has no text. */
-export function keyUnless(args: readonly unknown[], isLeftOut: (value: unknown) => boolean): string | undefined {
+/** What turns an argument list into a key, in which strings that stand alone are as in `keyOf`. */
+export type KeyText = (args: readonly unknown[]) => string
+
+/** A key by `text`; undefined where a value that `isLeftOut` is what has no text. Throws a `KeyError`. */
+export function keyUnless(args: readonly unknown[], text: KeyText, isLeftOut: (value: unknown) => boolean): string | undefined {
   if (args.length === 1 && typeof args[0] === 'string') return keyOf(args)
   try {
-    return keyText(args)
+    return text(args)
   } catch (error) {
     if (error instanceof Unkeyable && isLeftOut(error.value)) return undefined
     return reading(args, () => {
@@ -172,6 +175,12 @@ export function keyUnless(args: readonly unknown[], isLeftOut: (value: unknown) 
   }
 }
 
-function keyText(args: readonly unknown[]): string {
-  return shortened(textOfList(withoutTrailing(args, undefined), 0))
+/** The text that `keyOf` makes of an argument list. */
+export function strictText(args: readonly unknown[]): string {
+  return shortened(textOfArgs(withoutTrailing(args, undefined)))
+}
+
+/** The canonical text of an argument list, whatever its length. */
+export function textOfArgs(args: readonly unknown[]): string {
+  return textOfList(args, 0)
 }

@@ -9,7 +9,7 @@ import { CacheError, TimeoutError, UnsupportedError } from './errors.ts'
 import { Flight } from './flight.ts'
 import { Lanes } from './lanes.ts'
 import type { Lease } from './redis/lease.ts'
-import { callRef, overlaps, type Ref } from './ref.ts'
+import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import { Frame } from './tracking.ts'
 import type { Transaction } from './transaction.ts'
@@ -58,6 +58,8 @@ export interface CallsOptions<V> extends Partial<Pacing> {
   /** What a value takes of the cache's `maxBytes`, in bytes; undefined where only its serialised form does. */
   readonly size?: (value: V) => number
   readonly declaredFor: (ref: Ref) => readonly Ref[]
+  /** Whether its keys are no arguments any more: what reads one of its calls depends on all of them. */
+  readonly isFlat?: boolean
 }
 
 /** One call: its key, and the ref that is this call and no other. */
@@ -147,6 +149,8 @@ export class Calls<V> implements Named {
   readonly #flights: Map<string, Flight<Outcome<V>>> = new Map()
   readonly #loadingSync: Set<string> = new Set()
   readonly #isStrong: boolean
+  /** What stands for each call where keys are flat. */
+  readonly #whole: Ref | undefined
   #begun = 0
 
   constructor(engine: Engine, options: CallsOptions<V>) {
@@ -156,6 +160,7 @@ export class Calls<V> implements Named {
     if (this.#options.concurrency < Number.POSITIVE_INFINITY) this.#lanes = new Lanes(this.#options.concurrency)
     this.lifetime = options.ttl + this.#window
     this.#isStrong = engine.options.consistency === 'strong' && engine.shared !== undefined
+    if (options.isFlat === true) this.#whole = wholeRef(options.name)
     engine.register(this)
     if (options.limit === 0 || options.ttl === 0 || engine.options.disabled) return
     this.#entries = new Entries({
@@ -188,7 +193,7 @@ export class Calls<V> implements Named {
   }
 
   call(args: readonly unknown[], key: string): Call {
-    return { key, ref: callRef(this.name, args, key) }
+    return { key, ref: this.#whole ?? callRef(this.name, args, key) }
   }
 
   /** As `known`, where this process's own knowledge of the clear log is enough. */
@@ -220,7 +225,10 @@ export class Calls<V> implements Named {
     for (;;) {
       options.caller?.check()
       const entry = this.known(call.key)
-      if (entry !== undefined) return { from: 'store', entry, stale: false }
+      if (entry !== undefined) {
+        if (this.isDue(entry)) this.refreshAhead(call, load, entry)
+        return { from: 'store', entry, stale: false }
+      }
       const stale = this.#staleHit(call, load, reader)
       if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
       const flight = join ? this.#joinable(call, reader, arrived) : undefined
@@ -311,17 +319,18 @@ export class Calls<V> implements Named {
   async peek(call: Call): Promise<Entry<V> | undefined> {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
-    const found = await this.#find(call)
-    if (found === undefined || this.#engine.clock() >= found.freshUntil) return undefined
-    this.#report(reader, found, false)
-    return found
+    return this.#seen(reader, await this.#find(call))
   }
 
   peekSync(call: Call): Entry<V> | undefined {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
-    const found = this.#entries?.kept(call.key)
+    return this.#seen(reader, this.#entries?.kept(call.key))
+  }
+
+  #seen(reader: Frame | undefined, found: Entry<V> | undefined): Entry<V> | undefined {
     if (found === undefined || this.#engine.clock() >= found.freshUntil) return undefined
+    if (this.#engine.transactions.current()?.covers(found.refs) === true) return undefined
     this.#report(reader, found, false)
     return found
   }
@@ -394,10 +403,12 @@ export class Calls<V> implements Named {
     const running = this.#flights.get(call.key)
     if (running !== undefined && !this.#isOvertaken(running.frame.refs, running.position ?? this.#engine.log.position)) return
     this.#engine.tracker.runOutside(() => {
-      this.#lead(call, load, undefined, { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }).catch((error: unknown) => {
-        if (error === LEFT) return
-        this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
-      })
+      this.#lead(call, load, undefined, { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }).catch(
+        (error: unknown) => {
+          if (error === LEFT) return
+          this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
+        },
+      )
     })
   }
 
@@ -457,7 +468,9 @@ export class Calls<V> implements Named {
         const stale = flight.fallback?.()
         if (stale === undefined) return
         resolve(stale)
-        landing.catch((error: unknown) => this.#engine.report(new CacheError('LOAD', `A load of "${this.name}" failed after its softTimeout.`, error)))
+        landing.catch((error: unknown) =>
+          this.#engine.report(new CacheError('LOAD', `A load of "${this.name}" failed after its softTimeout.`, error)),
+        )
       }, softTimeout)
       landing.then(resolve, reject).finally(() => clearTimeout(timer))
     })
@@ -477,12 +490,7 @@ export class Calls<V> implements Named {
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */
-  async #lead(
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: LeadOptions,
-  ): Promise<Led<V>> {
+  async #lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions): Promise<Led<V>> {
     const flight = new Flight<Outcome<V>>((self) => this.#newFrame(call, reader, self))
     if (options.join) this.#flights.set(call.key, flight)
     if (options.caller !== undefined) {
@@ -604,7 +612,8 @@ export class Calls<V> implements Named {
     const { loadTimeout } = this.#options
     if (loadTimeout === Number.POSITIVE_INFINITY) return loading
     return new Promise((resolve, reject) => {
-      const late = (): void => reject(new TimeoutError(`Loading ${String(call.ref)} took longer than its loadTimeout of ${loadTimeout} ms.`))
+      const late = (): void =>
+        reject(new TimeoutError(`Loading ${String(call.ref)} took longer than its loadTimeout of ${loadTimeout} ms.`))
       const timer = setTimeout(late, loadTimeout)
       loading.then(resolve, reject).finally(() => clearTimeout(timer))
     })

@@ -2,16 +2,19 @@
 
 import { AsyncResource } from 'node:async_hooks'
 import { types } from 'node:util'
+import type { Asked } from './definition.ts'
 import { show } from './duration.ts'
+import type { Engine } from './engine.ts'
+import type { Entry } from './entry.ts'
 import { ConfigError } from './errors.ts'
 import { Flight } from './flight.ts'
 import type { Calls } from './load.ts'
 import { Frame } from './tracking.ts'
 
-type Args = readonly unknown[]
+type Args = unknown[]
 
 /** Loads several calls: their results, in their order. */
-export type LoadMany = (calls: readonly Args[]) => unknown
+export type LoadMany = (calls: Args[]) => unknown
 
 /** One call of a batch: it needs a load, or it does not for now. */
 export interface Place {
@@ -22,13 +25,30 @@ export interface Place {
 }
 
 export interface BatchOptions {
+  readonly engine: Engine
   readonly calls: Calls<unknown>
-  readonly clock: () => number
-  /** The load that the calls are made in. */
-  readonly reader: Frame | undefined
   readonly loadMany: LoadMany
   /** How many calls there are. */
   readonly count: number
+}
+
+/** The entries of calls, in their order. Equal ones are answered once. */
+export function answerAll(
+  asked: readonly Asked[],
+  answer: (asked: Asked, place: Place | undefined) => Promise<Entry<unknown>>,
+  newBatch: ((count: number) => Batch) | undefined,
+): Promise<Entry<unknown>[]> {
+  // Who may leave waits by itself.
+  const idOf = (it: Asked): unknown => (it.caller === undefined ? it.call.key : it)
+  const distinct = new Map(asked.map((it) => [idOf(it), it]))
+  const batch = newBatch?.(distinct.size)
+  const answers = new Map<unknown, Promise<Entry<unknown>>>()
+  for (const [id, it] of distinct) {
+    const place = batch?.place()
+    const answering = answer(it, place)
+    answers.set(id, place === undefined ? answering : answering.finally(place.pass))
+  }
+  return Promise.all(asked.map((it) => answers.get(idOf(it))!))
 }
 
 /** The calls of one `many`. Its load begins when each of them has said whether it needs it; what needs it later is loaded later. */
@@ -36,11 +56,13 @@ export class Batch {
   readonly #options: BatchOptions
   // Which call happens to be the last to know does not show in the context of the load.
   readonly #context: AsyncResource = new AsyncResource('cache-alchemy')
+  readonly #reader: Frame | undefined
   #undecided: number
   #gathering: Gathering | undefined
 
   constructor(options: BatchOptions) {
     this.#options = options
+    this.#reader = options.engine.tracker.current()
     this.#undecided = options.count
   }
 
@@ -63,10 +85,10 @@ export class Batch {
   }
 
   #gather(): Gathering {
-    const { calls, clock, reader, loadMany } = this.#options
-    const load = async (members: readonly Args[]): Promise<readonly unknown[]> => listOf(await loadMany(members), members.length, calls.name)
+    const { engine, calls, loadMany } = this.#options
+    const load = async (members: Args[]): Promise<readonly unknown[]> => listOf(await loadMany(members), members.length, calls.name)
     return new Gathering(
-      (flight) => new Frame(clock(), reader, flight),
+      (flight) => new Frame(engine.clock(), this.#reader, flight),
       (frame, members) => this.#context.runInAsyncScope(() => calls.together(frame, () => load(members))),
     )
   }
@@ -83,7 +105,7 @@ class Gathering {
   readonly #members: Args[] = []
   readonly #flight: Flight<readonly unknown[]>
 
-  constructor(newFrame: (flight: Flight<readonly unknown[]>) => Frame, load: (frame: Frame, members: readonly Args[]) => Promise<readonly unknown[]>) {
+  constructor(newFrame: (flight: Flight<readonly unknown[]>) => Frame, load: (frame: Frame, members: Args[]) => Promise<readonly unknown[]>) {
     const begun = new Promise<void>((resolve) => (this.begin = resolve))
     this.#flight = new Flight(newFrame)
     const fly = async (): Promise<readonly unknown[]> => {
@@ -115,8 +137,8 @@ function listOf(results: unknown, count: number, name: string): readonly unknown
 }
 
 /** What `many` is given: a list of argument lists. Throws a `ConfigError`. */
-export function checkCalls(calls: unknown, name: string): readonly unknown[][] {
-  if (Array.isArray(calls) && calls.every(Array.isArray)) return calls as unknown[][]
+export function checkCalls(calls: unknown, name: string): Args[] {
+  if (Array.isArray(calls) && calls.every(Array.isArray)) return calls as Args[]
   const wrong: unknown = Array.isArray(calls) ? calls.find((args) => !Array.isArray(args)) : calls
   throw new ConfigError(`Expected many of "${name}" to be given a list of argument lists, such as [["1"], ["2"]], got ${show(wrong)}${Array.isArray(calls) ? ' in it' : ''}.`)
 }

@@ -6,6 +6,7 @@ import type { StoreOption } from './entries.ts'
 import { ConfigError } from './errors.ts'
 import type { any } from './key.ts'
 import { checkFunction, checkNames } from './options.ts'
+import type { Isolate } from './isolate.ts'
 import { Ref } from './ref.ts'
 
 // A narrower type would refuse functions that declare their own arguments or `this`.
@@ -32,6 +33,7 @@ type PartialObject<T> = T extends
   | ReadonlySet<unknown>
   | ArrayBufferView
   | ArrayBufferLike
+  | AbortSignal
   ? never
   : T extends object
     ? { [P in keyof T]?: PartialArg<T[P]> }
@@ -92,28 +94,50 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
   track?: boolean
   /** What a value takes of the cache's `maxBytes`, in bytes. @default its serialised form, where it has one, else nothing */
   size?: (value: Awaited<ReturnType<F>>) => number
+  /**
+   * `false`: a flat key, which is cheaper to make of large arguments. Two calls still never share one, but the order of properties counts, so
+   * that the same call may be loaded once for each. No ref names arguments: `clear()` clears all of the function, `clear(args)` is an
+   * `UnsupportedError`, and what reads one call depends on all of them. @default true
+   */
+  strict?: boolean
+  /**
+   * What keeps a stored value from changes by who was given it. `false`: nothing, all callers share the stored value. `"freeze"`: it is
+   * deep-frozen, itself, as soon as it is loaded; one with a Map, Set, Date, RegExp, URL or bytes in it cannot be, and private fields of
+   * class instances are not. `"copy"`: each caller gets a copy of its own, the one who loaded it too, made by `codec` where that is an object,
+   * else by the structured one. A value that cannot be frozen or copied reaches its callers as it is and is not stored, and `onError` is
+   * told. @default false
+   */
+  isolate?: Isolate
+  /**
+   * Loads what `many` finds nowhere, all at once: it is given the argument lists and gives the results in their order. An `Error` among them
+   * is the rejection of its call alone. Each result is stored as if its call had been made by itself, and depends on all that was read
+   * while they were loaded. @default the function itself, for each
+   * @example loadMany: async (calls) => { const rows = await findByIds(calls.map(([id]) => id)); return calls.map(([id]) => rows.get(id)) }
+   */
+  loadMany?: (calls: Parameters<F>[]) => PromiseLike<readonly (Awaited<ReturnType<F>> | Error)[]>
   /** Whether a value is worth keeping. Rejections never are. @default every value, undefined and null too */
   shouldCache?: (value: Awaited<ReturnType<F>>, ...args: Parameters<F>) => boolean
 }
 
 export interface MemoizeSyncOptions<F extends AnyFunction, K = Parameters<F>> extends Omit<
   MemoizeOptions<F, K>,
-  'version' | 'store' | 'codec' | 'staleWhileRevalidate' | 'staleIfError' | 'refreshAhead' | 'softTimeout' | 'loadTimeout' | 'concurrency'
+  'version' | 'store' | 'codec' | 'staleWhileRevalidate' | 'staleIfError' | 'refreshAhead' | 'softTimeout' | 'loadTimeout' | 'concurrency' | 'loadMany'
 > {}
 
 /** The options of a synchronous function. */
-export const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache', 'size', 'jitter', 'track']
+export const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache', 'size', 'jitter', 'track', 'isolate', 'strict']
 /** The options of any function. */
-export const NAMES: readonly string[] = [...SYNC_NAMES, 'version', 'store', 'codec', 'staleWhileRevalidate', 'staleIfError', 'refreshAhead', 'softTimeout', 'loadTimeout', 'concurrency']
+export const NAMES: readonly string[] = [...SYNC_NAMES, 'version', 'store', 'codec', 'staleWhileRevalidate', 'staleIfError', 'refreshAhead', 'softTimeout', 'loadTimeout', 'concurrency', 'loadMany']
 
 /** Refuses what can be seen to be wrong before there is a call. */
 export function checkDefinition(fn: unknown, options: object, names: readonly string[], door: string): void {
   if (typeof fn !== 'function') throw new ConfigError(`Expected ${door} to be given a function, got ${show(fn)}.`)
   checkNames(options, names, door)
-  const { key, dependsOn, shouldCache, size, name } = options as MemoizeOptions<AnyFunction, unknown>
+  const { key, dependsOn, shouldCache, size, name, loadMany } = options as MemoizeOptions<AnyFunction, unknown>
   checkFunction(key, 'key')
   checkFunction(shouldCache, 'shouldCache')
   checkFunction(size, 'size')
+  checkFunction(loadMany, 'loadMany')
   if (name !== undefined && typeof name !== 'string') throw new ConfigError(`Expected \`name\` to be a string, got ${show(name)}.`)
   const isList =
     dependsOn === undefined || typeof dependsOn === 'function' || (Array.isArray(dependsOn) && dependsOn.every((ref) => ref instanceof Ref))

@@ -2,49 +2,71 @@
 
 import { types } from 'node:util'
 import { branded } from './clearable.ts'
-import { Definition, notSync } from './definition.ts'
+import { Definition, notSync, type Asked } from './definition.ts'
 import type { Engine } from './engine.ts'
-import { keyOf } from './key.ts'
-import type { Call } from './load.ts'
+import type { Entry } from './entry.ts'
+import type { Load, Served } from './load.ts'
+import { answerAll, Batch, checkCalls, type Place } from './many.ts'
 import { checkDefinition, NAMES, SYNC_NAMES, type AnyFunction, type MemoizeOptions, type MemoizeSyncOptions } from './memoize-options.ts'
 import { placeOf } from './place.ts'
+import type { Frame } from './tracking.ts'
 
 /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. */
 export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>): object {
   checkDefinition(fn, options, NAMES, 'memoize')
   const definition = new Definition(engine, fn, options, placeOf(engine, options.store))
-  const { calls } = definition
-  const callOf = (self: unknown, args: unknown[]): Call => {
-    const keyArgs = definition.keyArgs(self, args)
-    return calls.call(keyArgs, keyOf(keyArgs))
-  }
-  const serve = async (call: Call, self: unknown, args: unknown[]): Promise<unknown> => {
-    const served = await calls.serve(call, (frame) => definition.load(self, args, frame))
+  const { calls, give } = definition
+  const { loadMany } = options
+  const entryOf = async (asked: Asked, self: unknown, place?: Place): Promise<Entry<unknown>> => {
+    const { call, args, caller } = asked
+    const load = loadOf(asked, self, place && ((frame) => place.load(args, frame)))
+    const serve = (): Promise<Served<unknown>> => calls.serve(call, load, { caller, place })
+    const served = await (caller === undefined ? serve() : caller.until(serve))
     if (served.from === 'unshared') throw new TypeError('unreachable: the load of a function shares its value')
-    return served.entry.value
+    return served.entry
   }
+  const loadOf = ({ args }: Asked, self: unknown, run: (frame: Frame) => unknown = () => fn.apply(self, args)): Load<unknown> => {
+    return (frame) => definition.load(args, frame, () => run(frame))
+  }
+  const answer = async (asked: Asked, self: unknown): Promise<unknown> => give((await entryOf(asked, self)).value)
   const cached = function (this: unknown, ...args: unknown[]): Promise<unknown> {
     try {
       const keyArgs = definition.keyArgs(this, args)
-      const key = keyOf(keyArgs)
-      const entry = calls.fresh(key)
-      if (entry === undefined) return serve(calls.call(keyArgs, key), this, args)
-      if (calls.isDue(entry)) calls.refreshAhead(calls.call(keyArgs, key), (frame) => definition.load(this, args, frame), entry)
-      return Promise.resolve(entry.value)
+      const key = definition.keyOf(keyArgs, args)
+      const entry = key === undefined ? undefined : calls.fresh(key)
+      if (entry === undefined) return answer(definition.ask(keyArgs, args, key), this)
+      if (calls.isDue(entry)) refreshAhead(definition.ask(keyArgs, args, key), this, entry)
+      return Promise.resolve(give(entry.value))
     } catch (error) {
       return Promise.reject(error)
     }
   }
+  const refreshAhead = (asked: Asked, self: unknown, entry: Entry<unknown>): void =>
+    calls.refreshAhead(asked.call, loadOf(asked, self), entry)
+  const ask = (self: unknown, args: unknown[]): Asked => definition.ask(definition.keyArgs(self, args), args)
   // `fn.refresh(…)` is called on the cached function, which is nobody's `this`; `fn.refresh.call(object, …)` on the object.
   const selfOf = (self: unknown): unknown => (self === cached ? undefined : self)
   return dress(cached, fn, {
     ...definition.handle(),
     async peek(this: unknown, ...args: unknown[]) {
-      return (await calls.peek(callOf(selfOf(this), args)))?.value
+      const { call, caller } = ask(selfOf(this), args)
+      const peek = (): Promise<Entry<unknown> | undefined> => calls.peek(call)
+      const entry = await (caller === undefined ? peek() : caller.until(peek))
+      return entry === undefined ? undefined : give(entry.value)
     },
     async refresh(this: unknown, ...args: unknown[]) {
       const self = selfOf(this)
-      return (await calls.refresh(callOf(self, args), (frame) => definition.load(self, args, frame))).value
+      const asked = ask(self, args)
+      const { call, caller } = asked
+      const refresh = (): Promise<Entry<unknown>> => calls.refresh(call, loadOf(asked, self), caller)
+      return give((await (caller === undefined ? refresh() : caller.until(refresh))).value)
+    },
+    async many(this: unknown, list: unknown) {
+      const self = selfOf(this)
+      const asked = checkCalls(list, calls.name).map((args) => ask(self, args))
+      const newBatch = loadMany && ((count: number) => new Batch({ engine, calls, count, loadMany: (misses) => loadMany.call(self, misses) }))
+      const entries = await answerAll(asked, (it, place) => entryOf(it, self, place), newBatch)
+      return entries.map(({ value }) => give(value))
     },
   })
 }
@@ -54,18 +76,25 @@ export function memoizeSync(engine: Engine, fn: AnyFunction, options: MemoizeSyn
   checkDefinition(fn, options, SYNC_NAMES, 'memoizeSync')
   if (types.isAsyncFunction(fn)) throw notSync(options.name ?? fn.name)
   const definition = new Definition(engine, fn, options, 'memory')
-  const { calls } = definition
+  const { calls, give } = definition
   const cached = function (this: unknown, ...args: unknown[]): unknown {
     const keyArgs = definition.keyArgs(this, args)
-    const key = keyOf(keyArgs)
-    const entry = calls.known(key)
-    return entry === undefined ? calls.loadSync(calls.call(keyArgs, key), (frame) => definition.loadSync(this, args, frame)) : entry.value
+    const key = definition.keyOf(keyArgs, args)
+    const entry = key === undefined ? undefined : calls.known(key)
+    return entry === undefined ? answer(definition.ask(keyArgs, args, key), this) : give(entry.value)
+  }
+  // Nobody else waits for its load, and its signals are the caller's own.
+  const answer = ({ call, caller, args }: Asked, self: unknown): unknown => {
+    caller?.check()
+    const entry = caller === undefined ? undefined : calls.known(call.key)
+    return give(entry === undefined ? calls.loadSync(call, (frame) => definition.loadSync(self, args, frame)) : entry.value)
   }
   return dress(cached, fn, {
     ...definition.handle(),
     peek(this: unknown, ...args: unknown[]) {
       const keyArgs = definition.keyArgs(this === cached ? undefined : this, args)
-      return calls.peekSync(calls.call(keyArgs, keyOf(keyArgs)))?.value
+      const entry = calls.peekSync(definition.ask(keyArgs, args).call)
+      return entry === undefined ? undefined : give(entry.value)
     },
   })
 }

@@ -71,7 +71,7 @@ export class OwnStore {
     const { store, prefix } = this.#options
     const at = entryKeyOf(prefix, name, key, version)
     const change = this.#changes.get(at)
-    const bytes = change === undefined ? await this.#ask(() => store.get(at)) : change.bytes
+    const bytes = change === undefined ? await this.#askPatiently(() => store.get(at)) : change.bytes
     if (bytes === undefined) return undefined
     const entry = this.#decode(copied(bytes))
     if (entry === undefined) this.discard(name, key, version)
@@ -118,40 +118,48 @@ export class OwnStore {
     const isLast = (): boolean => this.#changes.get(at) === change
     change.done = before
       .catch(ignore)
-      .then(() => (isLast() ? this.#ask(run) : undefined))
+      .then(() => (isLast() ? this.#askUnlessSilent(run) : undefined))
       .finally(() => isLast() && this.#changes.delete(at))
     this.#changes.set(at, change)
     return change.done
   }
 
-  async #ask<T>(run: () => Promise<T>): Promise<T> {
-    this.#refuseSilent()
+  /** Somebody waits for the answer: where none comes again and again, one caller now and then finds out whether it does, the others load. */
+  async #askPatiently<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#timeouts >= TIMEOUTS_IN_A_ROW) {
+      this.#refuseSilent()
+      this.#leftAloneUntil = this.#options.clock() + LEFT_ALONE_FOR
+    }
+    const answer = await this.#ask(run, () => {
+      this.#timeouts++
+      this.#leftAloneUntil = this.#options.clock() + LEFT_ALONE_FOR
+    })
+    this.#timeouts = 0
+    return answer
+  }
+
+  async #askUnlessSilent(run: () => Promise<void>): Promise<void> {
+    if (this.#timeouts >= TIMEOUTS_IN_A_ROW) this.#refuseSilent()
+    await this.#ask(run)
+  }
+
+  #refuseSilent(): void {
+    if (this.#options.clock() >= this.#leftAloneUntil) return
+    throw new StoreError('The store did not answer lately, and is left alone for a moment.')
+  }
+
+  async #ask<T>(run: () => Promise<T>, onTimeout: () => void = ignore): Promise<T> {
     const { commandTimeout } = this.#options
     const limit = newLimit(commandTimeout, 'The store')
     const answering = (async () => await run())()
     try {
-      const answer = await limit.race(answering, () => this.#countTimeout())
-      this.#timeouts = 0
-      return answer
+      return await limit.race(answering, onTimeout)
     } catch (error) {
       if (error instanceof CacheError) throw error
       throw new StoreError(`The store failed: ${error instanceof Error ? error.message : show(error)}`, error)
     } finally {
       limit.end()
     }
-  }
-
-  #countTimeout(): void {
-    this.#timeouts++
-    this.#leftAloneUntil = this.#options.clock() + LEFT_ALONE_FOR
-  }
-
-  /** Where it was silent lately, one caller now and then finds out whether it answers again; the others do not wait for it. */
-  #refuseSilent(): void {
-    if (this.#timeouts < TIMEOUTS_IN_A_ROW) return
-    const now = this.#options.clock()
-    if (now < this.#leftAloneUntil) throw new StoreError('The store did not answer lately, and is left alone for a moment.')
-    this.#leftAloneUntil = now + LEFT_ALONE_FOR
   }
 }
 

@@ -50,14 +50,12 @@ describe('clear and expire', () => {
   })
 
   test('an expire leaves what may be served stale; a clear does not', async () => {
-    let row = 'old'
-    const read = cache.memoize(async () => row, { name: 'row', staleWhileRevalidate: '1h' })
-    await read()
-    row = 'new'
-    await cache.expire(read.ref())
-    expect(await read()).toBe('old')
-    await cache.clear(read.ref())
-    expect(await read()).toBe('new')
+    const rows = { a: 'old', b: 'old' }
+    const read = cache.memoize(async (id: 'a' | 'b') => rows[id], { name: 'row', staleWhileRevalidate: '1h' })
+    await Promise.all([read('a'), read('b')])
+    Object.assign(rows, { a: 'new', b: 'new' })
+    await Promise.all([cache.expire(read.ref('a')), cache.clear(read.ref('b'))])
+    expect(await Promise.all([read('a'), read('b')])).toEqual(['old', 'new'])
   })
 
   test('an expire without a stale window is as a clear', async () => {

@@ -5,15 +5,16 @@ import { describe, expect, test } from 'vitest'
 
 const floors: Readonly<Record<string, readonly string[]>> = {
   words: ['src/errors', 'src/duration', 'src/options'],
-  keys: ['src/unkeyable', 'src/key', 'src/leaves', 'src/ref', 'src/clearable'],
-  values: [...filesIn('src/codec').map(nameOf), 'src/codec'],
-  mechanisms: ['src/name-records', 'src/clear-log', 'src/tracking', 'src/transaction', 'src/flight', 'src/lanes', 'src/entry', 'src/freshness'],
+  keys: ['src/unkeyable', 'src/key', 'src/flat-key', 'src/leaves', 'src/ref', 'src/clearable'],
+  values: [...filesIn('src/codec').map(nameOf), 'src/codec', 'src/isolate'],
+  mechanisms: ['src/name-records', 'src/clear-log', 'src/tracking', 'src/transaction', 'src/abort', 'src/flight', 'src/lanes', 'src/entry', 'src/freshness'],
   places: [...filesIn('src/redis').map(nameOf), 'src/budget', 'src/memory', 'src/entry-bytes', 'src/epochs', 'src/own-store', 'src/entries'],
   engine: ['src/stats', 'src/config', 'src/engine', 'src/place', 'src/load'],
   handles: [
     'src/memoize-options',
     'src/cached-handle',
     'src/definition',
+    'src/many',
     'src/memoize',
     'src/cached-function',
     'src/getter',

@@ -295,7 +295,7 @@ function lanes(by: readonly (Action & { do: 'write' })['by'][]): fc.Arbitrary<Ac
   const read = fc.record({ do: how, target, arg })
   const write = fc.record({ do: fc.constant('write'), cell: fc.nat(CELLS - 1), by: fc.constantFrom(...by), slowly: fc.boolean() })
   const fail = fc.record({ do: fc.constantFrom('break', 'mend', 'mend'), target })
-  const wait = fc.record({ do: fc.constant('wait'), ms: fc.constantFrom(60, 2000) })
+  const wait = fc.record({ do: fc.constant('wait'), ms: fc.constantFrom(60, 60, 60, 2000) })
   const action = fc.oneof<fc.WeightedArbitrary<Action>[]>(
     { arbitrary: read, weight: 8 },
     { arbitrary: write, weight: 5 },

@@ -247,6 +247,23 @@ describe('the cached function', () => {
     expect([sync.peek('1'), sync('1'), sync.peek('1'), sync.stats().hits]).toEqual([undefined, 2, 2, 0])
   })
 
+  test('peek sees nothing inside a transaction that the transaction has cleared', async () => {
+    const read = cache.memoize(async () => 1, { name: 'row' })
+    const sync = cache.memoizeSync(() => 1, { name: 'sync' })
+    const seen = async () => [await read.peek(), sync.peek()]
+    await read()
+    sync()
+    const work = cache.transaction(async () => {
+      const before = await seen()
+      await cache.clear(read.ref(), sync.ref())
+      return [before, await seen()]
+    })
+    expect(await work).toEqual([
+      [1, 1],
+      [undefined, undefined],
+    ])
+  })
+
   test('count is of fresh entries that the arguments cover', async () => {
     const read = cache.memoize(async (of: { id: string; part: string }) => of, {
       name: 'row',

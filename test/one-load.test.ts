@@ -27,7 +27,8 @@ interface Node {
 
 /** A cache that stands for a process. */
 function newNode(options: CacheOptions & { leases?: LeaseTimes } = {}): Node {
-  const { leases = {}, ...given } = options
+  // Unless a test says so, no lease ends by itself while it runs.
+  const { leases = { length: 60_000, bound: 60_000 }, ...given } = options
   const clock = newClock()
   const errors: CacheError[] = []
   const cache = openCache(
@@ -461,7 +462,7 @@ test('where a load fails that others wait for, each serves the stale value that 
 })
 
 test('loads that need each other in a circle through two processes end in an error in each', async () => {
-  const nodes = [newNode({ leases: { bound: 300 } }), newNode({ leases: { bound: 300 } })]
+  const nodes = [newNode({ leases: { bound: 400 } }), newNode({ leases: { bound: 400 } })]
   const gates = [newGate(), newGate()]
   const pairs = nodes.map(({ cache }, index) => {
     const a = cache.memoize(async (): Promise<string> => (await gates[index]!.wait(), `a of ${await b()}`), { name: 'a' })
@@ -562,7 +563,7 @@ describe('real processes', () => {
 
   test('are delayed by one that is killed while it loads, and by no more than its lease', { timeout: 60_000 }, async () => {
     const program = start()
-    const [a, b] = [newNode(), newNode()]
+    const [a, b] = [newNode({ leases: {} }), newNode({ leases: {} })]
     const row = new Row()
     const reads = [reader(a, row), reader(b, row)]
     await program.says('ready')

@@ -393,6 +393,12 @@ describe('the options of a cached function', () => {
       cache.memoize(getUser, { tttl: '5m' })
       // @ts-expect-error no such place
       cache.memoize(getUser, { store: 'disk' })
+      const store = { get: async () => undefined, set: async () => {}, delete: async () => {}, close: async () => {} }
+      cache.memoize(getUser, { store })
+      // @ts-expect-error a store has four functions
+      cache.memoize(getUser, { store: { get: store.get, set: store.set } })
+      // @ts-expect-error of bytes
+      cache.memoize(getUser, { store: { ...store, get: async () => 'text' } })
       // @ts-expect-error no such codec
       cache.memoize(getUser, { codec: 'xml' })
       // @ts-expect-error not a duration

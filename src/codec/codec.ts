@@ -34,6 +34,8 @@ export function guarded(codec: Codec): Codec {
     decode(bytes) {
       const value = attempt('decode the bytes', () => codec.decode(bytes))
       if (!types.isPromise(value)) return value
+      // What it gives later is nobody's, its failure too.
+      value.catch(() => undefined)
       throw new CodecError('Expected `decode` of the codec to return a value, got a promise. A codec is synchronous.')
     },
   }

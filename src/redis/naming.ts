@@ -23,7 +23,7 @@ export function endOf(version: string): string {
   return version === '' ? ')' : `)@${version}`
 }
 
-/** The entries of one function, of all its versions, by their last use; and by their end beside it. Braces make them one slot in a Cluster. */
+/** The entries of one function, of all its versions, by their last use; beside it by their end. Braces make both one slot in a Cluster. */
 export function usesKeyOf(prefix: string, name: string): string {
   return `{${escaped(prefix)}#uses:${escaped(name)}}`
 }

@@ -21,8 +21,8 @@ const USES_WAIT = 1000
 const MOST_NOTED = 1000
 
 /**
- * The uses of one function's entries, as one process notes them. Writes of a tick travel together, right behind the entries themselves; uses travel with
- * the next writes, or by themselves once a second: a hit never waits for Redis.
+ * The uses of one function's entries, as one process notes them. Writes of a tick travel together, right behind the entries themselves;
+ * uses travel with the next writes, or by themselves once a second: a hit never waits for Redis.
  */
 export class Uses {
   readonly #options: UsesOptions

@@ -75,6 +75,23 @@ test('what another process used goes later', async () => {
   await untilStored(1, 3, 4)
 })
 
+test('what had to go does not come back by being used in another process', async () => {
+  const [a, b] = [square(newNode(), { limit: 2 }), square(newNode(), { limit: 2 })]
+  await each(b, 1)
+  await each(a, 2, 3)
+  await b(1)
+  await each(b, 4)
+  await untilStored(3, 4)
+  expect(await indexed()).toEqual([3, 4])
+})
+
+test('an entry that is used before its write was noted is still noted', async () => {
+  const read = square(newNode(), { limit: 2 })
+  for (const n of [1, 2, 3]) expect([await read(n), await read(n)]).toEqual([n * n, n * n])
+  await untilStored(2, 3)
+  expect(await indexed()).toEqual([2, 3])
+})
+
 test('a herd of distinct calls in three processes ends within the limit', async () => {
   const nodes = [newNode(), newNode(), newNode()]
   const reads = nodes.map((node) => square(node, { limit: 100 }))
@@ -86,11 +103,11 @@ test('a herd of distinct calls in three processes ends within the limit', async 
 })
 
 test.each([
-  ['the limit of the cache', { limit: 3 }, {}, true],
-  ['CACHE_ALCHEMY_DEFAULT_LIMIT', {}, { CACHE_ALCHEMY_DEFAULT_LIMIT: '3' }, true],
-  ['the default of 1000', {}, {}, false],
-  ['a limit of -1', { limit: -1 }, {}, false],
-])('%s counts in Redis: %o %o %s', async (_, options, env, isBounded) => {
+  ['the limit of the cache', true, { limit: 3 }, {}],
+  ['CACHE_ALCHEMY_DEFAULT_LIMIT', true, {}, { CACHE_ALCHEMY_DEFAULT_LIMIT: '3' }],
+  ['the default of 1000', false, {}, {}],
+  ['a limit of -1', false, { limit: -1 }, {}],
+])('%s is a bound in Redis: %s', async (_, isBounded, options, env) => {
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
   const node = newNode(options)
   const read = square(node, { store: 'redis' })
@@ -189,13 +206,17 @@ test('a server that allows no index still answers every call, and one error says
   expect(errors).toEqual([expect.objectContaining({ code: 'STORE' })])
 })
 
-test('garbage in place of the index costs one error, and no call', async () => {
+test('garbage in place of the index costs one error and no call, and once it is gone the limit holds again', async () => {
   await world.plain.set(uses(), 'garbage')
   const { cache, errors } = newNode()
   const read = square({ cache }, { limit: 3 })
   expect(await Promise.all([read(1), read(2)])).toEqual([1, 4])
   await read(3)
-  await cache.close()
+  await until(() => errors.length > 0)
+  await untilStored(1, 2, 3)
+  await cache.clear(cache.tag('a round trip later'))
+  await world.plain.del(uses())
+  await each(read, 4)
+  await untilStored(2, 3, 4)
   expect(errors.map(({ code }) => code)).toEqual(['STORE'])
-  expect(await stored()).toEqual([1, 2, 3])
 })
