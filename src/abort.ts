@@ -38,16 +38,22 @@ export function isSignal(value: unknown): value is AbortSignal {
 
 /** A caller that may leave: its wait ends when one of its signals aborts. */
 export class Caller {
-  /** The arguments for the load that it begins, whose signals abort when nobody waits for that load any more. */
-  readonly args: unknown[]
+  readonly #args: readonly unknown[]
   readonly #signals: readonly AbortSignal[]
-  readonly #load = new AbortController()
+  #load: AbortController | undefined
   #audience: Audience | undefined
   #left: { readonly reason: unknown } | undefined
 
   constructor(args: readonly unknown[], signals: readonly AbortSignal[]) {
     this.#signals = signals
-    this.args = withSignal(args, this.#load.signal)
+    this.#args = args
+  }
+
+  /** The arguments for the load that it begins, whose signals abort when nobody waits for that load any more. */
+  get args(): unknown[] {
+    // Most calls are answered without a load.
+    this.#load ??= new AbortController()
+    return withSignal(this.#args, this.#load.signal)
   }
 
   /** Throws the reason of a signal that has aborted. */
@@ -79,7 +85,7 @@ export class Caller {
   lead(onGone: () => void): Audience {
     return new Audience((reason) => {
       onGone()
-      this.#load.abort(reason)
+      this.#load?.abort(reason)
     })
   }
 

@@ -68,7 +68,7 @@ export interface Cache extends AsyncDisposable {
   /** Clears everything under this prefix, as one clear; the space is given back in the background. */
   flush(): Promise<void>
   stats(): CacheStats
-  /** Ends what the cache opened, after writes under way; never a client it was given. */
+  /** Ends what the cache opened, after writes under way, and closes stores of one's own; never a client it was given. */
   close(): Promise<void>
 }
 
@@ -95,9 +95,10 @@ export function openCache(options: CacheOptions, clock: () => number, leases: Le
     connect: config.redis === undefined || config.disabled ? undefined : (self) => connect(self, config, config.redis!, leases),
   })
   const cache: Cache = {
-    memoize: ((fn: AnyFunction, given: MemoizeOptions<AnyFunction, unknown> = {}) => memoize(engine, fn, given)) as Cache['memoize'],
+    memoize: ((fn: AnyFunction, given: MemoizeOptions<AnyFunction, unknown> = {}) =>
+      memoize(engine, fn, given)) as AnyFunction as Cache['memoize'],
     memoizeSync: ((fn: AnyFunction, given: MemoizeSyncOptions<AnyFunction, unknown> = {}) =>
-      memoizeSync(engine, fn, given)) as Cache['memoizeSync'],
+      memoizeSync(engine, fn, given)) as AnyFunction as Cache['memoizeSync'],
     method: ((...given: unknown[]) => decoratorOf(engine, 'method', given)) as Cache['method'],
     getter: ((...given: unknown[]) => decoratorOf(engine, 'getter', given)) as Cache['getter'],
     tag: (name) => tagRef(checkName(name, 'tag'), engine),

@@ -34,7 +34,7 @@ export interface CacheOptions {
   consistency?: 'eventual' | 'strong'
   /** How long entries in this process are trusted without word from Redis. @default "1s" */
   maxStaleness?: Duration
-  /** How long Redis may keep a caller waiting. @default "500ms" */
+  /** How long Redis, or a store of one's own, may keep a caller waiting. @default "500ms" */
   commandTimeout?: Duration
   /** Told of every failure that a load answered instead. @default one warning of the process a kind of failure */
   onError?: (error: CacheError) => void
@@ -85,7 +85,7 @@ function redisOf(option: CacheOptions['redis'], env: NodeJS.ProcessEnv): Config[
 }
 
 function urlOf(url: string | undefined, option: string): string | undefined {
-  if (url === undefined || /^rediss?:\/\/\S+$|^unix:\/\/\S+$/.test(url)) return url
+  if (url === undefined || /^rediss?:\/\/\S+$|^\/\S+$/.test(url)) return url
   throw new ConfigError(`Expected \`${option}\` to be a URL such as "redis://127.0.0.1:6379", got ${show(withoutPassword(url))}.`)
 }
 

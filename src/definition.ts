@@ -12,13 +12,12 @@ import { any, isPlainObject, keyUnless, strictText, type KeyText } from './key.t
 import { Calls, type Call, type Loaded, type Pacing } from './load.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
 import { toLimit, toNumber } from './options.ts'
-import { patternRef, Ref, wholeRef } from './ref.ts'
+import { everything, patternRef, Ref, wholeRef } from './ref.ts'
 import type { Frame } from './tracking.ts'
 
 /** What a caller asks for. */
 export interface Asked {
   readonly call: Call
-  /** What its load is to be given. */
   readonly args: unknown[]
   /** Where the arguments have signals, by which it may leave. */
   readonly caller: Caller | undefined
@@ -35,6 +34,7 @@ export class Definition {
   readonly #keyText: KeyText
   readonly #options: MemoizeOptions<AnyFunction, unknown>
   readonly #declaredNames: Set<string> = new Set()
+  #hasDeclared = false
   /** The most arguments that a call had: parameters with a default and rest parameters are not in a function's `length`. */
   #mostArgs = 0
 
@@ -51,7 +51,7 @@ export class Definition {
       size: size && ((value) => checkedSize(size(value))),
     })
     this.give = this.#isolation.give
-    const isFlat = checkBoolean(options.strict ?? true, 'strict') === false
+    const isFlat = !checkBoolean(options.strict ?? true, 'strict')
     this.#keyText = isFlat ? flatText : strictText
     this.calls = new Calls(engine, {
       name: options.name ?? original.name,
@@ -87,8 +87,7 @@ export class Definition {
   ask(keyArgs: readonly unknown[], args: unknown[], key?: string): Asked {
     const signals = signalsIn(args)
     if (signals.length === 0) return { call: this.#call(keyArgs, key), args, caller: undefined }
-    const caller = new Caller(args, signals)
-    return { call: this.#call(withoutSignals(keyArgs, undefined)), args: caller.args, caller }
+    return { call: this.#call(withoutSignals(keyArgs, undefined)), args, caller: new Caller(args, signals) }
   }
 
   #call(keyArgs: readonly unknown[], key?: string): Call {
@@ -147,7 +146,9 @@ export class Definition {
     const least = Math.max(this.original.length, dependsOn.length, this.#mostArgs)
     const namesAll =
       key === undefined && args !== undefined && args.length >= least && !args.some((arg) => arg === any || isPlainObject(arg))
-    return namesAll ? this.#named(dependsOn(...args)) : Array.from(this.#declaredNames, wholeRef)
+    if (namesAll) return this.#named(dependsOn(...args))
+    // Before it has run, it may depend on anything.
+    return this.#hasDeclared ? Array.from(this.#declaredNames, wholeRef) : [everything]
   }
 
   #named(refs: readonly Ref[]): readonly Ref[] {
@@ -156,6 +157,7 @@ export class Definition {
         `Expected \`dependsOn\` of "${this.calls.name}" to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`,
       )
     }
+    this.#hasDeclared = true
     for (const ref of refs) this.#declaredNames.add(ref.name)
     return refs
   }
@@ -189,7 +191,12 @@ function pacing(options: MemoizeOptions<AnyFunction, unknown>): Partial<Pacing> 
     refreshAhead: toNumber(refreshAhead, 'refreshAhead', 'a number, 0 or more', (it) => it >= 0 && it < Number.POSITIVE_INFINITY),
     softTimeout: toTimeout(softTimeout, 'softTimeout'),
     loadTimeout: toTimeout(loadTimeout, 'loadTimeout'),
-    concurrency: toNumber(concurrency, 'concurrency', 'a whole number of loads, 1 or more, or Infinity', (it) => it >= 1 && (Number.isInteger(it) || it === Number.POSITIVE_INFINITY)),
+    concurrency: toNumber(
+      concurrency,
+      'concurrency',
+      'a whole number of loads, 1 or more, or Infinity',
+      (it) => it >= 1 && (Number.isInteger(it) || it === Number.POSITIVE_INFINITY),
+    ),
     track: checkBoolean(track, 'track'),
   }
 }

@@ -13,7 +13,7 @@ const DEEPEST = 100
 export function flatText(args: readonly unknown[]): string {
   const given = withoutTrailing(args, undefined)
   if (given.length === 1 && typeof given[0] === 'string') return shortened(JSON.stringify(given[0]))
-  return shortened(isJson(given, 0) ? JSON.stringify(given) : `${CANONICAL}${textOfArgs(given)}`)
+  return shortened(isJsonList(given, 0) ? JSON.stringify(given) : `${CANONICAL}${textOfArgs(given)}`)
 }
 
 /** Whether JSON says all there is to a value: of no other value that this is true of, it says the same. */
@@ -24,11 +24,16 @@ function isJson(value: unknown, depth: number): boolean {
 
 function isJsonObject(value: object, depth: number): boolean {
   const proto: unknown = Object.getPrototypeOf(value)
-  const names = Object.keys(value)
   if (Array.isArray(value)) {
     // A hole is read as undefined, which is not JSON; so where there are as many names as elements, there are no others.
-    return proto === Array.prototype && names.length === value.length && Array.from(value).every((item) => isJson(item, depth))
+    return proto === Array.prototype && isJsonList(value, depth) && Object.keys(value).length === value.length
   }
-  if ((proto !== Object.prototype && proto !== null) || Object.getOwnPropertySymbols(value).length > 0) return false
-  return names.every((name) => isJson((value as Record<string, unknown>)[name], depth))
+  if (proto !== Object.prototype && proto !== null) return false
+  for (const name of Object.keys(value)) if (!isJson((value as Record<string, unknown>)[name], depth)) return false
+  return Object.getOwnPropertySymbols(value).length === 0
+}
+
+function isJsonList(values: readonly unknown[], depth: number): boolean {
+  for (let i = 0; i < values.length; i++) if (!isJson(values[i], depth)) return false
+  return true
 }

@@ -521,11 +521,11 @@ export class Calls<V> implements Named {
       // Without Redis there is nothing to wait for: the load begins in the tick of its call.
       const found = looked instanceof Promise ? await looked : looked
       if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
+      if (found !== undefined) flight.fallback = () => this.#stale(found, this.#window)
       const waiting = this.#turn(call, flight, options)
       const turn = waiting === undefined ? undefined : await waiting
       if (turn?.to === 'leave') throw LEFT
       if (turn?.to === 'serve') return this.#found(turn.found)
-      if (found !== undefined) flight.fallback = () => this.#stale(found, this.#window)
       const lanes = options.place === undefined ? this.#lanes : undefined
       return await this.#loadOr(call, load, flight, { fallback: found, lease: turn?.lease, lanes })
     } finally {
@@ -583,8 +583,9 @@ export class Calls<V> implements Named {
       // What is there at once is stored at once: a getter may be read again in the same tick.
       return this.#keep(call, loading instanceof Promise ? await this.#inTime(call, loading) : loading, position, flight.frame, began)
     } catch (error) {
-      lease?.end('failed')
-      if (flight.audience?.isGone === true) throw error
+      const isGivenUp = flight.audience?.isGone === true
+      lease?.end(isGivenUp ? 'overtaken' : 'failed')
+      if (isGivenUp) throw error
       this.#stats.errors++
       const stale = fallback === undefined ? undefined : this.#stale(fallback, this.#options.staleIfError)
       if (stale === undefined) throw error

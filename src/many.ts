@@ -105,7 +105,10 @@ class Gathering {
   readonly #members: Args[] = []
   readonly #flight: Flight<readonly unknown[]>
 
-  constructor(newFrame: (flight: Flight<readonly unknown[]>) => Frame, load: (frame: Frame, members: Args[]) => Promise<readonly unknown[]>) {
+  constructor(
+    newFrame: (flight: Flight<readonly unknown[]>) => Frame,
+    load: (frame: Frame, members: Args[]) => Promise<readonly unknown[]>,
+  ) {
     const begun = new Promise<void>((resolve) => (this.begin = resolve))
     this.#flight = new Flight(newFrame)
     const fly = async (): Promise<readonly unknown[]> => {
@@ -140,5 +143,7 @@ function listOf(results: unknown, count: number, name: string): readonly unknown
 export function checkCalls(calls: unknown, name: string): Args[] {
   if (Array.isArray(calls) && calls.every(Array.isArray)) return calls as Args[]
   const wrong: unknown = Array.isArray(calls) ? calls.find((args) => !Array.isArray(args)) : calls
-  throw new ConfigError(`Expected many of "${name}" to be given a list of argument lists, such as [["1"], ["2"]], got ${show(wrong)}${Array.isArray(calls) ? ' in it' : ''}.`)
+  throw new ConfigError(
+    `Expected many of "${name}" to be given a list of argument lists, such as [["1"], ["2"]], got ${show(wrong)}${Array.isArray(calls) ? ' in it' : ''}.`,
+  )
 }

@@ -121,13 +121,46 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
 
 export interface MemoizeSyncOptions<F extends AnyFunction, K = Parameters<F>> extends Omit<
   MemoizeOptions<F, K>,
-  'version' | 'store' | 'codec' | 'staleWhileRevalidate' | 'staleIfError' | 'refreshAhead' | 'softTimeout' | 'loadTimeout' | 'concurrency' | 'loadMany'
+  | 'version'
+  | 'store'
+  | 'codec'
+  | 'staleWhileRevalidate'
+  | 'staleIfError'
+  | 'refreshAhead'
+  | 'softTimeout'
+  | 'loadTimeout'
+  | 'concurrency'
+  | 'loadMany'
 > {}
 
 /** The options of a synchronous function. */
-export const SYNC_NAMES: readonly string[] = ['name', 'ttl', 'limit', 'key', 'dependsOn', 'shouldCache', 'size', 'jitter', 'track', 'isolate', 'strict']
+export const SYNC_NAMES: readonly string[] = [
+  'name',
+  'ttl',
+  'limit',
+  'key',
+  'dependsOn',
+  'shouldCache',
+  'size',
+  'jitter',
+  'track',
+  'isolate',
+  'strict',
+]
 /** The options of any function. */
-export const NAMES: readonly string[] = [...SYNC_NAMES, 'version', 'store', 'codec', 'staleWhileRevalidate', 'staleIfError', 'refreshAhead', 'softTimeout', 'loadTimeout', 'concurrency', 'loadMany']
+export const NAMES: readonly string[] = [
+  ...SYNC_NAMES,
+  'version',
+  'store',
+  'codec',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'refreshAhead',
+  'softTimeout',
+  'loadTimeout',
+  'concurrency',
+  'loadMany',
+]
 
 /** Refuses what can be seen to be wrong before there is a call. */
 export function checkDefinition(fn: unknown, options: object, names: readonly string[], door: string): void {

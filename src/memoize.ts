@@ -11,6 +11,8 @@ import { checkDefinition, NAMES, SYNC_NAMES, type AnyFunction, type MemoizeOptio
 import { placeOf } from './place.ts'
 import type { Frame } from './tracking.ts'
 
+type Run = (args: unknown[], frame: Frame) => unknown
+
 /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. */
 export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>): object {
   checkDefinition(fn, options, NAMES, 'memoize')
@@ -18,15 +20,26 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
   const { calls, give } = definition
   const { loadMany } = options
   const entryOf = async (asked: Asked, self: unknown, place?: Place): Promise<Entry<unknown>> => {
-    const { call, args, caller } = asked
-    const load = loadOf(asked, self, place && ((frame) => place.load(args, frame)))
+    const { call, caller } = asked
+    caller?.check()
+    const entry = caller === undefined ? undefined : calls.fresh(call.key)
+    if (entry !== undefined) return ahead(asked, self, entry)
+    const load = loadOf(asked, self, place && ((args, frame) => place.load(args, frame)))
     const serve = (): Promise<Served<unknown>> => calls.serve(call, load, { caller, place })
     const served = await (caller === undefined ? serve() : caller.until(serve))
     if (served.from === 'unshared') throw new TypeError('unreachable: the load of a function shares its value')
     return served.entry
   }
-  const loadOf = ({ args }: Asked, self: unknown, run: (frame: Frame) => unknown = () => fn.apply(self, args)): Load<unknown> => {
-    return (frame) => definition.load(args, frame, () => run(frame))
+  const loadOf = (asked: Pick<Asked, 'args' | 'caller'>, self: unknown, run: Run = (args) => fn.apply(self, args)): Load<unknown> => {
+    return (frame) => {
+      const args = asked.caller?.args ?? asked.args
+      return definition.load(args, frame, () => run(args, frame))
+    }
+  }
+  /** A fresh entry, perhaps loaded anew behind it. */
+  const ahead = (asked: Asked, self: unknown, entry: Entry<unknown>): Entry<unknown> => {
+    if (calls.isDue(entry)) calls.refreshAhead(asked.call, loadOf(asked, self), entry)
+    return entry
   }
   const answer = async (asked: Asked, self: unknown): Promise<unknown> => give((await entryOf(asked, self)).value)
   const cached = function (this: unknown, ...args: unknown[]): Promise<unknown> {
@@ -35,14 +48,12 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
       const key = definition.keyOf(keyArgs, args)
       const entry = key === undefined ? undefined : calls.fresh(key)
       if (entry === undefined) return answer(definition.ask(keyArgs, args, key), this)
-      if (calls.isDue(entry)) refreshAhead(definition.ask(keyArgs, args, key), this, entry)
+      if (calls.isDue(entry)) calls.refreshAhead(calls.call(keyArgs, key!), loadOf({ args, caller: undefined }, this), entry)
       return Promise.resolve(give(entry.value))
     } catch (error) {
       return Promise.reject(error)
     }
   }
-  const refreshAhead = (asked: Asked, self: unknown, entry: Entry<unknown>): void =>
-    calls.refreshAhead(asked.call, loadOf(asked, self), entry)
   const ask = (self: unknown, args: unknown[]): Asked => definition.ask(definition.keyArgs(self, args), args)
   // `fn.refresh(…)` is called on the cached function, which is nobody's `this`; `fn.refresh.call(object, …)` on the object.
   const selfOf = (self: unknown): unknown => (self === cached ? undefined : self)
@@ -64,7 +75,8 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
     async many(this: unknown, list: unknown) {
       const self = selfOf(this)
       const asked = checkCalls(list, calls.name).map((args) => ask(self, args))
-      const newBatch = loadMany && ((count: number) => new Batch({ engine, calls, count, loadMany: (misses) => loadMany.call(self, misses) }))
+      const newBatch =
+        loadMany && ((count: number) => new Batch({ engine, calls, count, loadMany: (misses) => loadMany.call(self, misses) }))
       const entries = await answerAll(asked, (it, place) => entryOf(it, self, place), newBatch)
       return entries.map(({ value }) => give(value))
     },

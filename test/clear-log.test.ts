@@ -209,7 +209,7 @@ describe('across processes', () => {
   })
 })
 
-test('who watches is told whenever the position has moved, and only then', () => {
+test('who watches is told whenever the position has moved or an own record has its epoch, and only then', () => {
   const log = new ClearLog(100)
   const told: number[] = []
   log.watch(() => told.push(log.position))
@@ -217,11 +217,12 @@ test('who watches is told whenever the position has moved, and only then', () =>
   log.receive('clear', pattern('user', 2), 20, 0)
   log.receive('clear', pattern('user', 2), 20, 0)
   log.recall('clear', pattern('user', 3), 10)
+  expect(told).toEqual([1, 2])
   log.settle(record, 21)
   log.forgetBefore(5)
-  expect(told).toEqual([1, 2])
+  expect(told).toEqual([1, 2, 2])
   log.reset()
-  expect(told).toEqual([1, 2, 3])
+  expect(told).toEqual([1, 2, 2, 3])
 })
 
 describe('past its bound', () => {

@@ -13,6 +13,8 @@ describe('a cache without options', () => {
       ttl: 86_400_000,
       limit: 1000,
       maxBytes: 67_108_864,
+      consistency: 'eventual',
+      limitInRedis: undefined,
       maxStaleness: 1000,
       commandTimeout: 500,
       onError: expect.any(Function),
@@ -120,7 +122,7 @@ describe('an option of a cache', () => {
   test('redis may be a client, which is told by what it can do', () => {
     const client = { duplicate: () => client } as unknown as NonNullable<Exclude<CacheOptions['redis'], string | false>>
     expect(resolved({ redis: client }).redis).toBe(client)
-    expect(resolved({ redis: 'unix:///run/redis.sock' }).redis).toBe('unix:///run/redis.sock')
+    expect(resolved({ redis: '/run/redis.sock' }).redis).toBe('/run/redis.sock')
   })
 
   test.each<[string, unknown, string]>([

@@ -252,7 +252,10 @@ describe('many', () => {
     await gate.reached()
     expect(batches).toEqual([3])
     gate.open()
-    expect([await first, await second]).toEqual([['1', '2', '3'], ['4', '5']])
+    expect([await first, await second]).toEqual([
+      ['1', '2', '3'],
+      ['4', '5'],
+    ])
     expect(batches).toEqual([3, 2])
   })
 

@@ -283,7 +283,10 @@ describe('a clear while one process loads and others wait', () => {
     const callers = others.map((read) => read('1'))
     await untilWaiting(2, b, c)
     row.value = 'new'
+    const { log } = engineOf(a.cache)
+    const { position } = log
     await b.cache.clear(b.cache.tag('table'))
+    await until(() => log.position > position)
     const later = others[0]!('1')
     gate.open()
     expect([await loader, await Promise.all([...callers, later]), row.loads]).toEqual(['old', ['new', 'new', 'new'], 2])
@@ -459,6 +462,55 @@ test('where a load fails that others wait for, each serves the stale value that 
   await untilWaiting(1, ...nodes)
   for (const gate of gates) gate.open()
   expect([await Promise.all(callers), row.loads]).toEqual([['old', 'old'], 3])
+})
+
+test('where another process’s load is slow, the stale value is served past softTimeout', async () => {
+  const nodes = [newNode(), newNode()]
+  const row = new Row()
+  row.turn().open()
+  const [one, other] = nodes.map((node) => reader(node, row, { staleIfError: '1h', softTimeout: 20 })) as [Reader, Reader]
+  await one('1')
+  await until(async () => (await other.peek('1')) !== undefined)
+  row.value = 'new'
+  await one.expire('1')
+  await until(async () => (await other.peek('1')) === undefined)
+  const gate = row.turn()
+  const loader = one('1')
+  await gate.reached()
+  expect([await loader, await other('1'), waiting(nodes[1]!)]).toEqual(['old', 'old', 1])
+  gate.open()
+  for (const read of [one, other]) await until(async () => (await read('1')) === 'new')
+  expect(row.loads).toBe(2)
+})
+
+test('a load that is given up, since nobody waits for it any more, is one other process’s turn', async () => {
+  const nodes = [newNode(), newNode(), newNode()]
+  const gates = [newGate(), newGate(), newGate()]
+  let loads = 0
+  const reads = nodes.map(({ cache }) =>
+    cache.memoize(
+      async (_id: string, signal: AbortSignal) => {
+        const load = loads++
+        const left = new Promise<never>((_, reject) => {
+          signal.addEventListener('abort', () => reject(new Error('given up')))
+        })
+        await Promise.race([gates[load]!.wait(), left])
+        return load
+      },
+      { name: 'row' },
+    ),
+  )
+  const leaver = new AbortController()
+  const first = reads[0]!('1', leaver.signal)
+  await gates[0]!.reached()
+  const others = reads.slice(1).map((read) => read('1', new AbortController().signal))
+  await untilWaiting(2, ...nodes)
+  leaver.abort(new Error('gone'))
+  await expect(first).rejects.toThrow('gone')
+  await gates[1]!.reached()
+  await untilWaiting(1, ...nodes)
+  gates[1]!.open()
+  expect(await Promise.all(others)).toEqual([1, 1])
 })
 
 test('loads that need each other in a circle through two processes end in an error in each', async () => {

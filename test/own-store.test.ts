@@ -2,7 +2,7 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { openCache, type Cache } from '../src/cache.ts'
-import type { CacheError, CacheOptions, Store } from '../src/index.ts'
+import type { CacheError, CacheOptions, Codec, Store } from '../src/index.ts'
 import { OwnStore } from '../src/own-store.ts'
 import { callOf, newPrefix, newServer, until, type TestServer } from './redis/process.ts'
 import { frameworks as express } from './routes/express.ts'
@@ -53,6 +53,16 @@ describe('what it keeps', () => {
     expect([await read('42'), first.tags.size, loads]).toEqual([{ ...first }, 1, 1])
     expect(onlyKey()).toBe(':row("42")')
     expect(read.stats()).toMatchObject({ hits: 2, misses: 1, loads: 1 })
+  })
+
+  test('is not changed by who changes what was made of its bytes', async () => {
+    const bytes: Codec = { encode: (value) => value as Buffer, decode: (value) => value }
+    const read = cache.memoize(async () => Buffer.from('abc'), { name: 'row', store, codec: bytes })
+    await read()
+    await nextRound()
+    const mine = await read()
+    mine.fill('x')
+    expect(String(await read())).toBe('abc')
   })
 
   test('is found by the next call, also before the store has it', async () => {
@@ -224,7 +234,7 @@ describe('a store that fails', () => {
       },
     }
     expect(await cache.memoize(async () => 1, { name: 'row', store: throwing })()).toBe(1)
-    expect(errors).toMatchObject([{ code: 'STORE', cause: failure }])
+    expect(errors).toMatchObject([{ code: 'STORE', message: 'The store failed: the disk is full', cause: failure }])
   })
 
   test.each([null, 'text', [1]])('by giving %o is told what it gave', async (given) => {
@@ -249,6 +259,39 @@ describe('a store that fails', () => {
     expect(await read()).toBe('new')
     await nextRound()
     expect([await read(), row.loads]).toEqual(['new', 2])
+  })
+
+  test('by cutting a number short gives no other number', async () => {
+    const read = cache.memoize(async () => 12_345, { name: 'row', store, codec: 'json' })
+    await read()
+    await nextRound()
+    behind.bytes.set(onlyKey(), behind.bytes.get(onlyKey())!.subarray(0, -1))
+    expect(await read()).toBe(12_345)
+  })
+
+  test('by giving garbage is rid of it, unless something new is on its way there', async () => {
+    const row = new Row()
+    const read = cache.memoize(row.read, { name: 'row', store })
+    await read()
+    await nextRound()
+    const key = onlyKey()
+    behind.bytes.set(key, Buffer.from('garbage'))
+    await read.peek()
+    await nextRound()
+    expect([behind.bytes.size, store.calls.delete]).toEqual([0, 1])
+    behind.bytes.set(key, Buffer.from('garbage'))
+    const [getting, setting] = [newGate(), newGate()]
+    store.turn(['get'], getting)
+    store.turn(['set'], setting)
+    const peeking = read.peek()
+    await getting.reached()
+    await read.refresh()
+    await setting.reached()
+    getting.open()
+    await peeking
+    setting.open()
+    await until(() => String(behind.bytes.get(key)).includes('old'))
+    expect(store.calls.delete).toBe(1)
   })
 
   test('to answer keeps a caller waiting for no longer than commandTimeout', async () => {
@@ -313,6 +356,7 @@ describe('close', () => {
   test('leaves calls that load, and do not touch the store', async () => {
     const row = new Row()
     const read = cache.memoize(row.read, { name: 'row', store })
+    cache.memoize(row.read, { name: 'other', store })
     await read()
     await cache.close()
     const { get, set } = store.calls

@@ -1,7 +1,7 @@
 // When results expire and loads run: jitter, timeouts, concurrency, track.
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { openCache } from '../src/cache.ts'
-import { CacheError, ConfigError, createCache, TimeoutError } from '../src/index.ts'
+import { ConfigError, createCache, TimeoutError, type CacheError } from '../src/index.ts'
 import { newClock } from './support/clock.ts'
 import { newGate } from './support/gate.ts'
 

@@ -9,7 +9,7 @@ import { endLeaseScript, renewLeaseScript, takeLeaseScript, type Script } from '
 
 /**
  * How the load of a lease ended. `stored`: there is an entry. `unstored`: its answer is not for others, nor will the next one be.
- * `failed`: there is no answer. `overtaken`: what it gave was cleared meanwhile, or was never loaded.
+ * `failed`: there is no answer. `overtaken`: what it gave was cleared meanwhile, or it was given up.
  */
 export type Ending = 'stored' | 'unstored' | 'failed' | 'overtaken'
 

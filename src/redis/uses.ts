@@ -47,9 +47,8 @@ export class Uses {
   }
 
   used(key: string, version?: string): void {
-    if (this.#noted.size >= MOST_NOTED) return
-    this.#note(key, version, '')
     this.#timer ??= setTimeout(() => void this.#sendNow(), USES_WAIT).unref()
+    if (this.#noted.size < MOST_NOTED) this.#note(key, version, '')
   }
 
   /** These are removed. Other functions' keys may be among them. */

@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 const MEBIBYTE = 1024 * 1024
 
 /** Bytes of the heap that something still refers to. */
-export async function heapUsed(): Promise<number> {
+async function heapUsed(): Promise<number> {
   if (globalThis.gc === undefined) throw new Error('These tests need node --expose-gc: run `npm run test:long`.')
   // What was settled in this turn of the event loop, and its finalizers, go in the next ones.
   for (let turn = 0; turn < 3; turn++) {
