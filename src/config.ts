@@ -55,7 +55,17 @@ export interface Config {
   readonly disabled: boolean
 }
 
-const NAMES: readonly (keyof CacheOptions)[] = ['redis', 'prefix', 'ttl', 'limit', 'maxBytes', 'consistency', 'maxStaleness', 'commandTimeout', 'onError']
+const NAMES: readonly (keyof CacheOptions)[] = [
+  'redis',
+  'prefix',
+  'ttl',
+  'limit',
+  'maxBytes',
+  'consistency',
+  'maxStaleness',
+  'commandTimeout',
+  'onError',
+]
 
 export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Config {
   checkNames(options, NAMES, 'createCache')

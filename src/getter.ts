@@ -2,7 +2,8 @@
 
 import type { Engine } from './engine.ts'
 import { keyOf } from './key.ts'
-import { cycle, type Call, type Calls, type Load } from './load.ts'
+import { cycle, type Call, type Load } from './call.ts'
+import type { Calls } from './calls.ts'
 import { Definition } from './definition.ts'
 import { dress, memoize } from './memoize.ts'
 import { checkDefinition, SYNC_NAMES, type AnyFunction, type MemoizeOptions } from './memoize-options.ts'

@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { ConfigError } from './errors.ts'
 import { Flight } from './flight.ts'
-import type { Calls } from './load.ts'
+import type { Calls } from './calls.ts'
 import { Frame } from './tracking.ts'
 
 type Args = unknown[]

@@ -29,7 +29,8 @@ function newScene(trust?: Trust): Scene {
       checked: position,
       loadedAt: clock.now(),
       freshUntil: clock.now() + 60_000,
-      cost: 0, bytes: 0,
+      cost: 0,
+      bytes: 0,
       trustFrom,
     }
   }

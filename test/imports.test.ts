@@ -27,7 +27,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/own-store',
     'src/entries',
   ],
-  engine: ['src/stats', 'src/config', 'src/engine', 'src/place', 'src/load'],
+  engine: ['src/stats', 'src/config', 'src/engine', 'src/place', 'src/call', 'src/loads', 'src/calls'],
   handles: [
     'src/memoize-options',
     'src/cached-handle',

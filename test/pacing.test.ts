@@ -29,7 +29,9 @@ describe('jitter', () => {
 
   test.each([-0.1, 1.1, Number.NaN, '1'])('of %s is refused', (jitter) => {
     const { cache } = newScene()
-    expect(() => cache.memoize(async () => 1, { name: 'read', jitter: jitter as number })).toThrow(/Expected `jitter` to be a number from 0 to 1/)
+    expect(() => cache.memoize(async () => 1, { name: 'read', jitter: jitter as number })).toThrow(
+      /Expected `jitter` to be a number from 0 to 1/,
+    )
   })
 })
 
@@ -59,7 +61,12 @@ describe('a load slower than loadTimeout', () => {
     const { cache, clock, errors } = newScene()
     const gate = newGate()
     let slow = false
-    const read = cache.memoize(async () => (slow && (await gate.wait()), 'kept'), { name: 'row', ttl: 10, staleIfError: '1m', loadTimeout: 5 })
+    const read = cache.memoize(async () => (slow && (await gate.wait()), 'kept'), {
+      name: 'row',
+      ttl: 10,
+      staleIfError: '1m',
+      loadTimeout: 5,
+    })
     await read()
     clock.advance(10)
     slow = true
@@ -164,8 +171,14 @@ describe('concurrency', () => {
     const sum = cache.memoize(async (n: number): Promise<number> => (n === 0 ? 0 : n + (await sum(n - 1))), { name: 'sum', concurrency: 1 })
     expect(await sum(5)).toBe(15)
     const gate = newGate()
-    const left = cache.memoize(async (n: number): Promise<number> => (n === 0 ? 0 : (await gate.wait(), 1 + (await right(0)))), { name: 'left', concurrency: 1 })
-    const right = cache.memoize(async (n: number): Promise<number> => (n === 0 ? 0 : (await gate.wait(), 1 + (await left(0)))), { name: 'right', concurrency: 1 })
+    const left = cache.memoize(async (n: number): Promise<number> => (n === 0 ? 0 : (await gate.wait(), 1 + (await right(0)))), {
+      name: 'left',
+      concurrency: 1,
+    })
+    const right = cache.memoize(async (n: number): Promise<number> => (n === 0 ? 0 : (await gate.wait(), 1 + (await left(0)))), {
+      name: 'right',
+      concurrency: 1,
+    })
     const both = Promise.all([left(1), right(1)])
     await gate.reached(2)
     gate.open()

@@ -61,7 +61,16 @@ describe('a result that is loaded ahead', () => {
 
   test('is cleared as any other while it is being loaded', async () => {
     const clock = newClock()
-    const engine = new Engine({ clock: clock.now, random: () => Math.exp(-1), ttl: 1000, limit: 10, maxBytes: 1e6, maxStaleness: 1000, disabled: false, onError: () => undefined })
+    const engine = new Engine({
+      clock: clock.now,
+      random: () => Math.exp(-1),
+      ttl: 1000,
+      limit: 10,
+      maxBytes: 1e6,
+      maxStaleness: 1000,
+      disabled: false,
+      onError: () => undefined,
+    })
     const gate = newGate()
     let row = 'old'
     let loads = 0

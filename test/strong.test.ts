@@ -73,11 +73,14 @@ test('where Redis does not answer, a call loads: at most one load runs and one w
   const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 100, onError: () => undefined })
   const gates = [newGate(), newGate(), newGate()]
   let loads = 0
-  const read = cache.memoize(async () => {
-    const load = loads++
-    await gates[load]!.wait()
-    return load
-  }, { name: 'row' })
+  const read = cache.memoize(
+    async () => {
+      const load = loads++
+      await gates[load]!.wait()
+      return load
+    },
+    { name: 'row' },
+  )
   await cache.clear(cache.tag('connected'))
   await away.kill()
   const first = read()

@@ -24,9 +24,12 @@ let prefixes = 0
 
 function newUsers() {
   const cache = createCache({ redis: redis.url, prefix: `transaction-${++prefixes}` })
-  const getUser = cache.memoize(async (id: string) => (await database.query<{ name: string }>('select name from users where id = $1', [id])).rows[0]?.name, {
-    name: 'user',
-  })
+  const getUser = cache.memoize(
+    async (id: string) => (await database.query<{ name: string }>('select name from users where id = $1', [id])).rows[0]?.name,
+    {
+      name: 'user',
+    },
+  )
   const greeting = cache.memoize(async (id: string) => `Hello ${await getUser(id)}`, { name: 'greeting' })
   const rename = (id: string, name: string, check: () => void) =>
     cache.transaction(() =>

@@ -1,0 +1,97 @@
+// Knows what a call is, how the calls of one name are cached, and how one is answered.
+
+import type { Caller } from './abort.ts'
+import type { Codec } from './codec.ts'
+import type { Place } from './entries.ts'
+import type { Entry } from './entry.ts'
+import { UnsupportedError } from './errors.ts'
+import type { Ref } from './ref.ts'
+import type { Frame } from './tracking.ts'
+
+/** When results expire and loads run. Every value has a neutral one. */
+export interface Pacing {
+  /** Up to which part of its freshness a result may lose, by chance. */
+  readonly jitter: number
+  /** How early results are loaded anew, as a factor of the XFetch rule; 0: never early. */
+  readonly refreshAhead: number
+  /** Milliseconds after which callers get the stale value, where there is one; Infinity: never. */
+  readonly softTimeout: number
+  /** Milliseconds after which callers get an error; Infinity: never. */
+  readonly loadTimeout: number
+  /** Loads at a time; Infinity: any number. */
+  readonly concurrency: number
+  /** Whether what a load reads is found by running it. */
+  readonly track: boolean
+}
+
+export const UNPACED: Pacing = {
+  jitter: 0,
+  refreshAhead: 0,
+  softTimeout: Number.POSITIVE_INFINITY,
+  loadTimeout: Number.POSITIVE_INFINITY,
+  concurrency: Number.POSITIVE_INFINITY,
+  track: true,
+}
+
+/** How the calls of one name are cached. Every field has a value: options are resolved before. */
+export interface CallsOptions<V> extends Partial<Pacing> {
+  readonly name: string
+  /** Milliseconds a result is fresh; Infinity: no end; 0: nothing is stored. */
+  readonly ttl: number
+  /** Of the value's shape: part of an entry's key in Redis, and not of its refs. */
+  readonly version?: string
+  /** Entries in this process; Infinity: no bound; 0: nothing is stored. */
+  readonly limit: number
+  /** Entries in Redis, about; undefined where there is no bound. */
+  readonly limitInRedis: number | undefined
+  readonly staleWhileRevalidate: number
+  readonly staleIfError: number
+  readonly place: Place
+  /** How values become bytes in Redis. */
+  readonly codec: Codec<V>
+  /** What a value takes of the cache's `maxBytes`, in bytes; undefined where only its serialised form does. */
+  readonly size?: (value: V) => number
+  readonly declaredFor: (ref: Ref) => readonly Ref[]
+  /** Whether its keys are no arguments any more: what reads one of its calls depends on all of them. */
+  readonly isFlat?: boolean
+}
+
+/** One call: its key, and the ref that is this call and no other. */
+export interface Call {
+  readonly key: string
+  readonly ref: Ref
+}
+
+/** What a load gave. */
+export interface Loaded<V> {
+  readonly value: V
+  readonly store: boolean
+  /** Whether callers that waited for this load may have its value. */
+  readonly share: boolean
+  /** Milliseconds of freshness, where they differ from the option. */
+  readonly ttl?: number
+}
+
+/** Runs in the frame that collects what it reads. */
+export type Load<V> = (frame: Frame) => Loaded<V> | Promise<Loaded<V>>
+
+/** How a call was answered: from a store, by its own load, or by the load of another caller that may not share it. */
+export type Served<V> =
+  | { readonly from: 'store' | 'flight'; readonly entry: Entry<V>; readonly stale: boolean }
+  | { readonly from: 'load'; readonly entry: Entry<V>; readonly stored: boolean }
+  | { readonly from: 'unshared' }
+
+/** How a call is to be answered, beyond what holds for all of its function. */
+export interface ServeOptions {
+  /** Whether it may wait for another caller's load, and others for its own. @default true */
+  readonly join?: boolean
+  /** A caller that may leave before there is an answer. */
+  readonly caller?: Caller | undefined
+  /** Its place where it is loaded together with others. */
+  readonly place?: { pass(): void } | undefined
+}
+
+/** What a load is told that needs its own result. */
+export function cycle(call: Call): UnsupportedError {
+  return new UnsupportedError(`The load of ${String(call.ref)} waits for itself. A cached function cannot need its own result.`, 'CYCLE')
+}

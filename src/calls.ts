@@ -1,0 +1,233 @@
+// Knows the life of a call: find an entry, serve it, wait for a load, or begin one.
+
+import type { Caller } from './abort.ts'
+import { UNPACED, type Call, type CallsOptions, type Load, type Loaded, type Served, type ServeOptions } from './call.ts'
+import { Entries } from './entries.ts'
+import type { Engine, Named } from './engine.ts'
+import type { Entry } from './entry.ts'
+import { enter, Loads, type Led } from './loads.ts'
+import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
+import { newFunctionStats, type FunctionStats } from './stats.ts'
+import type { Frame } from './tracking.ts'
+import type { Transaction } from './transaction.ts'
+
+interface UnverifiedOptions extends ServeOptions {
+  /** How many loads had begun when the caller came, where it may wait for another's. */
+  readonly came: number | undefined
+}
+
+export class Calls<V> implements Named {
+  readonly name: string
+  readonly lifetime: number
+  readonly #engine: Engine
+  readonly #options: CallsOptions<V>
+  readonly #stats: FunctionStats = newFunctionStats()
+  /** Undefined where nothing is ever stored. */
+  readonly #entries: Entries<V> | undefined
+  readonly #loads: Loads<V>
+  /** What stands for each call where keys are flat. */
+  readonly #whole: Ref | undefined
+
+  constructor(engine: Engine, given: CallsOptions<V>) {
+    const options = { ...UNPACED, ...given }
+    const window = Math.max(options.staleWhileRevalidate, options.staleIfError)
+    this.name = options.name
+    this.#engine = engine
+    this.#options = options
+    this.lifetime = options.ttl + window
+    if (options.isFlat === true) this.#whole = wholeRef(options.name)
+    engine.register(this)
+    const isStored = options.limit > 0 && options.ttl > 0 && !engine.options.disabled
+    if (isStored) this.#entries = this.#newEntries(options, window)
+    const isStrong = engine.options.consistency === 'strong' && engine.shared !== undefined
+    this.#loads = new Loads({ engine, options, stats: this.#stats, entries: this.#entries, window, isStrong })
+  }
+
+  #newEntries(options: CallsOptions<V>, staleWindow: number): Entries<V> {
+    const { log, freshness, shared, epochs, budget } = this.#engine
+    return new Entries({
+      ...options,
+      limitInRedis: options.limitInRedis ?? Number.POSITIVE_INFINITY,
+      size: options.size,
+      staleWindow,
+      budget,
+      log,
+      freshness,
+      shared,
+      epochs,
+      onEvict: () => void this.#stats.evictions++,
+      onCleared: () => void this.#stats.cleared++,
+      onError: (error) => this.#engine.report(error),
+      later: (write) => this.#engine.later(write),
+    })
+  }
+
+  stats(): FunctionStats {
+    return { ...this.#stats }
+  }
+
+  declaredFor(ref: Ref): readonly Ref[] {
+    return this.#options.declaredFor(ref)
+  }
+
+  drop(): void {
+    this.#entries?.drop()
+  }
+
+  call(args: readonly unknown[], key: string): Call {
+    return { key, ref: this.#whole ?? callRef(this.name, args, key) }
+  }
+
+  /** As `known`, where this process's own knowledge of the clear log is enough. */
+  fresh(key: string): Entry<V> | undefined {
+    return this.#loads.isStrong ? undefined : this.known(key)
+  }
+
+  /** The entry of a key, when one is in this process and may be served as fresh as far as is known here: it counts as served. */
+  known(key: string): Entry<V> | undefined {
+    const entry = this.#entries?.fresh(key)
+    if (entry === undefined || this.#engine.transactions.current()?.covers(entry.refs) === true) return undefined
+    this.#stats.hits++
+    this.#loads.report(this.#engine.tracker.current(), entry, false)
+    return entry
+  }
+
+  /** Answers a call: from an entry, from another caller's load, or by its own. */
+  async serve(call: Call, load: Load<V>, { join: mayJoin = true, ...options }: ServeOptions = {}): Promise<Served<V>> {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    const came = this.#loads.begun
+    if (this.#loads.isStrong && !(await this.#engine.shared!.log.ask()))
+      return this.#serveUnverified(call, load, reader, { ...options, came: mayJoin ? came : undefined })
+    const arrived = this.#engine.log.position
+    const transaction = this.#engine.transactions.current()
+    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, options)
+    // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
+    const join = mayJoin && !this.#engine.options.disabled
+    for (;;) {
+      options.caller?.check()
+      const entry = this.known(call.key)
+      if (entry !== undefined) {
+        if (this.#loads.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
+        return { from: 'store', entry, stale: false }
+      }
+      const stale = this.#staleHit(call, load, reader)
+      if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
+      const flight = join ? this.#loads.joinable(call, reader, arrived) : undefined
+      if (flight === undefined) return this.#loads.lead(call, load, reader, { ...options, find: true, join })
+      options.place?.pass()
+      enter(flight, options.caller)
+      const served = await this.#loads.follow(flight, reader, arrived)
+      if (served !== undefined) return served
+    }
+  }
+
+  /**
+   * Answers a call when it must know what was cleared before it came and cannot: a load that runs already proves nothing. So there is at most
+   * one that runs and one that waits for its end, whose callers have all come before it.
+   */
+  async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: UnverifiedOptions): Promise<Served<V>> {
+    const { came, place, caller } = options
+    const join = came !== undefined && this.#engine.transactions.current() === undefined
+    const running = join ? this.#loads.flights.get(call.key) : undefined
+    if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller })
+    this.#loads.refuseCycle(call, reader)
+    place?.pass()
+    // What began after the caller came is as good as what is still to begin.
+    if (running.frame.order > came!) {
+      enter(running, caller)
+      return (await this.#loads.follow(running, reader, Number.NEGATIVE_INFINITY))!
+    }
+    const isFirst = running.next === undefined
+    // Who waits for it is not counted: it ends when it has loaded.
+    running.next ??= running.settled().then(() => this.#loads.lead(call, load, reader, { find: false, join, place }))
+    const served = (await running.next) as Led<V>
+    if (isFirst) return served
+    this.#stats.coalesced++
+    if (!served.shared) return { from: 'unshared' }
+    this.#loads.report(reader, served.entry, served.from === 'store')
+    return { from: 'flight', entry: served.entry, stale: served.from === 'store' }
+  }
+
+  /** Answers a call inside a transaction: from what the transaction has not cleared, or by a load that is nobody else's. */
+  async #serveWithin(
+    transaction: Transaction,
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: ServeOptions,
+  ): Promise<Served<V>> {
+    const found = await this.#loads.find(call)
+    if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {
+      this.#stats.hits++
+      this.#loads.report(reader, found, false)
+      return { from: 'store', entry: found, stale: false }
+    }
+    return await this.#loads.lead(call, load, reader, { ...options, find: false, join: false })
+  }
+
+  /** A stale entry that may be served while another load is on its way, which this starts. */
+  #staleHit(call: Call, load: Load<V>, reader: Frame | undefined): Entry<V> | undefined {
+    if (this.#options.staleWhileRevalidate === 0) return undefined
+    const entry = this.#entries?.kept(call.key)
+    if (entry === undefined || !this.#loads.mayRevalidate(entry)) return undefined
+    this.#stats.staleHits++
+    this.#loads.report(reader, entry, true)
+    this.#loads.refreshBehind(call, load)
+    return entry
+  }
+
+  /** Loads, whatever is stored. */
+  async refresh(call: Call, load: Load<V>, caller?: Caller): Promise<Entry<V>> {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    this.#loads.refuseCycle(call, reader)
+    const join = this.#engine.transactions.current() === undefined
+    return (await this.#loads.lead(call, load, reader, { find: false, join, caller })).entry
+  }
+
+  /** The fresh entry of a call, without loading and without counting. */
+  async peek(call: Call): Promise<Entry<V> | undefined> {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    return this.#seen(reader, await this.#loads.find(call))
+  }
+
+  peekSync(call: Call): Entry<V> | undefined {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    return this.#seen(reader, this.#entries?.kept(call.key))
+  }
+
+  #seen(reader: Frame | undefined, found: Entry<V> | undefined): Entry<V> | undefined {
+    if (found === undefined || this.#engine.clock() >= found.freshUntil) return undefined
+    if (this.#engine.transactions.current()?.covers(found.refs) === true) return undefined
+    this.#loads.report(reader, found, false)
+    return found
+  }
+
+  /** How many fresh entries a ref covers, here and in Redis. */
+  async count(ref: Ref): Promise<number> {
+    return (await this.#entries?.count((own) => overlaps(own, ref))) ?? 0
+  }
+
+  /** Whether a fresh entry should be loaded anew already. */
+  isDue(entry: Entry<V>): boolean {
+    return this.#loads.isDue(entry)
+  }
+
+  /** Loads anew behind an entry that is served. */
+  refreshAhead(call: Call, load: Load<V>, entry: Entry<V>): void {
+    this.#loads.refreshAhead(call, load, entry)
+  }
+
+  /** Loads a call of a synchronous function, and stores the result. */
+  loadSync(call: Call, load: (frame: Frame) => Loaded<V>): V {
+    return this.#loads.loadSync(call, load)
+  }
+
+  /** Runs one load for several calls: in one lane, and in a frame that collects what it reads for all of them. */
+  together<T>(frame: Frame, load: () => Promise<T>): Promise<T> {
+    return this.#loads.together(frame, load)
+  }
+}

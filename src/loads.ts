@@ -1,0 +1,409 @@
+// Knows the loads of one function: who leads one, who may wait for it, and what is kept of it.
+
+import type { Caller } from './abort.ts'
+import { cycle, type Call, type CallsOptions, type Load, type Loaded, type Pacing, type Served, type ServeOptions } from './call.ts'
+import type { Entries } from './entries.ts'
+import type { Engine } from './engine.ts'
+import type { Entry } from './entry.ts'
+import { CacheError, TimeoutError } from './errors.ts'
+import { Flight } from './flight.ts'
+import { Lanes } from './lanes.ts'
+import type { Lease } from './redis/lease.ts'
+import type { Ref } from './ref.ts'
+import type { FunctionStats } from './stats.ts'
+import { Frame } from './tracking.ts'
+
+/** How a caller was answered whose own flight it was. */
+export type Led<V> = Exclude<Served<V>, { from: 'unshared' }> & { readonly shared: boolean }
+
+interface Outcome<V> {
+  readonly from: 'store' | 'load'
+  readonly entry: Entry<V>
+  readonly stale: boolean
+  readonly stored: boolean
+  readonly share: boolean
+}
+
+interface LeadOptions {
+  /** Whether an entry that is found will do. */
+  readonly find: boolean
+  /** Whether others may join. */
+  readonly join: boolean
+  /** Whether another value was served meanwhile: nobody waits for this load. */
+  readonly behind?: boolean
+  /** When the value that was served was loaded, where it was fresh: only a newer one will do. */
+  readonly newerThan?: number
+  readonly caller?: Caller | undefined
+  readonly place?: ServeOptions['place']
+}
+
+/** What a load has beside itself: a stale entry where it fails, and the lease where it is all processes'. */
+interface Means<V> {
+  readonly fallback: Entry<V> | undefined
+  readonly lease: Lease | undefined
+  /** Undefined where it needs none: any number may run, or it is a part of one that has a lane. */
+  readonly lanes: Lanes | undefined
+}
+
+/** What a refresh behind a stale value ends with where another process makes it. */
+const LEFT: Error = new Error('Another process refreshes this call.')
+
+export interface LoadsOptions<V> {
+  readonly engine: Engine
+  readonly options: CallsOptions<V> & Pacing
+  readonly stats: FunctionStats
+  /** Undefined where nothing is ever stored. */
+  readonly entries: Entries<V> | undefined
+  /** How long past its freshness an entry may be of use, in milliseconds. */
+  readonly window: number
+  /** Whether every call asks Redis what was cleared before it came. */
+  readonly isStrong: boolean
+}
+
+export class Loads<V> {
+  readonly flights: Map<string, Flight<Outcome<V>>> = new Map()
+  /** How many have begun. */
+  begun = 0
+  readonly window: number
+  readonly isStrong: boolean
+  readonly #engine: Engine
+  readonly #options: CallsOptions<V> & Pacing
+  readonly #stats: FunctionStats
+  readonly #entries: Entries<V> | undefined
+  readonly #lanes: Lanes | undefined
+  readonly #loadingSync: Set<string> = new Set()
+
+  constructor({ engine, options, stats, entries, window, isStrong }: LoadsOptions<V>) {
+    this.#engine = engine
+    this.#options = options
+    this.#stats = stats
+    this.#entries = entries
+    this.window = window
+    this.isStrong = isStrong
+    if (options.concurrency < Number.POSITIVE_INFINITY) this.#lanes = new Lanes(options.concurrency)
+  }
+
+  find(call: Call): Promise<Entry<V> | undefined> | Entry<V> | undefined {
+    if (this.isStrong) return this.#findVerified(call)
+    return this.#entries?.mayAsk === true ? this.#entries.find(call.key) : this.#entries?.kept(call.key)
+  }
+
+  async #findVerified(call: Call): Promise<Entry<V> | undefined> {
+    return (await this.#engine.shared!.log.ask()) ? this.#entries?.find(call.key) : undefined
+  }
+
+  /** Tells the load that reads an entry what it has read. */
+  report(reader: Frame | undefined, entry: Entry<V>, stale: boolean): void {
+    reader?.add(entry.refs, this.#engine.freshness.trustOf(entry), stale)
+  }
+
+  /** The running flight of a key, when this caller may wait for it. */
+  joinable(call: Call, reader: Frame | undefined, arrived: number): Flight<Outcome<V>> | undefined {
+    const flight = this.flights.get(call.key)
+    if (flight === undefined) return undefined
+    this.refuseCycle(call, reader)
+    // What began after the caller came will do, whatever is cleared meanwhile: a herd under clears without end is two loads, not one each.
+    return this.#isLater(flight.position ?? arrived, arrived, flight.frame.refs) ? flight : undefined
+  }
+
+  /** A load that waits for a call which waits for that load would wait forever. */
+  refuseCycle(call: Call, reader: Frame | undefined): void {
+    const inside = reader?.innermostFlight
+    if (inside !== undefined && this.flights.get(call.key)?.waitsFor(inside) === true) throw cycle(call)
+  }
+
+  #isOvertaken(refs: Iterable<Ref>, since: number): boolean {
+    const { log } = this.#engine
+    if (since === log.position) return false
+    const list = Array.from(refs)
+    return log.clearedSince(list, since) || log.expiredSince(list, since) !== undefined
+  }
+
+  /** Whether what began at `since` may be given to a caller that came at `arrived`: nobody who came before it waits twice. */
+  #isLater(since: number, arrived: number, refs: Iterable<Ref>): boolean {
+    return since >= arrived || !this.#isOvertaken(refs, since)
+  }
+
+  /** Waits for another caller's flight; undefined when what it gave was overtaken before this caller came. */
+  async follow(flight: Flight<Outcome<V>>, reader: Frame | undefined, arrived: number): Promise<Served<V> | undefined> {
+    this.#stats.coalesced++
+    let outcome: Outcome<V>
+    try {
+      outcome = await this.#patiently(flight, flight.awaitedBy(reader?.innermostFlight))
+    } catch (error) {
+      if (error === LEFT || !this.#isLater(flight.position ?? arrived, arrived, flight.frame.refs)) return undefined
+      this.#stats.misses++
+      reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
+      throw error
+    }
+    const { checked, refs } = outcome.entry
+    if (!this.#isLater(outcome.from === 'load' ? flight.position! : checked, arrived, refs)) return undefined
+    this.#countServed(outcome)
+    if (!outcome.share) return { from: 'unshared' }
+    this.report(reader, outcome.entry, outcome.stale)
+    return { from: 'flight', entry: outcome.entry, stale: outcome.stale }
+  }
+
+  /** Begins a flight and takes its result, whatever happens meanwhile. */
+  async lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions): Promise<Led<V>> {
+    const flight = new Flight<Outcome<V>>((self) => this.#newFrame(call, reader, self))
+    if (options.join) this.flights.set(call.key, flight)
+    if (options.caller !== undefined) {
+      flight.audience = options.caller.lead(() => this.#forget(call, flight))
+      enter(flight, options.caller)
+    }
+    const fly = (): Promise<Outcome<V>> => this.#within(flight.frame, () => this.#fly(call, load, flight, options))
+    try {
+      const outcome = await this.#patiently(flight, flight.begin(fly, reader?.innermostFlight))
+      this.#countServed(outcome)
+      this.report(reader, outcome.entry, outcome.stale)
+      if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored, shared: outcome.share }
+      options.caller?.check()
+      // A refresh that failed and fell back is not tried again at once: the next reader starts one.
+      if (options.find && outcome.stale && this.mayRevalidate(outcome.entry)) this.refreshBehind(call, load)
+      if (options.find && !outcome.stale && this.isDue(outcome.entry)) this.refreshAhead(call, load, outcome.entry)
+      return { from: 'store', entry: outcome.entry, stale: outcome.stale, shared: true }
+    } catch (error) {
+      this.#stats.misses++
+      reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
+      throw error
+    }
+  }
+
+  #countServed(outcome: Outcome<V>): void {
+    if (outcome.from === 'load') this.#stats.misses++
+    else if (outcome.stale) this.#stats.staleHits++
+    else this.#stats.hits++
+  }
+
+  /** A flight's outcome, or past `softTimeout` the stale value that it found, if it found one. */
+  #patiently(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>): Promise<Outcome<V>> {
+    const { softTimeout } = this.#options
+    if (softTimeout === Number.POSITIVE_INFINITY) return landing
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const stale = flight.fallback?.()
+        if (stale === undefined) return
+        resolve(stale)
+        landing.catch((error: unknown) =>
+          this.#engine.report(new CacheError('LOAD', `A load of "${this.#options.name}" failed after its softTimeout.`, error)),
+        )
+      }, softTimeout)
+      landing.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
+  }
+
+  /** Loads anew behind an entry that is fresh: only what is newer will do. */
+  refreshAhead(call: Call, load: Load<V>, entry: Entry<V>): void {
+    this.refreshBehind(call, load, entry.loadedAt)
+  }
+
+  refreshBehind(call: Call, load: Load<V>, newerThan?: number): void {
+    const running = this.flights.get(call.key)
+    if (running !== undefined && !this.#isOvertaken(running.frame.refs, running.position ?? this.#engine.log.position)) return
+    this.#engine.tracker.runOutside(() => {
+      this.lead(call, load, undefined, { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }).catch(
+        (error: unknown) => {
+          if (error === LEFT) return
+          this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
+        },
+      )
+    })
+  }
+
+  mayRevalidate(entry: Entry<V>): boolean {
+    return this.#engine.clock() < entry.freshUntil + this.#options.staleWhileRevalidate
+  }
+
+  /** Whether a fresh entry should be loaded anew now, by the XFetch rule: never certain before its end, and the likelier the nearer. */
+  isDue(entry: Entry<V>): boolean {
+    const { refreshAhead } = this.#options
+    if (refreshAhead === 0) return false
+    return this.#engine.clock() - entry.cost * refreshAhead * Math.log(this.#engine.random()) >= entry.freshUntil
+  }
+
+  async #fly(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions): Promise<Outcome<V>> {
+    try {
+      const looked = options.find ? this.find(call) : this.#entries?.kept(call.key)
+      // Without Redis there is nothing to wait for: the load begins in the tick of its call.
+      const found = looked instanceof Promise ? await looked : looked
+      if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
+      if (found !== undefined) flight.fallback = () => this.#stale(found, this.window)
+      const waiting = this.#turn(call, flight, options)
+      const turn = waiting === undefined ? undefined : await waiting
+      if (turn?.to === 'leave') throw LEFT
+      if (turn?.to === 'serve') return this.#found(turn.found)
+      const lanes = options.place === undefined ? this.#lanes : undefined
+      return await this.#loadOr(call, load, flight, { fallback: found, lease: turn?.lease, lanes })
+    } finally {
+      flight.frame.open = false
+      this.#forget(call, flight)
+    }
+  }
+
+  #forget(call: Call, flight: Flight<Outcome<V>>): void {
+    // A newer flight may have taken the place meanwhile: it is not this one's to end.
+    if (this.flights.get(call.key) === flight) this.flights.delete(call.key)
+  }
+
+  #willDo(found: Entry<V>, options: LeadOptions): boolean {
+    // Redis counts in whole milliseconds: the same load may look a little later from there.
+    if (options.newerThan !== undefined && found.loadedAt <= options.newerThan + 2) return false
+    return this.#engine.clock() < found.freshUntil || (options.behind !== true && this.mayRevalidate(found))
+  }
+
+  #found(entry: Entry<V>): Outcome<V> {
+    return { from: 'store', entry, stale: this.#engine.clock() >= entry.freshUntil, stored: true, share: true }
+  }
+
+  /** What a caller may have in place of a load that is slow or has failed: undefined once it is too old, or was cleared. */
+  #stale(entry: Entry<V>, window: number): Outcome<V> | undefined {
+    const { freshness, clock } = this.#engine
+    if (clock() >= entry.freshUntil + window || !freshness.survives(entry)) return undefined
+    return { from: 'store', entry, stale: true, stored: true, share: true }
+  }
+
+  /** Waits for this process's turn to load, unless the load is its caller's alone or asked for whatever is stored. */
+  #turn(call: Call, { frame }: Flight<Outcome<V>>, options: LeadOptions): ReturnType<Entries<V>['turn']> {
+    if (!options.join || !(options.find || options.behind === true)) return undefined
+    return this.#entries?.turn({
+      ...call,
+      look: async () => {
+        const found = await this.find(call)
+        return found !== undefined && this.#willDo(found, options) ? found : undefined
+      },
+      isNested: frame.parent?.innermostFlight !== undefined,
+      isBehind: options.behind === true,
+      since: frame.trustFrom,
+      onWait: () => options.place?.pass(),
+    })
+  }
+
+  #newFrame(call: Call, reader: Frame | undefined, flight?: Flight<Outcome<V>>): Frame {
+    const frame = new Frame(this.#engine.clock(), reader, flight)
+    frame.refs.add(call.ref)
+    frame.order = ++this.begun
+    frame.isTentative = this.#engine.transactions.current() !== undefined
+    return frame
+  }
+
+  /** Runs work so that the cached calls in it are known to be read by it. */
+  #within<T>(frame: Frame, work: () => T): T {
+    return this.#options.track ? this.#engine.tracker.run(frame, work) : work()
+  }
+
+  /** What was cleared until here came before the load, however long it has waited for its turn. */
+  #begin(flight: Flight<Outcome<V>>): number {
+    flight.frame.began = flight.frame.trustFrom = this.#engine.clock()
+    flight.frame.order = ++this.begun
+    return (flight.position = this.#engine.log.position)
+  }
+
+  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease, lanes }: Means<V>): Promise<Outcome<V>> {
+    const lane = lanes?.enter(flight.frame)
+    if (lane !== undefined) await lane
+    const began = this.#entries?.began(lease)
+    const position = this.#begin(flight)
+    try {
+      flight.audience?.check()
+      const loading = this.#run(() => load(flight.frame))
+      // What is there at once is stored at once: a getter may be read again in the same tick.
+      return this.#keep(call, loading instanceof Promise ? await this.#inTime(call, loading) : loading, position, flight.frame, began)
+    } catch (error) {
+      const isGivenUp = flight.audience?.isGone === true
+      lease?.end(isGivenUp ? 'overtaken' : 'failed')
+      if (isGivenUp) throw error
+      this.#stats.errors++
+      const stale = fallback === undefined ? undefined : this.#stale(fallback, this.#options.staleIfError)
+      if (stale === undefined) throw error
+      this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
+      return stale
+    } finally {
+      lanes?.leave()
+    }
+  }
+
+  /** What a load gives, or an error past `loadTimeout`: what it gives later is nobody's. */
+  #inTime(call: Call, loading: Promise<Loaded<V>>): Promise<Loaded<V>> {
+    const { loadTimeout } = this.#options
+    if (loadTimeout === Number.POSITIVE_INFINITY) return loading
+    return new Promise((resolve, reject) => {
+      const late = (): void =>
+        reject(new TimeoutError(`Loading ${String(call.ref)} took longer than its loadTimeout of ${loadTimeout} ms.`))
+      const timer = setTimeout(late, loadTimeout)
+      loading.then(resolve, reject).finally(() => clearTimeout(timer))
+    })
+  }
+
+  /** Runs one load for several calls: in one lane, and in a frame that collects what it reads for all of them. */
+  async together<T>(frame: Frame, load: () => Promise<T>): Promise<T> {
+    const lane = this.#lanes?.enter(frame)
+    if (lane !== undefined) await lane
+    try {
+      return await this.#within(frame, load)
+    } finally {
+      frame.open = false
+      this.#lanes?.leave()
+    }
+  }
+
+  /** Loads a call of a synchronous function, and stores the result. */
+  loadSync(call: Call, load: (frame: Frame) => Loaded<V>): V {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    if (this.#loadingSync.has(call.key)) throw cycle(call)
+    const { position } = this.#engine.log
+    const frame = this.#newFrame(call, reader)
+    this.#loadingSync.add(call.key)
+    this.#stats.misses++
+    try {
+      const loaded = this.#within(frame, () => this.#run(() => load(frame)))
+      return this.#keep(call, loaded, position, frame).entry.value
+    } catch (error) {
+      this.#stats.errors++
+      throw error
+    } finally {
+      frame.open = false
+      this.#loadingSync.delete(call.key)
+      reader?.add(frame.refs, frame.trustFrom, frame.stale)
+    }
+  }
+
+  #run<T>(load: () => T): T {
+    this.#stats.loads++
+    return load()
+  }
+
+  /** Makes an entry of what was loaded, and stores it unless it was overtaken meanwhile. */
+  #keep(call: Call, loaded: Loaded<V>, position: number, frame: Frame, began?: ReturnType<Entries<V>['began']>): Outcome<V> {
+    const { log, clock } = this.#engine
+    const refs = frame.close()
+    const now = clock()
+    const ttl = loaded.ttl ?? this.#options.ttl
+    const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
+    const lifetime = { fresh: isStale ? 0 : ttl * (1 - this.#options.jitter * this.#engine.random()), stale: this.window }
+    const entry: Entry<V> = {
+      value: loaded.value,
+      refs,
+      order: frame.order,
+      checked: position,
+      loadedAt: now,
+      freshUntil: now + lifetime.fresh,
+      cost: now - frame.began,
+      bytes: this.#options.size?.(loaded.value) ?? 0,
+      trustFrom: frame.trustFrom,
+    }
+    const isCleared = log.clearedSince(refs, position)
+    const isStored = loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
+    if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
+    else began?.lease?.end(loaded.store && isCleared ? 'overtaken' : 'unstored')
+    return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
+  }
+}
+
+/** Counts a caller that waits for a flight. */
+export function enter({ audience }: Flight<unknown>, caller: Caller | undefined): void {
+  if (audience === undefined) return
+  if (caller === undefined) audience.enter()
+  else caller.join(audience)
+}
