@@ -224,7 +224,8 @@ export class Loads<V> {
 
   async #fly(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions): Promise<Outcome<V>> {
     try {
-      const looked = options.find ? this.find(call) : this.#entries?.kept(call.key)
+      // Who asked for a load, or could not ask what was cleared, gets no old value instead.
+      const looked = options.find ? this.find(call) : options.behind === true ? this.#entries?.kept(call.key) : undefined
       // Without Redis there is nothing to wait for: the load begins in the tick of its call.
       const found = looked instanceof Promise ? await looked : looked
       if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)

@@ -278,3 +278,20 @@ describe('a result that was computed from a stale one', () => {
     expect(await outer()).toBe('new')
   })
 })
+
+test('a refresh that fails is an error for who asked for it, whatever staleIfError keeps', async () => {
+  const clock = newClock()
+  const cache = openCache({ redis: false, onError: () => undefined }, clock.now)
+  let isBroken = false
+  const read = cache.memoize(async () => (isBroken ? Promise.reject(new Error('broken')) : 'kept'), {
+    name: 'asked for',
+    ttl: 1000,
+    staleIfError: '1m',
+  })
+  await read()
+  isBroken = true
+  await expect(read.refresh()).rejects.toThrow('broken')
+  expect(await read()).toBe('kept')
+  clock.advance(1000)
+  expect(await read()).toBe('kept')
+})
