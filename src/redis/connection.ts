@@ -14,7 +14,7 @@ import { CacheError, StoreError, type TimeoutError } from '../errors.ts'
 import { newClient, templateOf } from './client.ts'
 import { newLimit } from './limit.ts'
 import { Line } from './line.ts'
-import type { Script } from './scripts.ts'
+import type { Script } from './script.ts'
 
 export interface ConnectionOptions {
   /** A URL, or a client whose settings are taken: it is never used itself, nor closed. */

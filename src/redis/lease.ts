@@ -5,7 +5,8 @@ import { CodecError, type CacheError } from '../errors.ts'
 import { isReply, type RedisConnection } from './connection.ts'
 import type { SharedLog } from './log.ts'
 import { turnChannelOf } from './naming.ts'
-import { endLeaseScript, renewLeaseScript, takeLeaseScript, type Script } from './scripts.ts'
+import { endLeaseScript, renewLeaseScript, takeLeaseScript } from './lease-scripts.ts'
+import type { Script } from './script.ts'
 
 /**
  * How the load of a lease ended. `stored`: there is an entry. `unstored`: its answer is not for others, nor will the next one be.

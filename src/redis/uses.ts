@@ -3,7 +3,7 @@
 import type { CacheError } from '../errors.ts'
 import { isReply, type RedisConnection } from './connection.ts'
 import { entriesOf, entryKeyOf, lifetimeInRedis, usesKeyOf } from './naming.ts'
-import { usesScript } from './scripts.ts'
+import { usesScript } from './uses-scripts.ts'
 
 export interface UsesOptions {
   readonly connection: RedisConnection

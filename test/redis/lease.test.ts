@@ -2,7 +2,7 @@
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Leases, type Ending, type Held, type Lease, type LeaseTimes } from '../../src/redis/lease.ts'
-import { endLeaseScript, renewLeaseScript, takeLeaseScript } from '../../src/redis/scripts.ts'
+import { endLeaseScript, renewLeaseScript, takeLeaseScript } from '../../src/redis/lease-scripts.ts'
 import { until, type ProcessOptions, type TestProcess } from './process.ts'
 import { newProxy } from './proxy.ts'
 import { newWorld } from './world.ts'

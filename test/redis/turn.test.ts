@@ -2,7 +2,7 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Lease, LeaseTimes } from '../../src/redis/lease.ts'
-import { endLeaseScript, takeLeaseScript } from '../../src/redis/scripts.ts'
+import { endLeaseScript, takeLeaseScript } from '../../src/redis/lease-scripts.ts'
 import { Turns, type Turn, type Turning } from '../../src/redis/turn.ts'
 import { everything } from '../../src/ref.ts'
 import { startRedis } from '../support/redis.ts'

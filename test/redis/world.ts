@@ -1,7 +1,7 @@
 // One server for the tests of a file, and a log of its own for each of them.
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
-import { appendScript, questionScript } from '../../src/redis/scripts.ts'
+import { appendScript, questionScript } from '../../src/redis/log-scripts.ts'
 import {
   mutedUrl,
   newListening,
