@@ -8,6 +8,7 @@ import type { Entry } from './entry.ts'
 import { CacheError, TimeoutError } from './errors.ts'
 import { Flight } from './flight.ts'
 import { Lanes } from './lanes.ts'
+import { patiently } from './patience.ts'
 import type { Lease } from './redis/lease.ts'
 import type { Ref } from './ref.ts'
 import type { FunctionStats } from './stats.ts'
@@ -129,7 +130,7 @@ export class Loads<V> {
     this.#stats.coalesced++
     let outcome: Outcome<V>
     try {
-      outcome = await this.#patiently(flight, flight.awaitedBy(reader?.innermostFlight))
+      outcome = await this.#landing(flight, flight.awaitedBy(reader?.innermostFlight))
     } catch (error) {
       if (error === LEFT || !this.#isLater(flight.position ?? arrived, arrived, flight.frame.refs)) return undefined
       this.#stats.misses++
@@ -154,7 +155,7 @@ export class Loads<V> {
     }
     const fly = (): Promise<Outcome<V>> => this.#within(flight.frame, () => this.#fly(call, load, flight, options))
     try {
-      const outcome = await this.#patiently(flight, flight.begin(fly, reader?.innermostFlight))
+      const outcome = await this.#landing(flight, flight.begin(fly, reader?.innermostFlight))
       this.#countServed(outcome)
       this.report(reader, outcome.entry, outcome.stale)
       if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored, shared: outcome.share }
@@ -177,19 +178,14 @@ export class Loads<V> {
   }
 
   /** A flight's outcome, or past `softTimeout` the stale value that it found, if it found one. */
-  #patiently(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>): Promise<Outcome<V>> {
-    const { softTimeout } = this.#options
-    if (softTimeout === Number.POSITIVE_INFINITY) return landing
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const stale = flight.fallback?.()
-        if (stale === undefined) return
-        resolve(stale)
-        landing.catch((error: unknown) =>
-          this.#engine.report(new CacheError('LOAD', `A load of "${this.#options.name}" failed after its softTimeout.`, error)),
-        )
-      }, softTimeout)
-      landing.then(resolve, reject).finally(() => clearTimeout(timer))
+  #landing(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>): Promise<Outcome<V>> {
+    return patiently(landing, this.#options.softTimeout, (resolve) => {
+      const stale = flight.fallback?.()
+      if (stale === undefined) return
+      resolve(stale)
+      const late = (error: unknown): void =>
+        this.#engine.report(new CacheError('LOAD', `A load of "${this.#options.name}" failed after its softTimeout.`, error))
+      landing.catch(late)
     })
   }
 
@@ -327,13 +323,9 @@ export class Loads<V> {
   /** What a load gives, or an error past `loadTimeout`: what it gives later is nobody's. */
   #inTime(call: Call, loading: Promise<Loaded<V>>): Promise<Loaded<V>> {
     const { loadTimeout } = this.#options
-    if (loadTimeout === Number.POSITIVE_INFINITY) return loading
-    return new Promise((resolve, reject) => {
-      const late = (): void =>
-        reject(new TimeoutError(`Loading ${String(call.ref)} took longer than its loadTimeout of ${loadTimeout} ms.`))
-      const timer = setTimeout(late, loadTimeout)
-      loading.then(resolve, reject).finally(() => clearTimeout(timer))
-    })
+    return patiently(loading, loadTimeout, (_, reject) =>
+      reject(new TimeoutError(`Loading ${String(call.ref)} took longer than its loadTimeout of ${loadTimeout} ms.`)),
+    )
   }
 
   /** Runs one load for several calls: in one lane, and in a frame that collects what it reads for all of them. */

@@ -15,6 +15,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/abort',
     'src/flight',
     'src/lanes',
+    'src/patience',
     'src/entry',
     'src/freshness',
   ],
