@@ -11,11 +11,6 @@ import { newFunctionStats, type FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
 import type { Transaction } from './transaction.ts'
 
-interface UnverifiedOptions extends ServeOptions {
-  /** How many loads had begun when the caller came, where it may wait for another's. */
-  readonly came: number | undefined
-}
-
 export class Calls<V> implements Named {
   readonly name: string
   readonly lifetime: number
@@ -96,9 +91,8 @@ export class Calls<V> implements Named {
   async serve(call: Call, load: Load<V>, { join: mayJoin = true, ...options }: ServeOptions = {}): Promise<Served<V>> {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
-    const came = this.#loads.begun
     if (this.#loads.isStrong && !(await this.#engine.shared!.log.ask()))
-      return this.#serveUnverified(call, load, reader, { ...options, came: mayJoin ? came : undefined })
+      return this.#serveUnverified(call, load, reader, { ...options, join: mayJoin })
     const arrived = this.#engine.log.position
     const transaction = this.#engine.transactions.current()
     if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, options)
@@ -126,24 +120,19 @@ export class Calls<V> implements Named {
    * Answers a call when it must know what was cleared before it came and cannot: a load that runs already proves nothing. So there is at most
    * one that runs and one that waits for its end, whose callers have all come before it.
    */
-  async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: UnverifiedOptions): Promise<Served<V>> {
-    const { came, place, caller } = options
-    const join = came !== undefined && this.#engine.transactions.current() === undefined
+  async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: ServeOptions): Promise<Served<V>> {
+    const { place, caller } = options
+    const join = options.join !== false && this.#engine.transactions.current() === undefined
     const running = join ? this.#loads.flights.get(call.key) : undefined
     if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller })
     this.#loads.refuseCycle(call, reader)
     place?.pass()
-    // What began after the caller came is as good as what is still to begin.
-    if (running.frame.order > came!) {
-      enter(running, caller)
-      return (await this.#loads.follow(running, reader, Number.NEGATIVE_INFINITY))!
-    }
     const isFirst = running.next === undefined
+    if (!isFirst) this.#stats.coalesced++
     // Who waits for it is not counted: it ends when it has loaded.
     running.next ??= running.settled().then(() => this.#loads.lead(call, load, reader, { find: false, join, place }))
-    const served = (await running.next) as Led<V>
+    const served = (await running.whileAwaitedBy(reader?.innermostFlight, running.next)) as Led<V>
     if (isFirst) return served
-    this.#stats.coalesced++
     if (!served.shared) return { from: 'unshared' }
     this.#loads.report(reader, served.entry, served.from === 'store')
     return { from: 'flight', entry: served.entry, stale: served.from === 'store' }

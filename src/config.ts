@@ -11,9 +11,9 @@ export interface CacheOptions {
    * cache's own), or false for this process alone. @default CACHE_ALCHEMY_REDIS_URL if set, else this process alone
    */
   redis?: string | Redis | false
-  /** Begins every key in Redis. Caches with different prefixes never meet. @default CACHE_ALCHEMY_CACHE_KEY_PREFIX, or "" */
+  /** Begins every key in Redis. Caches with different prefixes never meet. @default CACHE_ALCHEMY_CACHE_KEY_PREFIX, or "" @example prefix: "shop" */
   prefix?: string
-  /** How long a result is fresh. 0: not cached; -1 or Infinity: no expiry. @default CACHE_ALCHEMY_DEFAULT_EXPIRE (in seconds), or "1d" */
+  /** How long a result is fresh. 0: not cached; -1 or Infinity: no expiry. @default CACHE_ALCHEMY_DEFAULT_EXPIRE (in seconds), or "1d" @example ttl: "10m" */
   ttl?: Duration
   /**
    * Entries a function keeps in this process, and about as many in Redis; the least recently used go first. 0: not cached; -1 or Infinity:
@@ -32,11 +32,11 @@ export interface CacheOptions {
    * Redis does not answer, calls load. Synchronous functions and getters cannot ask, and are eventual. @default "eventual"
    */
   consistency?: 'eventual' | 'strong'
-  /** How long entries in this process are trusted without word from Redis. @default "1s" */
+  /** How long entries in this process are trusted without word from Redis. @default "1s" @example maxStaleness: "250ms" */
   maxStaleness?: Duration
   /** How long Redis, or a store of one's own, may keep a caller waiting. @default "500ms" */
   commandTimeout?: Duration
-  /** Told of every failure that a load answered instead. @default one warning of the process a kind of failure */
+  /** Told of every failure that a load answered instead. @default one warning of the process a kind of failure @example onError: (error) => logger.warn(error) */
   onError?: (error: CacheError) => void
 }
 
@@ -73,7 +73,10 @@ export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Co
   const limit = options.limit === undefined ? limitFrom(env, 'CACHE_ALCHEMY_DEFAULT_LIMIT') : toLimit(options.limit, 'limit')
   return {
     redis: redisOf(options.redis, env),
-    prefix: prefixOf(options.prefix ?? env['CACHE_ALCHEMY_CACHE_KEY_PREFIX'] ?? ''),
+    prefix:
+      options.prefix === undefined
+        ? prefixOf(env['CACHE_ALCHEMY_CACHE_KEY_PREFIX'] ?? '', 'CACHE_ALCHEMY_CACHE_KEY_PREFIX')
+        : prefixOf(options.prefix, 'prefix'),
     ttl: options.ttl === undefined ? secondsFrom(env, 'CACHE_ALCHEMY_DEFAULT_EXPIRE', 86_400_000) : toLifetime(options.ttl, 'ttl'),
     limit: limit ?? 1000,
     limitInRedis: limit,
@@ -104,9 +107,9 @@ function withoutPassword(url: string): string {
   return url.replace(/^.*@/s, '…@')
 }
 
-function prefixOf(prefix: string): string {
+function prefixOf(prefix: string, option: string): string {
   if (typeof prefix === 'string' && prefix.length <= 200) return prefix
-  throw new ConfigError(`Expected \`prefix\` to be a string of at most 200 characters, got ${show(prefix)}.`)
+  throw new ConfigError(`Expected \`${option}\` to be a string of at most 200 characters, got ${show(prefix)}.`)
 }
 
 function toBytes(value: number): number {

@@ -50,6 +50,8 @@ export interface EntriesOptions<V> {
   /** Entries in Redis, about; Infinity: no bound. */
   readonly limitInRedis: number
   readonly codec: Codec<V>
+  /** How early results are loaded anew; 0 or undefined: never early. */
+  readonly refreshAhead?: number
   /** What a value takes of the budget; undefined where only its serialised form does. */
   readonly size: ((value: V) => number) | undefined
   readonly budget: Budget
@@ -232,7 +234,7 @@ export class Entries<V> {
       checked: log.position,
       loadedAt: Number.isFinite(remote.lifetime) ? now + remote.remaining - remote.lifetime : now,
       freshUntil: Math.min(now + remote.remaining, expiredAt),
-      cost: 0,
+      cost: remote.cost ?? 0,
       bytes: this.#options.size?.(value.value) ?? remote.payload.byteLength,
       trustFrom: freshness.verifiedAt,
     }
@@ -261,11 +263,24 @@ export class Entries<V> {
     }
   }
 
+  /** What a load took is of use to other processes where it decides when to load ahead. */
+  #costOf({ cost }: Entry<V>): { readonly cost?: number } {
+    return this.#options.refreshAhead === undefined || this.#options.refreshAhead === 0 ? {} : { cost: Math.round(cost) }
+  }
+
   async #write(key: string, entry: Entry<V>, lifetime: Lifetime, generation: string, epoch: number): Promise<void> {
     const { name, version, codec, size, later } = this.#options
     const payload = codec.encode(entry.value)
     if (size === undefined) this.#memory?.resize(key, entry, payload.byteLength)
-    const remote = { generation, epoch, refs: entry.refs, lifetime: lifetime.fresh, staleWindow: lifetime.stale, payload }
+    const remote = {
+      generation,
+      epoch,
+      refs: entry.refs,
+      lifetime: lifetime.fresh,
+      staleWindow: lifetime.stale,
+      ...this.#costOf(entry),
+      payload,
+    }
     if (this.#uses !== undefined) later(this.#uses.wrote(key, lifetime.fresh + lifetime.stale, version))
     await this.#remote!.write(name, key, remote, version)
   }

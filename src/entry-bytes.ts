@@ -12,6 +12,8 @@ export interface RemoteEntry {
   readonly lifetime: number
   /** Milliseconds for which it is still fresh. Negative in the stale window. */
   readonly remaining: number
+  /** Milliseconds that its load took, where that is of use. */
+  readonly cost?: number | undefined
   readonly payload: Uint8Array
 }
 
@@ -36,6 +38,7 @@ interface Header extends Partial<Stamp> {
   readonly epoch: number
   readonly lifetime: number | null
   readonly staleWindow: number
+  readonly cost?: number | undefined
   readonly refs: readonly unknown[]
 }
 
@@ -44,10 +47,10 @@ const LINE_END = 0x0a
 
 /** `storedAt`: for a place that does not count the time which is left, when the entry comes there, by the clock that will be asked again. */
 export function encodeEntry(entry: NewRemoteEntry, storedAt?: number): Buffer {
-  const { generation, epoch, lifetime, staleWindow, refs, payload } = entry
+  const { generation, epoch, lifetime, staleWindow, cost, refs, payload } = entry
   const stamp = storedAt === undefined ? {} : { storedAt, length: payload.byteLength }
   const ends = Number.isFinite(lifetime) ? lifetime : null
-  const header: Header = { generation, epoch, lifetime: ends, staleWindow, ...stamp, refs: refs.map(toWire) }
+  const header: Header = { generation, epoch, lifetime: ends, staleWindow, cost, ...stamp, refs: refs.map(toWire) }
   return Buffer.concat([Buffer.from(`${FORMAT}${JSON.stringify(header)}\n`), payload])
 }
 
@@ -58,11 +61,12 @@ export function decodeEntry(bytes: Buffer): ReadEntry | undefined {
   const refs = header?.refs.map(fromWire)
   // An entry whose dependencies are not all known could not be cleared.
   if (header === undefined || refs === undefined || !refs.every((ref) => ref !== undefined)) return undefined
-  const { generation, epoch, lifetime, staleWindow, storedAt, length } = header
+  const { generation, epoch, lifetime, staleWindow, cost, storedAt, length } = header
   const payload = bytes.subarray(end + 1)
   if (length !== undefined && length !== payload.byteLength) return undefined
   const stamp = storedAt === undefined || length === undefined ? undefined : { storedAt, length }
-  return { generation, epoch, refs, lifetime: lifetime ?? Number.POSITIVE_INFINITY, staleWindow, payload, stamp }
+  const entry = { generation, epoch, refs, lifetime: lifetime ?? Number.POSITIVE_INFINITY, staleWindow, payload, stamp }
+  return cost === undefined ? entry : { ...entry, cost }
 }
 
 function readHeader(line: string): Header | undefined {
@@ -76,6 +80,7 @@ function readHeader(line: string): Header | undefined {
       typeof header.staleWindow === 'number' &&
       isNumberOrNothing(header.storedAt) &&
       isNumberOrNothing(header.length) &&
+      isNumberOrNothing(header.cost) &&
       Array.isArray(header.refs)
     return isHeader ? (header as Header) : undefined
   } catch {

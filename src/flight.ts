@@ -3,6 +3,9 @@
 import type { Audience } from './abort.ts'
 import type { Frame } from './tracking.ts'
 
+/** Told whenever one load begins to wait for another. */
+export const waitListeners: Set<() => void> = new Set()
+
 /** One run of a load that several callers may share. */
 export class Flight<T> {
   /**
@@ -49,12 +52,18 @@ export class Flight<T> {
   }
 
   /** This flight's result, noting while it is waited for that the load of flight `waiter` waits. */
-  async awaitedBy(waiter: Flight<unknown> | undefined): Promise<T> {
-    if (waiter === undefined) return this.#result
+  awaitedBy(waiter: Flight<unknown> | undefined): Promise<T> {
+    return this.whileAwaitedBy(waiter, this.#result)
+  }
+
+  /** What a promise gives, noting until then that the load of flight `waiter` waits for this one. */
+  async whileAwaitedBy<R>(waiter: Flight<unknown> | undefined, work: Promise<R>): Promise<R> {
+    if (waiter === undefined) return work
     const self = this as Flight<unknown>
     waiter.#awaited.set(self, (waiter.#awaited.get(self) ?? 0) + 1)
+    for (const listener of waitListeners) listener()
     try {
-      return await this.#result
+      return await work
     } finally {
       const left = waiter.#awaited.get(self)! - 1
       if (left === 0) waiter.#awaited.delete(self)

@@ -42,8 +42,8 @@ interface LeadOptions {
 interface Means<V> {
   readonly fallback: Entry<V> | undefined
   readonly lease: Lease | undefined
-  /** Undefined where it needs none: any number may run, or it is a part of one that has a lane. */
-  readonly lanes: Lanes | undefined
+  /** Whether `loadTimeout` is its own; a batch is timed as a whole. */
+  readonly isTimed: boolean
 }
 
 /** What a refresh behind a stale value ends with where another process makes it. */
@@ -150,7 +150,10 @@ export class Loads<V> {
     const flight = new Flight<Outcome<V>>((self) => this.#newFrame(call, reader, self))
     if (options.join) this.flights.set(call.key, flight)
     if (options.caller !== undefined) {
-      flight.audience = options.caller.lead(() => this.#forget(call, flight))
+      flight.audience = options.caller.lead(() => {
+        this.#forget(call, flight)
+        this.#lanes?.giveUp(flight.frame)
+      })
       enter(flight, options.caller)
     }
     const fly = (): Promise<Outcome<V>> => this.#within(flight.frame, () => this.#fly(call, load, flight, options))
@@ -226,16 +229,39 @@ export class Loads<V> {
       const found = looked instanceof Promise ? await looked : looked
       if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
       if (found !== undefined) flight.fallback = () => this.#stale(found, this.window)
-      const waiting = this.#turn(call, flight, options)
-      const turn = waiting === undefined ? undefined : await waiting
-      if (turn?.to === 'leave') throw LEFT
-      if (turn?.to === 'serve') return this.#found(turn.found)
-      const lanes = options.place === undefined ? this.#lanes : undefined
-      return await this.#loadOr(call, load, flight, { fallback: found, lease: turn?.lease, lanes })
+      return await this.#inLane(flight, options, () => this.#inTurn(call, load, flight, options, found))
     } finally {
       flight.frame.open = false
       this.#forget(call, flight)
     }
+  }
+
+  /** A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane. */
+  async #inLane<T>({ frame, audience }: Flight<Outcome<V>>, { place }: LeadOptions, work: () => Promise<T>): Promise<T> {
+    const lanes = place === undefined ? this.#lanes : undefined
+    if (lanes === undefined) return work()
+    const entering = lanes.enter(frame)
+    const hasLane = entering instanceof Promise ? await entering : entering
+    try {
+      if (!hasLane) audience?.check()
+      return await work()
+    } finally {
+      if (hasLane) lanes.leave(frame)
+    }
+  }
+
+  async #inTurn(
+    call: Call,
+    load: Load<V>,
+    flight: Flight<Outcome<V>>,
+    options: LeadOptions,
+    fallback: Entry<V> | undefined,
+  ): Promise<Outcome<V>> {
+    const waiting = this.#turn(call, flight, options)
+    const turn = waiting === undefined ? undefined : await waiting
+    if (turn?.to === 'leave') throw LEFT
+    if (turn?.to === 'serve') return this.#found(turn.found)
+    return await this.#loadOr(call, load, flight, { fallback, lease: turn?.lease, isTimed: options.place === undefined })
   }
 
   #forget(call: Call, flight: Flight<Outcome<V>>): void {
@@ -296,16 +322,15 @@ export class Loads<V> {
     return (flight.position = this.#engine.log.position)
   }
 
-  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease, lanes }: Means<V>): Promise<Outcome<V>> {
-    const lane = lanes?.enter(flight.frame)
-    if (lane !== undefined) await lane
+  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease, isTimed }: Means<V>): Promise<Outcome<V>> {
     const began = this.#entries?.began(lease)
     const position = this.#begin(flight)
     try {
       flight.audience?.check()
       const loading = this.#run(() => load(flight.frame))
       // What is there at once is stored at once: a getter may be read again in the same tick.
-      return this.#keep(call, loading instanceof Promise ? await this.#inTime(call, loading) : loading, position, flight.frame, began)
+      const loaded = loading instanceof Promise ? await (isTimed ? this.#inTime(String(call.ref), loading) : loading) : loading
+      return this.#keep(call, loaded, position, flight.frame, began)
     } catch (error) {
       const isGivenUp = flight.audience?.isGone === true
       lease?.end(isGivenUp ? 'overtaken' : 'failed')
@@ -315,28 +340,26 @@ export class Loads<V> {
       if (stale === undefined) throw error
       this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
       return stale
-    } finally {
-      lanes?.leave()
     }
   }
 
   /** What a load gives, or an error past `loadTimeout`: what it gives later is nobody's. */
-  #inTime(call: Call, loading: Promise<Loaded<V>>): Promise<Loaded<V>> {
+  #inTime<T>(what: string, loading: Promise<T>): Promise<T> {
     const { loadTimeout } = this.#options
     return patiently(loading, loadTimeout, (_, reject) =>
-      reject(new TimeoutError(`Loading ${String(call.ref)} took longer than its loadTimeout of ${loadTimeout} ms.`)),
+      reject(new TimeoutError(`Loading ${what} took longer than its loadTimeout of ${loadTimeout} ms.`)),
     )
   }
 
   /** Runs one load for several calls: in one lane, and in a frame that collects what it reads for all of them. */
   async together<T>(frame: Frame, load: () => Promise<T>): Promise<T> {
-    const lane = this.#lanes?.enter(frame)
-    if (lane !== undefined) await lane
+    const entering = this.#lanes?.enter(frame)
+    if (entering instanceof Promise) await entering
     try {
-      return await this.#within(frame, load)
+      return await this.#inTime(`many of "${this.#options.name}"`, this.#within(frame, load))
     } finally {
       frame.open = false
-      this.#lanes?.leave()
+      this.#lanes?.leave(frame)
     }
   }
 
@@ -389,7 +412,7 @@ export class Loads<V> {
     const isCleared = log.clearedSince(refs, position)
     const isStored = loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
-    else began?.lease?.end(loaded.store && isCleared ? 'overtaken' : 'unstored')
+    else began?.lease?.end(loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored')
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
   }
 }

@@ -43,7 +43,7 @@ type PartialObject<T> = T extends
 export type KeyArgs<K> = K extends readonly unknown[] ? K : [K]
 
 export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
-  /** What the function is called in keys, refs and Redis; one name, one function. @default the function's own name */
+  /** What the function is called in keys, refs and Redis; one name, one function. @default the function's own name @example "users.find" */
   name?: string
   /**
    * Which shape its values have: processes with different versions of a function share clears and no entries, as while a new one is rolled
@@ -51,7 +51,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    * @example version: '2' // values have got a field
    */
   version?: string
-  /** How long a result is fresh, or a function that says so of each. 0: not cached; -1 or Infinity: no expiry. @default the cache's */
+  /** How long a result is fresh, or a function that says so of each. 0: not cached; -1 or Infinity: no expiry. @default the cache's @example ttl: (token) => token.expires_in * 1000 */
   ttl?: Duration | ((value: Awaited<ReturnType<F>>, ...args: Parameters<F>) => Duration)
   /**
    * Entries kept in this process, and about as many in Redis: up to 10 % and 64 a process over. The least recently used go first. 0: not
@@ -68,15 +68,15 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    * process, where Redis only tells of clears; or two functions of one's own. @default "structured"
    */
   codec?: CodecOption
-  /** What of the arguments selects the result. An array is the argument list for `ref` and `clear`, anything else a list of one. */
+  /** What of the arguments selects the result. An array is the argument list for `ref` and `clear`, anything else a list of one. @example key: (user) => [user.tenant, user.id] */
   key?: (...args: Parameters<F>) => K
-  /** What a result depends on that running the function does not show. */
+  /** What a result depends on that running the function does not show. @example dependsOn: (id) => [cache.tag(`user:${id}`)] */
   dependsOn?: readonly Ref[] | ((...args: Parameters<F>) => readonly Ref[])
-  /** Past `ttl`, how long the old value is served while one caller loads the new one. @default 0 */
+  /** Past `ttl`, how long the old value is served while one caller loads the new one. @default 0 @example staleWhileRevalidate: "1m" */
   staleWhileRevalidate?: Duration
-  /** Past `ttl`, how long the old value is served where loading fails. @default 0 */
+  /** Past `ttl`, how long the old value is served where loading fails. @default 0 @example staleIfError: "1h" */
   staleIfError?: Duration
-  /** Spreads expiry, so that what was stored together does not expire together: 0.1 makes each result fresh for 90 to 100 % of `ttl`. 0 to 1. @default 0 */
+  /** Spreads expiry, so that what was stored together does not expire together: 0.1 makes each result fresh for 90 to 100 % of `ttl`. 0 to 1. @default 0 @example jitter: 0.1 */
   jitter?: number
   /**
    * Loads anew before a result expires, with a probability that grows towards its end and with what its load took, while the old value is
@@ -84,15 +84,15 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    * Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015. @default 0
    */
   refreshAhead?: number
-  /** A load slower than this is answered by the stale value, where `staleIfError` or `staleWhileRevalidate` kept one; the load goes on and is stored. @default none */
+  /** A load slower than this is answered by the stale value, where `staleIfError` or `staleWhileRevalidate` kept one; the load goes on and is stored. -1 or Infinity: none. @default none @example softTimeout: "200ms" */
   softTimeout?: Duration
-  /** A load slower than this is a `TimeoutError` for its callers, and what it gives later is not stored. @default none */
+  /** A load slower than this is a `TimeoutError` for its callers, and what it gives later is not stored. -1 or Infinity: none. @default none @example loadTimeout: "5s" */
   loadTimeout?: Duration
-  /** Loads of this function at a time in this process; the rest wait in line. A load nested in one that is counted so does not wait. @default Infinity */
+  /** Loads of this function at a time in this process; the rest wait in line. A load nested in one that is counted so does not wait. @default Infinity @example concurrency: 10 */
   concurrency?: number
-  /** Whether dependencies are found by running. Without, a result depends on its own call and what `dependsOn` declares. @default true */
+  /** Whether dependencies are found by running. Without, a result depends on its own call and what `dependsOn` declares. @default true @example track: false */
   track?: boolean
-  /** What a value takes of the cache's `maxBytes`, in bytes. @default its serialised form, where it has one, else nothing */
+  /** What a value takes of the cache's `maxBytes`, in bytes. @default its serialised form, where it has one, else nothing @example size: (rows) => 100 * rows.length */
   size?: (value: Awaited<ReturnType<F>>) => number
   /**
    * `false`: a flat key, which is cheaper to make of large arguments. Two calls still never share one, but the order of properties counts, so
@@ -115,7 +115,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    * @example loadMany: async (calls) => { const rows = await findByIds(calls.map(([id]) => id)); return calls.map(([id]) => rows.get(id)) }
    */
   loadMany?: (calls: Parameters<F>[]) => PromiseLike<readonly (Awaited<ReturnType<F>> | Error)[]>
-  /** Whether a value is worth keeping. Rejections never are. @default every value, undefined and null too */
+  /** Whether a value is worth keeping. Rejections never are. @default every value, undefined and null too @example shouldCache: (user) => user !== undefined */
   shouldCache?: (value: Awaited<ReturnType<F>>, ...args: Parameters<F>) => boolean
 }
 

@@ -81,10 +81,10 @@ export class OwnStore {
   #decode(bytes: Buffer): RemoteEntry | undefined {
     const entry = decodeEntry(bytes)
     if (entry?.stamp === undefined) return undefined
-    const { generation, epoch, refs, lifetime, staleWindow, payload, stamp } = entry
+    const { generation, epoch, refs, lifetime, staleWindow, cost, payload, stamp } = entry
     // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
     const remaining = lifetime - Math.max(this.#options.date() - stamp.storedAt, 0)
-    return remaining + staleWindow > 0 ? { generation, epoch, refs, lifetime, remaining, payload } : undefined
+    return remaining + staleWindow > 0 ? { generation, epoch, refs, lifetime, remaining, cost, payload } : undefined
   }
 
   /** Resolves when the store has it. Rejects with a `StoreError` or a `TimeoutError`. */

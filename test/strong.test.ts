@@ -86,6 +86,7 @@ test('where Redis does not answer, a call loads: at most one load runs and one w
   const first = read()
   await gates[0]!.reached()
   const waiting = [read(), read(), read()]
+  await expect.poll(() => read.stats().coalesced).toBe(2)
   gates[0]!.open()
   expect(await first).toBe(0)
   await gates[1]!.reached()

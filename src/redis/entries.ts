@@ -133,8 +133,8 @@ function decode(bytes: Buffer, ttl: number): RemoteEntry | undefined {
   // No time left, or none at all: not an entry of ours.
   const entry = ttl >= 0 ? decodeEntry(bytes) : undefined
   if (entry === undefined) return undefined
-  const { generation, epoch, refs, lifetime, staleWindow, payload } = entry
-  return { generation, epoch, refs, lifetime, remaining: Math.min(ttl - staleWindow, lifetime), payload }
+  const { stamp: _, staleWindow, ...rest } = entry
+  return { ...rest, remaining: Math.min(ttl - staleWindow, rest.lifetime) }
 }
 
 function isSince(head: Buffer | undefined, since: { generation: string | undefined; epoch: number }): boolean {

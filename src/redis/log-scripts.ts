@@ -49,6 +49,9 @@ end
 
 local function open()
   local source = replication()
+  local kind = redis.call('TYPE', key).ok
+  -- Somebody else's value under our key: the log is lost, and is made anew.
+  if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', key) end
   if isWhole(source) then return end
   redis.call('DEL', key)
   log = {}
