@@ -345,6 +345,23 @@ describe('a clear while one process loads and others wait', () => {
   })
 })
 
+test('a load that has waited is newer than what was loaded meanwhile, and is kept in its place', async () => {
+  const [a, b] = [newNode(), newNode()]
+  const row = new Row()
+  const gate = row.turn()
+  const [one, other] = [reader(a, row), reader(b, row)]
+  const loader = one('1')
+  await gate.reached()
+  const waits = other('1')
+  await untilWaiting(1, b)
+  expect(await other.refresh('1')).toBe('old')
+  row.value = 'new'
+  await other.clear('1')
+  expect([await waits, await other.peek('1'), row.loads]).toEqual(['new', 'new', 3])
+  gate.open()
+  expect(await loader).toBe('old')
+})
+
 describe('a refresh behind a stale value', () => {
   /** Two processes that have a stale value, and may serve it for an hour. */
   async function staleNodes() {
@@ -513,6 +530,20 @@ test('a load that is given up, since nobody waits for it any more, is one other 
   expect(await Promise.all(others)).toEqual([1, 1])
 })
 
+test('a load that another one needs waits for no longer than a lease can be held', async () => {
+  const [a, b] = [newNode(), newNode({ leases: { bound: 300 } })]
+  const row = new Row()
+  const gate = row.turn()
+  const [one, other] = [reader(a, row), reader(b, row)]
+  const outer = b.cache.memoize(async () => `outer of ${await other('1')}`, { name: 'outer' })
+  const loader = one('1')
+  await gate.reached()
+  const began = performance.now()
+  expect([await outer(), performance.now() - began < 500]).toEqual(['outer of old', true])
+  gate.open()
+  expect(await loader).toBe('old')
+})
+
 test('loads that need each other in a circle through two processes end in an error in each', async () => {
   const nodes = [newNode({ leases: { bound: 400 } }), newNode({ leases: { bound: 400 } })]
   const gates = [newGate(), newGate()]
@@ -548,12 +579,13 @@ describe('while Redis is of no help', () => {
     const row = new Row()
     const first = row.turn()
     const others = [row.turn(), row.turn()]
-    const callers = nodes.flatMap((node) => {
-      const read = reader(node, row)
-      return [read('1'), read('1')]
-    })
+    const reads = nodes.map((node) => reader(node, row))
+    const [loader, ...waiters] = reads
+    const callers = [loader!('1'), loader!('1')]
     await first.reached()
+    callers.push(...waiters.flatMap((read) => [read('1'), read('1')]))
     await untilWaiting(2, ...nodes)
+    for (const { clock } of nodes) clock.advance(2000)
     const began = performance.now()
     await redis.kill()
     for (const gate of others) await gate.reached()
@@ -561,6 +593,9 @@ describe('while Redis is of no help', () => {
     for (const gate of [first, ...others]) gate.open()
     expect(new Set(await Promise.all(callers))).toEqual(new Set(['old']))
     expect([row.loads, waiting(...nodes)]).toEqual([3, 0])
+    // However long they have waited, what they loaded is as young as its load.
+    for (const read of waiters) expect(await read('1')).toBe('old')
+    expect(row.loads).toBe(3)
   })
 
   test('that hangs in the middle of a load, all who wait load by themselves after a bounded wait', async () => {

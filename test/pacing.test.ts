@@ -1,5 +1,5 @@
 // When results expire and loads run: jitter, timeouts, concurrency, track.
-import { describe, expect, expectTypeOf, test } from 'vitest'
+import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { openCache } from '../src/cache.ts'
 import { ConfigError, createCache, TimeoutError, type CacheError } from '../src/index.ts'
 import { newClock } from './support/clock.ts'
@@ -183,6 +183,58 @@ describe('concurrency', () => {
     await gate.reached(2)
     gate.open()
     expect(await both).toEqual([1, 1])
+  })
+
+  test('does not keep a load in line for which one waits that has a lane, whoever began it', async () => {
+    const { cache } = newScene()
+    const gate = newGate()
+    const read = cache.memoize(async (n: number): Promise<number> => (n === 1 ? (await gate.wait(), 1 + (await read(2))) : n), {
+      name: 'read',
+      concurrency: 1,
+    })
+    const outer = read(1)
+    await gate.reached()
+    const inLine = read(2)
+    gate.open()
+    expect(await Promise.all([outer, inLine])).toEqual([3, 2])
+  })
+
+  test('keeps no load in line that all its callers have given up', async () => {
+    const { cache } = newScene()
+    const gate = newGate()
+    const begun: number[] = []
+    const read = cache.memoize(async (n: number, _signal?: AbortSignal) => (begun.push(n), await gate.wait(), n), {
+      name: 'read',
+      concurrency: 1,
+    })
+    const first = read(1)
+    await gate.reached()
+    const controller = new AbortController()
+    const left = read(2, controller.signal)
+    const last = read(3)
+    controller.abort(new Error('gone'))
+    await expect(left).rejects.toThrow('gone')
+    gate.open()
+    expect(await Promise.all([first, last])).toEqual([1, 3])
+    expect(begun).toEqual([1, 3])
+  })
+
+  test('times a batch from when it has its lane', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    const { cache } = newScene()
+    const gates = [newGate(), newGate()]
+    const loadMany = async (calls: readonly [number][]): Promise<number[]> => (await gates[calls[0]![0]]!.wait(), calls.map(([n]) => n))
+    const read = cache.memoize(async (n: number) => n, { name: 'read', concurrency: 1, loadTimeout: 100, loadMany })
+    const first = read.many([[0]])
+    await gates[0]!.reached()
+    const second = read.many([[1], [2]])
+    vi.advanceTimersByTime(90)
+    gates[0]!.open()
+    await gates[1]!.reached()
+    vi.advanceTimersByTime(90)
+    gates[1]!.open()
+    expect(await Promise.all([first, second])).toEqual([[0], [1, 2]])
+    vi.useRealTimers()
   })
 
   test('counts a load that waited as begun when it runs: a clear while it waits does not overtake it', async () => {

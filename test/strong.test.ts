@@ -99,6 +99,22 @@ test('where Redis does not answer, a call loads: at most one load runs and one w
   await cache.close()
 })
 
+test('where Redis does not answer, two loads that wait for each other are an error and no deadlock', async () => {
+  await using away = await startRedis()
+  const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 100, onError: () => undefined })
+  const gate = newGate()
+  const left = cache.memoize(async (): Promise<string> => (await gate.wait(), right()), { name: 'left' })
+  const right = cache.memoize(async (): Promise<string> => (await gate.wait(), left()), { name: 'right' })
+  await cache.clear(cache.tag('connected'))
+  await away.kill()
+  const both = Promise.allSettled([left(), right()])
+  await gate.reached(2)
+  gate.open()
+  const codes = (await both).map((it) => (it.status === 'rejected' ? (it.reason as { code?: string }).code : it.value))
+  expect(codes).toContain('CYCLE')
+  await cache.close()
+})
+
 test('a synchronous function stays synchronous', async () => {
   const { here } = newPair({ consistency: 'strong' })
   const double = here.cache.memoizeSync((n: number) => 2 * n, { name: 'double' })
