@@ -19,10 +19,10 @@ import type { CacheStats } from './stats.ts'
 
 /** One cache: its functions, its routes and everything that was computed from them. */
 export interface Cache extends AsyncDisposable {
-  /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. */
+  /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. @example const getUser = cache.memoize(loadUser, { name: 'user', ttl: '10m' }) */
   memoize<F extends Cacheable>(fn: F, options: MemoizeOptions<F, unknown> & { strict: false }): CachedFunction<F, []>
   memoize<F extends Cacheable, const K = Parameters<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
-  /** As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. */
+  /** As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. @example const parse = cache.memoizeSync(JSON.parse, { name: 'parse' }) */
   memoizeSync<F extends Cacheable>(
     fn: F & Synchronous<F>,
     options: MemoizeSyncOptions<F, unknown> & { strict: false },
@@ -45,13 +45,13 @@ export interface Cache extends AsyncDisposable {
   readonly getter: DecorateGetter
   /** A dependency that is not a function, such as a table: `cache.tag("table:users")`. */
   tag(name: string): Ref
-  /** A ref of a function that this process does not have, for a worker that only clears. */
+  /** A ref of a function that this process does not have, for a worker that only clears. @example await cache.clear(cache.ref('user', '42')) */
   ref(name: string, ...args: unknown[]): Ref
-  /** Inside a load: its result also depends on these. Outside of one it does nothing. */
+  /** Inside a load: its result also depends on these. Outside of one it does nothing. @example cache.track(cache.tag('table:users')) */
   track(...refs: Ref[]): void
-  /** From now on nothing that was computed from what the refs cover is served. All of them at one instant. Rejects with a `StoreError` when Redis did not confirm in time: it then holds here and stays queued. */
+  /** From now on nothing that was computed from what the refs cover is served. All of them at one instant. Rejects with a `StoreError` when Redis did not confirm in time: it then holds here and stays queued. @example await cache.clear(getUser.ref('42'), cache.tag('table:users')) */
   clear(...refs: Ref[]): Promise<void>
-  /** Stale at once: what the refs cover may still be served where `staleWhileRevalidate` or `staleIfError` allow. */
+  /** Stale at once: what the refs cover may still be served where `staleWhileRevalidate` or `staleIfError` allow. @example await cache.expire(listPosts.ref()) */
   expire(...refs: Ref[]): Promise<void>
   /**
    * Clears inside take effect together when `work` resolves, and are dropped when it throws. Until then, reads inside bypass what was
@@ -65,10 +65,11 @@ export interface Cache extends AsyncDisposable {
    * }))
    */
   transaction<T>(work: () => Promise<T>): Promise<T>
-  /** Clears everything under this prefix, as one clear; the space is given back in the background. */
+  /** Clears everything under this prefix, as one clear; the space is given back in the background. @example await cache.flush() */
   flush(): Promise<void>
+  /** What happened in this process: of each function and route by name, and of the cache itself. @example cache.stats().functions */
   stats(): CacheStats
-  /** Ends what the cache opened, after writes under way, and closes stores of one's own; never a client it was given. */
+  /** Ends what the cache opened, after writes under way, and closes stores of one's own; never a client it was given. @example await cache.close() */
   close(): Promise<void>
 }
 

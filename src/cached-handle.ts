@@ -11,26 +11,28 @@ export type Async<F extends AnyFunction> =
 
 /** What every cached function has, whether its calls are asynchronous or not. */
 export interface CachedHandle<F extends AnyFunction, K = Parameters<F>> extends Clearable {
+  /** What the function is called in keys, refs and Redis. @example getUser.cacheName */
   readonly cacheName: string
-  /** The function that was given. */
+  /** The function that was given. @example getUser.original */
   readonly original: F
-  /** A pattern over its calls, to clear, to depend on, or to declare. */
+  /** A pattern over its calls, to clear, to depend on, or to declare. @example cache.clear(getUser.ref('42'), listPosts.ref({ author: '42' })) */
   ref(...args: PartialArgs<F, K>): Ref
-  /** From now on nothing that was computed from a call that these arguments cover is served. Rejects with a `StoreError` when Redis did not confirm in time: it then holds here and stays queued. */
+  /** From now on nothing that was computed from a call that these arguments cover is served. Rejects with a `StoreError` when Redis did not confirm in time: it then holds here and stays queued. @example await getUser.clear('42') */
   clear(...args: PartialArgs<F, K>): Promise<void>
-  /** As `clear`, but what it covers may still be served stale where `staleWhileRevalidate` or `staleIfError` allow. */
+  /** As `clear`, but what it covers may still be served stale where `staleWhileRevalidate` or `staleIfError` allow. @example await listPosts.expire({ author: '42' }) */
   expire(...args: PartialArgs<F, K>): Promise<void>
-  /** How many fresh entries these arguments cover. Walks them. */
+  /** How many fresh entries these arguments cover. Walks them. @example await listPosts.count({ author: '42' }) */
   count(...args: PartialArgs<F, K>): Promise<number>
+  /** What happened to its calls in this process since it was defined. @example getUser.stats().hits */
   stats(): FunctionStats
 }
 
 /** A cached function: called as the original, and cleared by its arguments. */
 export type CachedFunction<F extends AnyFunction, K = Parameters<F>> = Async<F> &
   CachedHandle<F, K> & {
-    /** The value of a call if a fresh one is stored, else undefined. Never loads. */
+    /** The value of a call if a fresh one is stored, else undefined. Never loads. @example await getUser.peek('42') */
     peek(...args: Parameters<F>): Promise<Awaited<ReturnType<F>> | undefined>
-    /** Loads, whatever is stored, and stores the result. */
+    /** Loads, whatever is stored, and stores the result. @example await getUser.refresh('42') */
     refresh(...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>
     /**
      * The results of several calls, in their order: as `Promise.all` of them, but what Redis has comes in one round trip, equal calls are

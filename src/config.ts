@@ -9,6 +9,7 @@ export interface CacheOptions {
   /**
    * Where clears are shared and entries kept across processes: a URL, an ioredis client (its settings are used, on connections of the
    * cache's own), or false for this process alone. @default CACHE_ALCHEMY_REDIS_URL if set, else this process alone
+   * @example redis: "redis://127.0.0.1:6379"
    */
   redis?: string | Redis | false
   /** Begins every key in Redis. Caches with different prefixes never meet. @default CACHE_ALCHEMY_CACHE_KEY_PREFIX, or "" @example prefix: "shop" */
@@ -18,18 +19,21 @@ export interface CacheOptions {
   /**
    * Entries a function keeps in this process, and about as many in Redis; the least recently used go first. 0: not cached; -1 or Infinity:
    * no bound. @default CACHE_ALCHEMY_DEFAULT_LIMIT, or 1000 in this process and no bound in Redis
+   * @example limit: 10_000
    */
   limit?: number
   /**
    * Bytes that stored responses and serialised values may take in this process. Past it the function that holds most loses its least
    * recently used. A value that stays in this process counts by the function's `size`, and without one not at all. -1 or Infinity: no
    * bound. @default 67108864, 64 MiB
+   * @example maxBytes: 256 * 1024 * 1024
    */
   maxBytes?: number
   /**
    * When another process's clear counts here. "eventual": with the delivery of one message, and within `maxStaleness` whatever happens to
    * messages. "strong": for every call that starts after the clear was acknowledged, at the price of a round trip to Redis a call; where
    * Redis does not answer, calls load. Synchronous functions and getters cannot ask, and are eventual. @default "eventual"
+   * @example consistency: "strong"
    */
   consistency?: 'eventual' | 'strong'
   /** How long entries in this process are trusted without word from Redis. @default "1s" @example maxStaleness: "250ms" */

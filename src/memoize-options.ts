@@ -56,16 +56,19 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
   /**
    * Entries kept in this process, and about as many in Redis: up to 10 % and 64 a process over. The least recently used go first. 0: not
    * cached; -1 or Infinity: no bound. @default the cache's
+   * @example limit: 10_000
    */
   limit?: number
   /**
    * Where entries live: in this process, in Redis, in both, or in a store of one's own, which is four functions over bytes. In front of
    * that one there is no memory; what it keeps is bounded by itself, not by `limit`. @default "tiered" with Redis, "memory" without
+   * @example store: "redis"
    */
   store?: StoreOption
   /**
    * How values become bytes in Redis. "structured" keeps their types, "json" is readable there, "reference" leaves the value in this
    * process, where Redis only tells of clears; or two functions of one's own. @default "structured"
+   * @example codec: "json"
    */
   codec?: CodecOption
   /** What of the arguments selects the result. An array is the argument list for `ref` and `clear`, anything else a list of one. @example key: (user) => [user.tenant, user.id] */
@@ -82,6 +85,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    * Loads anew before a result expires, with a probability that grows towards its end and with what its load took, while the old value is
    * served: so that a busy key is never missing. 1 is the rule's own measure, more is earlier; 0 is off. XFetch: Vattani, Chierichetti,
    * Lowenstein, Optimal Probabilistic Cache Stampede Prevention, VLDB 2015. @default 0
+   * @example refreshAhead: 1
    */
   refreshAhead?: number
   /** A load slower than this is answered by the stale value, where `staleIfError` or `staleWhileRevalidate` kept one; the load goes on and is stored. -1 or Infinity: none. @default none @example softTimeout: "200ms" */
@@ -98,6 +102,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    * `false`: a flat key, which is cheaper to make of large arguments. Two calls still never share one, but the order of properties counts, so
    * that the same call may be loaded once for each. No ref names arguments: `clear()` clears all of the function, `clear(args)` is an
    * `UnsupportedError`, and what reads one call depends on all of them. @default true
+   * @example strict: false
    */
   strict?: boolean
   /**
@@ -106,6 +111,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    * class instances are not. `"copy"`: each caller gets a copy of its own, the one who loaded it too, made by `codec` where that is an object,
    * else by the structured one. A value that cannot be frozen or copied reaches its callers as it is and is not stored, and `onError` is
    * told. @default false
+   * @example isolate: 'freeze'
    */
   isolate?: Isolate
   /**
