@@ -2,9 +2,10 @@
 import { describe, expect, test } from 'vitest'
 import { Engine } from '../src/engine.ts'
 import { memoize } from '../src/memoize.ts'
-import type { CachedFunction } from '../src/index.ts'
+import { createCache, type CachedFunction } from '../src/index.ts'
 import { newClock } from './support/clock.ts'
 import { newGate } from './support/gate.ts'
+import { startRedis } from './support/redis.ts'
 
 /** A function that takes 100 ms to load and is fresh for a second, in an engine whose chance is drawn by hand. */
 function newScene(random: () => number, refreshAhead: number) {
@@ -112,4 +113,19 @@ test('the time left when it is loaded ahead is distributed exponentially, by wha
     }
   }
   for (const left of [100, 200, 400] as const) expect(isEarly[left] / samples).toBeCloseTo(Math.exp(-left / 200), 1)
+})
+
+test('what a load took is known to who reads its result from Redis', async () => {
+  await using redis = await startRedis()
+  const cache = createCache({ redis: redis.url })
+  let loads = 0
+  const load = async (): Promise<number> => {
+    // A load that takes a while: the rule weighs how long.
+    await new Promise((resolve) => setTimeout(resolve, 5))
+    return ++loads
+  }
+  const read = cache.memoize(load, { name: 'slow', store: 'redis', ttl: '1m', refreshAhead: 1e6 })
+  await read()
+  await expect.poll(async () => (await read(), loads)).toBeGreaterThan(1)
+  await cache.close()
 })
