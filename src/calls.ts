@@ -212,11 +212,11 @@ export class Calls<V> implements Named {
 
   /** Loads a call of a synchronous function, and stores the result. */
   loadSync(call: Call, load: (frame: Frame) => Loaded<V>): V {
-    return this.#loads.loadSync(call, load)
+    return this.#loads.runs.loadSync(call, load)
   }
 
   /** Runs one load for several calls: in one lane, and in a frame that collects what it reads for all of them. */
-  together<T>(frame: Frame, load: () => Promise<T>): Promise<T> {
-    return this.#loads.together(frame, load)
+  loadTogether<T>(frame: Frame, load: () => Promise<T>): Promise<T> {
+    return this.#loads.runs.loadTogether(frame, load)
   }
 }

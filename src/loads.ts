@@ -1,29 +1,21 @@
-// Knows the loads of one function: who leads one, who may wait for it, and what is kept of it.
+// Knows the loads of one function that its callers share: who leads one, who may wait for it, who is refreshed behind.
 
 import type { Caller } from './abort.ts'
-import { cycle, type Call, type CallsOptions, type Load, type Loaded, type Pacing, type Served, type ServeOptions } from './call.ts'
+import { cycle, type Call, type Load, type Served, type ServeOptions } from './call.ts'
 import type { Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
-import { CacheError, TimeoutError } from './errors.ts'
+import { CacheError } from './errors.ts'
 import { Flight } from './flight.ts'
-import { Lanes } from './lanes.ts'
 import { patiently } from './patience.ts'
 import type { Lease } from './redis/lease.ts'
 import type { Ref } from './ref.ts'
+import { Runs, type Outcome, type RunsOptions } from './runs.ts'
 import type { FunctionStats } from './stats.ts'
-import { Frame } from './tracking.ts'
+import type { Frame } from './tracking.ts'
 
 /** How a caller was answered whose own flight it was. */
 export type Led<V> = Exclude<Served<V>, { from: 'unshared' }> & { readonly shared: boolean }
-
-interface Outcome<V> {
-  readonly from: 'store' | 'load'
-  readonly entry: Entry<V>
-  readonly stale: boolean
-  readonly stored: boolean
-  readonly share: boolean
-}
 
 interface LeadOptions {
   /** Whether an entry that is found will do. */
@@ -49,39 +41,29 @@ interface Means<V> {
 /** What a refresh behind a stale value ends with where another process makes it. */
 const LEFT: Error = new Error('Another process refreshes this call.')
 
-export interface LoadsOptions<V> {
-  readonly engine: Engine
-  readonly options: CallsOptions<V> & Pacing
-  readonly stats: FunctionStats
-  /** Undefined where nothing is ever stored. */
-  readonly entries: Entries<V> | undefined
-  /** How long past its freshness an entry may be of use, in milliseconds. */
-  readonly window: number
+export interface LoadsOptions<V> extends RunsOptions<V> {
   /** Whether every call asks Redis what was cleared before it came. */
   readonly isStrong: boolean
 }
 
 export class Loads<V> {
   readonly flights: Map<string, Flight<Outcome<V>>> = new Map()
-  /** How many have begun. */
-  begun = 0
-  readonly window: number
   readonly isStrong: boolean
+  readonly runs: Runs<V>
   readonly #engine: Engine
-  readonly #options: CallsOptions<V> & Pacing
+  readonly #options: RunsOptions<V>['options']
   readonly #stats: FunctionStats
   readonly #entries: Entries<V> | undefined
-  readonly #lanes: Lanes | undefined
-  readonly #loadingSync: Set<string> = new Set()
+  readonly #window: number
 
-  constructor({ engine, options, stats, entries, window, isStrong }: LoadsOptions<V>) {
-    this.#engine = engine
-    this.#options = options
-    this.#stats = stats
-    this.#entries = entries
-    this.window = window
+  constructor({ isStrong, ...options }: LoadsOptions<V>) {
+    this.runs = new Runs(options)
+    this.#engine = options.engine
+    this.#options = options.options
+    this.#stats = options.stats
+    this.#entries = options.entries
+    this.#window = options.window
     this.isStrong = isStrong
-    if (options.concurrency < Number.POSITIVE_INFINITY) this.#lanes = new Lanes(options.concurrency)
   }
 
   find(call: Call): Promise<Entry<V> | undefined> | Entry<V> | undefined {
@@ -147,16 +129,16 @@ export class Loads<V> {
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */
   async lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions): Promise<Led<V>> {
-    const flight = new Flight<Outcome<V>>((self) => this.#newFrame(call, reader, self))
+    const flight = new Flight<Outcome<V>>((self) => this.runs.newFrame(call, reader, self))
     if (options.join) this.flights.set(call.key, flight)
     if (options.caller !== undefined) {
       flight.audience = options.caller.lead(() => {
         this.#forget(call, flight)
-        this.#lanes?.giveUp(flight.frame)
+        this.runs.giveUp(flight)
       })
       enter(flight, options.caller)
     }
-    const fly = (): Promise<Outcome<V>> => this.#within(flight.frame, () => this.#fly(call, load, flight, options))
+    const fly = (): Promise<Outcome<V>> => this.runs.within(flight.frame, () => this.#fly(call, load, flight, options))
     try {
       const outcome = await this.#landing(flight, flight.begin(fly, reader?.innermostFlight))
       this.#countServed(outcome)
@@ -221,32 +203,20 @@ export class Loads<V> {
     return this.#engine.clock() - entry.cost * refreshAhead * Math.log(this.#engine.random()) >= entry.freshUntil
   }
 
-  async #fly(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions): Promise<Outcome<V>> {
+  async #fly(call: Call, run: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions): Promise<Outcome<V>> {
     try {
       // Who asked for a load, or could not ask what was cleared, gets no old value instead.
       const looked = options.find ? this.find(call) : options.behind === true ? this.#entries?.kept(call.key) : undefined
       // Without Redis there is nothing to wait for: the load begins in the tick of its call.
       const found = looked instanceof Promise ? await looked : looked
       if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
-      if (found !== undefined) flight.fallback = () => this.#stale(found, this.window)
-      return await this.#inLane(flight, options, () => this.#inTurn(call, load, flight, options, found))
+      if (found !== undefined) flight.fallback = () => this.#stale(found, this.#window)
+      const load = (): Promise<Outcome<V>> => this.#inTurn(call, run, flight, options, found)
+      // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
+      return await (options.place === undefined ? this.runs.inLane(flight, load) : load())
     } finally {
       flight.frame.open = false
       this.#forget(call, flight)
-    }
-  }
-
-  /** A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane. */
-  async #inLane<T>({ frame, audience }: Flight<Outcome<V>>, { place }: LeadOptions, work: () => Promise<T>): Promise<T> {
-    const lanes = place === undefined ? this.#lanes : undefined
-    if (lanes === undefined) return work()
-    const entering = lanes.enter(frame)
-    const hasLane = entering instanceof Promise ? await entering : entering
-    try {
-      if (!hasLane) audience?.check()
-      return await work()
-    } finally {
-      if (hasLane) lanes.leave(frame)
     }
   }
 
@@ -302,35 +272,9 @@ export class Loads<V> {
     })
   }
 
-  #newFrame(call: Call, reader: Frame | undefined, flight?: Flight<Outcome<V>>): Frame {
-    const frame = new Frame(this.#engine.clock(), reader, flight)
-    frame.refs.add(call.ref)
-    frame.order = ++this.begun
-    frame.isTentative = this.#engine.transactions.current() !== undefined
-    return frame
-  }
-
-  /** Runs work so that the cached calls in it are known to be read by it. */
-  #within<T>(frame: Frame, work: () => T): T {
-    return this.#options.track ? this.#engine.tracker.run(frame, work) : work()
-  }
-
-  /** What was cleared until here came before the load, however long it has waited for its turn. */
-  #begin(flight: Flight<Outcome<V>>): number {
-    flight.frame.began = flight.frame.trustFrom = this.#engine.clock()
-    flight.frame.order = ++this.begun
-    return (flight.position = this.#engine.log.position)
-  }
-
   async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease, isTimed }: Means<V>): Promise<Outcome<V>> {
-    const began = this.#entries?.began(lease)
-    const position = this.#begin(flight)
     try {
-      flight.audience?.check()
-      const loading = this.#run(() => load(flight.frame))
-      // What is there at once is stored at once: a getter may be read again in the same tick.
-      const loaded = loading instanceof Promise ? await (isTimed ? this.#inTime(String(call.ref), loading) : loading) : loading
-      return this.#keep(call, loaded, position, flight.frame, began)
+      return await this.runs.load(call, load, flight, this.#entries?.began(lease), isTimed)
     } catch (error) {
       const isGivenUp = flight.audience?.isGone === true
       lease?.end(isGivenUp ? 'overtaken' : 'failed')
@@ -341,79 +285,6 @@ export class Loads<V> {
       this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
       return stale
     }
-  }
-
-  /** What a load gives, or an error past `loadTimeout`: what it gives later is nobody's. */
-  #inTime<T>(what: string, loading: Promise<T>): Promise<T> {
-    const { loadTimeout } = this.#options
-    return patiently(loading, loadTimeout, (_, reject) =>
-      reject(new TimeoutError(`Loading ${what} took longer than its loadTimeout of ${loadTimeout} ms.`)),
-    )
-  }
-
-  /** Runs one load for several calls: in one lane, and in a frame that collects what it reads for all of them. */
-  async together<T>(frame: Frame, load: () => Promise<T>): Promise<T> {
-    const entering = this.#lanes?.enter(frame)
-    if (entering instanceof Promise) await entering
-    try {
-      return await this.#inTime(`many of "${this.#options.name}"`, this.#within(frame, load))
-    } finally {
-      frame.open = false
-      this.#lanes?.leave(frame)
-    }
-  }
-
-  /** Loads a call of a synchronous function, and stores the result. */
-  loadSync(call: Call, load: (frame: Frame) => Loaded<V>): V {
-    const reader = this.#engine.tracker.current()
-    reader?.refs.add(call.ref)
-    if (this.#loadingSync.has(call.key)) throw cycle(call)
-    const { position } = this.#engine.log
-    const frame = this.#newFrame(call, reader)
-    this.#loadingSync.add(call.key)
-    this.#stats.misses++
-    try {
-      const loaded = this.#within(frame, () => this.#run(() => load(frame)))
-      return this.#keep(call, loaded, position, frame).entry.value
-    } catch (error) {
-      this.#stats.errors++
-      throw error
-    } finally {
-      frame.open = false
-      this.#loadingSync.delete(call.key)
-      reader?.add(frame.refs, frame.trustFrom, frame.stale)
-    }
-  }
-
-  #run<T>(load: () => T): T {
-    this.#stats.loads++
-    return load()
-  }
-
-  /** Makes an entry of what was loaded, and stores it unless it was overtaken meanwhile. */
-  #keep(call: Call, loaded: Loaded<V>, position: number, frame: Frame, began?: ReturnType<Entries<V>['began']>): Outcome<V> {
-    const { log, clock } = this.#engine
-    const refs = frame.close()
-    const now = clock()
-    const ttl = loaded.ttl ?? this.#options.ttl
-    const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
-    const lifetime = { fresh: isStale ? 0 : ttl * (1 - this.#options.jitter * this.#engine.random()), stale: this.window }
-    const entry: Entry<V> = {
-      value: loaded.value,
-      refs,
-      order: frame.order,
-      checked: position,
-      loadedAt: now,
-      freshUntil: now + lifetime.fresh,
-      cost: now - frame.began,
-      bytes: this.#options.size?.(loaded.value) ?? 0,
-      trustFrom: frame.trustFrom,
-    }
-    const isCleared = log.clearedSince(refs, position)
-    const isStored = loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
-    if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
-    else began?.lease?.end(loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored')
-    return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
   }
 }
 

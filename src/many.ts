@@ -89,7 +89,7 @@ export class Batch {
     const load = async (members: Args[]): Promise<readonly unknown[]> => listOf(await loadMany(members), members.length, calls.name)
     return new Gathering(
       (flight) => new Frame(engine.clock(), this.#reader, flight),
-      (frame, members) => this.#context.runInAsyncScope(() => calls.together(frame, () => load(members))),
+      (frame, members) => this.#context.runInAsyncScope(() => calls.loadTogether(frame, () => load(members))),
     )
   }
 

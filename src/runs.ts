@@ -1,0 +1,173 @@
+// Knows how a load runs: in a lane, in a frame that collects what it reads, in time; and what is kept of its result.
+
+import { cycle, type Call, type CallsOptions, type Load, type Loaded, type Pacing } from './call.ts'
+import type { Began, Entries } from './entries.ts'
+import type { Engine } from './engine.ts'
+import type { Entry } from './entry.ts'
+import { TimeoutError } from './errors.ts'
+import type { Flight } from './flight.ts'
+import { Lanes } from './lanes.ts'
+import { patiently } from './patience.ts'
+import type { FunctionStats } from './stats.ts'
+import { Frame } from './tracking.ts'
+
+/** What a flight ends with: an entry that was found, or one that was loaded. */
+export interface Outcome<V> {
+  readonly from: 'store' | 'load'
+  readonly entry: Entry<V>
+  readonly stale: boolean
+  readonly stored: boolean
+  /** Whether callers that waited for it may have its value. */
+  readonly share: boolean
+}
+
+export interface RunsOptions<V> {
+  readonly engine: Engine
+  readonly options: CallsOptions<V> & Pacing
+  readonly stats: FunctionStats
+  /** Undefined where nothing is ever stored. */
+  readonly entries: Entries<V> | undefined
+  /** How long past its freshness an entry may be of use, in milliseconds. */
+  readonly window: number
+}
+
+/** The runs of one function. */
+export class Runs<V> {
+  readonly #engine: Engine
+  readonly #options: CallsOptions<V> & Pacing
+  readonly #stats: FunctionStats
+  readonly #entries: Entries<V> | undefined
+  readonly #window: number
+  readonly #lanes: Lanes | undefined
+  readonly #syncKeys: Set<string> = new Set()
+  #begun = 0
+
+  constructor({ engine, options, stats, entries, window }: RunsOptions<V>) {
+    this.#engine = engine
+    this.#options = options
+    this.#stats = stats
+    this.#entries = entries
+    this.#window = window
+    if (options.concurrency < Number.POSITIVE_INFINITY) this.#lanes = new Lanes(options.concurrency)
+  }
+
+  newFrame(call: Call, reader: Frame | undefined, flight?: Flight<unknown>): Frame {
+    const frame = new Frame(this.#engine.clock(), reader, flight)
+    frame.refs.add(call.ref)
+    frame.order = ++this.#begun
+    frame.isTentative = this.#engine.transactions.current() !== undefined
+    return frame
+  }
+
+  /** Runs work so that the cached calls in it are known to be read by it. */
+  within<T>(frame: Frame, work: () => T): T {
+    return this.#options.track ? this.#engine.tracker.run(frame, work) : work()
+  }
+
+  /** Runs work in a lane, when there is one free. */
+  async inLane<T>({ frame, audience }: Flight<unknown>, work: () => Promise<T>): Promise<T> {
+    if (this.#lanes === undefined) return work()
+    const entering = this.#lanes.enter(frame)
+    const hasLane = entering instanceof Promise ? await entering : entering
+    try {
+      if (!hasLane) audience?.check()
+      return await work()
+    } finally {
+      if (hasLane) this.#lanes.leave(frame)
+    }
+  }
+
+  /** Takes a load out of the line that nobody waits for any more. */
+  giveUp({ frame }: Flight<unknown>): void {
+    this.#lanes?.giveUp(frame)
+  }
+
+  /** Loads a call. `isTimed`: whether `loadTimeout` is its own; a batch is timed as a whole. */
+  async load(call: Call, load: Load<V>, flight: Flight<unknown>, began: Began | undefined, isTimed: boolean): Promise<Outcome<V>> {
+    const { frame, audience } = flight
+    // What was cleared until here came before the load, however long it has waited for its turn.
+    const { position } = this.#engine.log
+    flight.position = position
+    frame.began = frame.trustFrom = this.#engine.clock()
+    frame.order = ++this.#begun
+    audience?.check()
+    const loading = this.#run(() => load(frame))
+    // What is there at once is stored at once: a getter may be read again in the same tick.
+    const loaded = loading instanceof Promise ? await (isTimed ? this.#inTime(String(call.ref), loading) : loading) : loading
+    return this.#keep(call, loaded, position, frame, began)
+  }
+
+  /** Loads a call of a synchronous function. */
+  loadSync(call: Call, load: (frame: Frame) => Loaded<V>): V {
+    const reader = this.#engine.tracker.current()
+    reader?.refs.add(call.ref)
+    if (this.#syncKeys.has(call.key)) throw cycle(call)
+    const { position } = this.#engine.log
+    const frame = this.newFrame(call, reader)
+    this.#syncKeys.add(call.key)
+    this.#stats.misses++
+    try {
+      const loaded = this.within(frame, () => this.#run(() => load(frame)))
+      return this.#keep(call, loaded, position, frame).entry.value
+    } catch (error) {
+      this.#stats.errors++
+      throw error
+    } finally {
+      frame.open = false
+      this.#syncKeys.delete(call.key)
+      reader?.add(frame.refs, frame.trustFrom, frame.stale)
+    }
+  }
+
+  /** Runs one load for several calls: in one lane, and in a frame that collects what it reads for all of them. */
+  async loadTogether<T>(frame: Frame, load: () => Promise<T>): Promise<T> {
+    const entering = this.#lanes?.enter(frame)
+    if (entering instanceof Promise) await entering
+    try {
+      return await this.#inTime(`many of "${this.#options.name}"`, this.within(frame, load))
+    } finally {
+      frame.open = false
+      this.#lanes?.leave(frame)
+    }
+  }
+
+  /** What a load gives, or an error past `loadTimeout`: what it gives later is nobody's. */
+  #inTime<T>(what: string, loading: Promise<T>): Promise<T> {
+    const { loadTimeout } = this.#options
+    return patiently(loading, loadTimeout, (_, reject) =>
+      reject(new TimeoutError(`Loading ${what} took longer than its loadTimeout of ${loadTimeout} ms.`)),
+    )
+  }
+
+  #run<T>(load: () => T): T {
+    this.#stats.loads++
+    return load()
+  }
+
+  /** Makes an entry of what was loaded, and stores it unless it was overtaken meanwhile. */
+  #keep(call: Call, loaded: Loaded<V>, position: number, frame: Frame, began?: Began): Outcome<V> {
+    const { log, clock, random } = this.#engine
+    const { jitter, size } = this.#options
+    const refs = frame.close()
+    const now = clock()
+    const ttl = loaded.ttl ?? this.#options.ttl
+    const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
+    const lifetime = { fresh: isStale ? 0 : ttl * (1 - jitter * random()), stale: this.#window }
+    const entry: Entry<V> = {
+      value: loaded.value,
+      refs,
+      order: frame.order,
+      checked: position,
+      loadedAt: now,
+      freshUntil: now + lifetime.fresh,
+      cost: now - frame.began,
+      bytes: size?.(loaded.value) ?? 0,
+      trustFrom: frame.trustFrom,
+    }
+    const isCleared = log.clearedSince(refs, position)
+    const isStored = loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
+    if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
+    else began?.lease?.end(loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored')
+    return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
+  }
+}
