@@ -15,19 +15,20 @@ import { RedisEntries } from './redis/entries.ts'
 import type { LeaseTimes } from './redis/lease.ts'
 import { SharedLog } from './redis/log.ts'
 import { Turns } from './redis/turn.ts'
+import type { ArgsOf } from './signatures.ts'
 import type { CacheStats } from './stats.ts'
 
 /** One cache: its functions, its routes and everything that was computed from them. */
 export interface Cache extends AsyncDisposable {
   /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. @example const getUser = cache.memoize(loadUser, { name: 'user', ttl: '10m' }) */
   memoize<F extends Cacheable>(fn: F, options: MemoizeOptions<F, unknown> & { strict: false }): CachedFunction<F, []>
-  memoize<F extends Cacheable, const K = Parameters<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
+  memoize<F extends Cacheable, const K = ArgsOf<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
   /** As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. @example const parse = cache.memoizeSync(JSON.parse, { name: 'parse' }) */
   memoizeSync<F extends Cacheable>(
     fn: F & Synchronous<F>,
     options: MemoizeSyncOptions<F, unknown> & { strict: false },
   ): CachedSyncFunction<F, []>
-  memoizeSync<F extends Cacheable, const K = Parameters<F>>(
+  memoizeSync<F extends Cacheable, const K = ArgsOf<F>>(
     fn: F & Synchronous<F>,
     options?: MemoizeSyncOptions<F, K>,
   ): CachedSyncFunction<F, K>

@@ -6,12 +6,13 @@ import { ConfigError } from './errors.ts'
 import type { CachedFunction, CachedHandle, CachedSyncFunction } from './cached-handle.ts'
 import { dress } from './memoize.ts'
 import type { AnyFunction } from './memoize-options.ts'
+import type { ArgsOf, ResultOf } from './signatures.ts'
 
 /** A cached function, with all that it can do in its type. */
-export type Cached<F extends AnyFunction, K = Parameters<F>> =
-  ReturnType<F> extends PromiseLike<unknown> ? CachedFunction<F, K> : CachedSyncFunction<F, K>
+export type Cached<F extends AnyFunction, K = ArgsOf<F>> =
+  ResultOf<F> extends PromiseLike<unknown> ? CachedFunction<F, K> : CachedSyncFunction<F, K>
 
-type CachedMember<T> = T extends AnyFunction ? Cached<T> : (() => T) & CachedHandle<() => T>
+type CachedMember<T> = T extends AnyFunction ? Cached<OmitThisParameter<T>, ArgsOf<T>> : (() => T) & CachedHandle<() => T>
 
 /**
  * What a decorated method or getter can do, which its own type cannot tell: `clear`, `ref` and the rest, and calls, `peek` and `refresh`
@@ -23,7 +24,7 @@ export function cachedFunction<T extends object, const N extends keyof T>(object
  * The same of a function in hand, such as a private method; it is bound to no object. Where a `key` was given, its refs are typed by what
  * that gives: `cachedFunction<typeof users.find, [tenant: string, id: string]>(users.find)`.
  */
-export function cachedFunction<F extends AnyFunction, K = Parameters<F>>(fn: F): Cached<F, K>
+export function cachedFunction<F extends AnyFunction, K = ArgsOf<F>>(fn: F): Cached<F, K>
 export function cachedFunction(from: object, name?: PropertyKey): object {
   return name === undefined ? checkCached(from, show(from)) : bind(checkCached(memberOf(from, name), `"${String(name)}"`), from)
 }

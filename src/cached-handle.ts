@@ -3,14 +3,14 @@
 import type { Clearable } from './clearable.ts'
 import type { AnyFunction, PartialArgs } from './memoize-options.ts'
 import type { Ref } from './ref.ts'
+import type { ArgsOf, Each, ResultOf } from './signatures.ts'
 import type { FunctionStats } from './stats.ts'
 
 /** As the function, but asynchronous where it is not. */
-export type Async<F extends AnyFunction> =
-  ReturnType<F> extends Promise<unknown> ? F : (...args: Parameters<F>) => Promise<Awaited<ReturnType<F>>>
+export type Async<F extends AnyFunction> = ResultOf<F> extends Promise<unknown> ? F : Each<F, 'async'>
 
 /** What every cached function has, whether its calls are asynchronous or not. */
-export interface CachedHandle<F extends AnyFunction, K = Parameters<F>> extends Clearable {
+export interface CachedHandle<F extends AnyFunction, K = ArgsOf<F>> extends Clearable {
   /** What the function is called in keys, refs and Redis. @example getUser.cacheName */
   readonly cacheName: string
   /** The function that was given. @example getUser.original */
@@ -28,24 +28,22 @@ export interface CachedHandle<F extends AnyFunction, K = Parameters<F>> extends 
 }
 
 /** A cached function: called as the original, and cleared by its arguments. */
-export type CachedFunction<F extends AnyFunction, K = Parameters<F>> = Async<F> &
+export type CachedFunction<F extends AnyFunction, K = ArgsOf<F>> = Async<F> &
   CachedHandle<F, K> & {
     /** The value of a call if a fresh one is stored, else undefined. Never loads. @example await getUser.peek('42') */
-    peek(...args: Parameters<F>): Promise<Awaited<ReturnType<F>> | undefined>
+    readonly peek: Each<F, 'peek'>
     /** Loads, whatever is stored, and stores the result. @example await getUser.refresh('42') */
-    refresh(...args: Parameters<F>): Promise<Awaited<ReturnType<F>>>
+    readonly refresh: Async<F>
     /**
      * The results of several calls, in their order: as `Promise.all` of them, but what Redis has comes in one round trip, equal calls are
      * made once, and what is missing is loaded by `loadMany`, where there is one.
      * @example const [ada, grace] = await getUser.many([['1'], ['2']])
      */
-    many(calls: readonly Parameters<F>[]): Promise<Awaited<ReturnType<F>>[]>
+    many(calls: readonly ArgsOf<F>[]): Promise<Awaited<ResultOf<F>>[]>
   }
 
 /** A synchronous function itself, or what is wrong with it: a promise kept as a value would keep its rejection too. */
-export type Synchronous<F extends AnyFunction> =
-  ReturnType<F> extends PromiseLike<unknown> ? 'This function returns a promise: use memoize.' : F
+export type Synchronous<F extends AnyFunction> = Each<F, 'promises'> extends true ? 'This function returns a promise: use memoize.' : F
 
 /** A cached synchronous function: it stays synchronous, and its values in this process. */
-export type CachedSyncFunction<F extends AnyFunction, K = Parameters<F>> = F &
-  CachedHandle<F, K> & { peek(...args: Parameters<F>): ReturnType<F> | undefined }
+export type CachedSyncFunction<F extends AnyFunction, K = ArgsOf<F>> = F & CachedHandle<F, K> & { readonly peek: Each<F, 'peekSync'> }

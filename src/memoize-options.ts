@@ -8,6 +8,7 @@ import type { any } from './key.ts'
 import { checkFunction, checkNames } from './options.ts'
 import type { Isolate } from './isolate.ts'
 import { Ref } from './ref.ts'
+import type { ArgsOf, GivenArgs, ResultOf } from './signatures.ts'
 
 // A narrower type would refuse functions that declare their own arguments or `this`.
 export type AnyFunction = (this: any, ...args: any[]) => unknown
@@ -19,7 +20,7 @@ export type Cacheable = (...args: never[]) => unknown
  * The arguments a ref of a function names: leading ones, `any` for one in between, some of an object's properties at any depth. `K` is
  * what the option `key` returns, where there is one.
  */
-export type PartialArgs<F extends AnyFunction, K = Parameters<F>> = PartialList<KeyArgs<K>>
+export type PartialArgs<F extends AnyFunction, K = ArgsOf<F>> = PartialList<KeyArgs<K>>
 
 type PartialList<A extends readonly unknown[]> = { [I in keyof A]?: PartialArg<A[I]> }
 
@@ -42,7 +43,7 @@ type PartialObject<T> = T extends
 /** What `key` returns as an argument list: an array as it is, anything else as a list of one. */
 export type KeyArgs<K> = K extends readonly unknown[] ? K : [K]
 
-export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
+export interface MemoizeOptions<F extends AnyFunction, K = ArgsOf<F>> {
   /** What the function is called in keys, refs and Redis; one name, one function. @default the function's own name @example "users.find" */
   name?: string
   /**
@@ -52,7 +53,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    */
   version?: string
   /** How long a result is fresh, or a function that says so of each. 0: not cached; -1 or Infinity: no expiry. @default the cache's @example ttl: (token) => token.expires_in * 1000 */
-  ttl?: Duration | ((value: Awaited<ReturnType<F>>, ...args: Parameters<F>) => Duration)
+  ttl?: Duration | ((value: Awaited<ResultOf<F>>, ...args: GivenArgs<F>) => Duration)
   /**
    * Entries kept in this process, and about as many in Redis: up to 10 % and 64 a process over. The least recently used go first. 0: not
    * cached; -1 or Infinity: no bound. @default the cache's
@@ -72,9 +73,9 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    */
   codec?: CodecOption
   /** What of the arguments selects the result. An array is the argument list for `ref` and `clear`, anything else a list of one. @example key: (user) => [user.tenant, user.id] */
-  key?: (...args: Parameters<F>) => K
+  key?: (...args: GivenArgs<F>) => K
   /** What a result depends on that running the function does not show. @example dependsOn: (id) => [cache.tag(`user:${id}`)] */
-  dependsOn?: readonly Ref[] | ((...args: Parameters<F>) => readonly Ref[])
+  dependsOn?: readonly Ref[] | ((...args: GivenArgs<F>) => readonly Ref[])
   /** Past `ttl`, how long the old value is served while one caller loads the new one. @default 0 @example staleWhileRevalidate: "1m" */
   staleWhileRevalidate?: Duration
   /** Past `ttl`, how long the old value is served where loading fails. @default 0 @example staleIfError: "1h" */
@@ -97,7 +98,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
   /** Whether dependencies are found by running. Without, a result depends on its own call and what `dependsOn` declares. @default true @example track: false */
   track?: boolean
   /** What a value takes of the cache's `maxBytes`, in bytes. @default its serialised form, where it has one, else nothing @example size: (rows) => 100 * rows.length */
-  size?: (value: Awaited<ReturnType<F>>) => number
+  size?: (value: Awaited<ResultOf<F>>) => number
   /**
    * `false`: a flat key, which is cheaper to make of large arguments. Two calls still never share one, but the order of properties counts, so
    * that the same call may be loaded once for each. No ref names arguments: `clear()` clears all of the function, `clear(args)` is an
@@ -120,12 +121,12 @@ export interface MemoizeOptions<F extends AnyFunction, K = Parameters<F>> {
    * while they were loaded. @default the function itself, for each
    * @example loadMany: async (calls) => { const rows = await findByIds(calls.map(([id]) => id)); return calls.map(([id]) => rows.get(id)) }
    */
-  loadMany?: (calls: Parameters<F>[]) => PromiseLike<readonly (Awaited<ReturnType<F>> | Error)[]>
+  loadMany?: (calls: ArgsOf<F>[]) => PromiseLike<readonly (Awaited<ResultOf<F>> | Error)[]>
   /** Whether a value is worth keeping. Rejections never are. @default every value, undefined and null too @example shouldCache: (user) => user !== undefined */
-  shouldCache?: (value: Awaited<ReturnType<F>>, ...args: Parameters<F>) => boolean
+  shouldCache?: (value: Awaited<ResultOf<F>>, ...args: GivenArgs<F>) => boolean
 }
 
-export interface MemoizeSyncOptions<F extends AnyFunction, K = Parameters<F>> extends Omit<
+export interface MemoizeSyncOptions<F extends AnyFunction, K = ArgsOf<F>> extends Omit<
   MemoizeOptions<F, K>,
   | 'version'
   | 'store'

@@ -30,6 +30,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ],
   engine: ['src/stats', 'src/config', 'src/engine', 'src/place', 'src/call', 'src/runs', 'src/loads', 'src/calls'],
   handles: [
+    'src/signatures',
     'src/memoize-options',
     'src/cached-handle',
     'src/definition',

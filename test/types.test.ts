@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis'
 import { describe, expectTypeOf, test } from 'vitest'
 import {
   any,
+  cachedFunction,
   createCache,
   KeyError,
   type Cache,
@@ -13,6 +14,7 @@ import {
   type Clearable,
   type Duration,
   type FunctionStats,
+  type MemoizeOptions,
   type PartialArgs,
   type Ref,
   type UnsupportedError,
@@ -49,6 +51,8 @@ describe('a cached function', () => {
       expectTypeOf(length('a')).toEqualTypeOf<Promise<number>>()
       const either = cache.memoize((text: string): number | Promise<string> => text.length, { name: 'either' })
       expectTypeOf(either('a')).toEqualTypeOf<Promise<number | string>>()
+      // @ts-expect-error an argument of another type
+      void length(1)
       const thenable = cache.memoize((text: string): PromiseLike<number> => Promise.resolve(text.length), { name: 'thenable' })
       expectTypeOf(thenable('a')).toEqualTypeOf<Promise<number>>()
       expectTypeOf(cache.memoize(Math.max)(1, 2)).toEqualTypeOf<Promise<number>>()
@@ -74,6 +78,65 @@ describe('a cached function', () => {
       expectTypeOf(owned.call({ db: 'a' }, '42')).toEqualTypeOf<Promise<string>>()
       // @ts-expect-error called without its this
       void owned('42')
+      expectTypeOf(owned.refresh.call({ db: 'a' }, '42')).toEqualTypeOf<Promise<string>>()
+      // @ts-expect-error loaded without it
+      void owned.refresh('42')
+    })
+  })
+
+  test('of a synchronous overloaded function has each overload, asynchronous', () => {
+    compiles((cache) => {
+      const read = cache.memoize(readIt)
+      expectTypeOf(read(1)).toEqualTypeOf<Promise<number>>()
+      expectTypeOf(read('a')).toEqualTypeOf<Promise<string>>()
+      expectTypeOf(read('a', { all: true })).toEqualTypeOf<Promise<string[]>>()
+      expectTypeOf(read.refresh(1)).toEqualTypeOf<Promise<number>>()
+      expectTypeOf(read.peek('a')).toEqualTypeOf<Promise<string | undefined>>()
+      // @ts-expect-error no overload is like this
+      void read(1, { all: true })
+      // @ts-expect-error nor like this
+      void read(true)
+      // One of them gives a promise already.
+      const mixed = cache.memoize(nowOrLater)
+      expectTypeOf(mixed(1)).toEqualTypeOf<Promise<number>>()
+      expectTypeOf(mixed('a')).toEqualTypeOf<Promise<string>>()
+    })
+  })
+
+  test('of a synchronous generic function has the constraints of its type parameters, and these where an async one stands around it', () => {
+    compiles((cache) => {
+      const first = <T extends object>(list: readonly T[]): T | undefined => list[0]
+      const bare = cache.memoize(first)
+      expectTypeOf(bare([{ a: 1 }])).toEqualTypeOf<Promise<object | undefined>>()
+      // @ts-expect-error not what the generic allows
+      void bare([1])
+      const kept = cache.memoize(async <T extends object>(list: readonly T[]) => first(list), { name: 'first' })
+      expectTypeOf(kept([{ a: 1 }])).toEqualTypeOf<Promise<{ a: number } | undefined>>()
+      expectTypeOf(kept.refresh([{ a: 1 }])).toEqualTypeOf<Promise<{ a: number } | undefined>>()
+      const ofNames = cache.memoize((list: readonly { name: string }[]) => first(list), { name: 'ofNames' })
+      expectTypeOf(ofNames([{ name: 'a' }])).toEqualTypeOf<Promise<{ name: string } | undefined>>()
+    })
+  })
+
+  test('wraps a function of unknown arguments', () => {
+    compiles((cache) => {
+      const wrap = <A extends unknown[], R>(load: (...args: A) => Promise<R>) => {
+        const cached = cache.memoize(load, { name: 'wrapped', shouldCache: (_value, ..._args) => true })
+        return {
+          call: (...args: A): Promise<R> => cached(...args),
+          refresh: (...args: A): Promise<R> => cached.refresh(...args),
+          many: (calls: A[]) => cached.many(calls),
+        }
+      }
+      expectTypeOf(wrap(async (id: string) => id.length).refresh).toEqualTypeOf<(id: string) => Promise<number>>()
+      const wrapAny = <F extends (...args: any[]) => Promise<unknown>>(load: F, options: MemoizeOptions<F>): CachedFunction<F> => {
+        const cached = cache.memoize(load, options)
+        compiles(() => (...args: Parameters<F>) => [cached(...args), cached.peek(...args), cached.refresh(...args), cached.many([args])])
+        return cached
+      }
+      expectTypeOf(wrapAny(async (id: string) => id.length, { key: (...args) => args }).peek('a')).toEqualTypeOf<
+        Promise<number | undefined>
+      >()
     })
   })
 
@@ -123,6 +186,13 @@ describe('a synchronous cached function', () => {
       void length.clear(1)
       // @ts-expect-error the base is a number
       void length('a', 'b')
+
+      const read = cache.memoizeSync(readIt)
+      expectTypeOf(read('a', { all: true })).toEqualTypeOf<string[]>()
+      expectTypeOf(read.peek(1)).toEqualTypeOf<number | undefined>()
+      expectTypeOf(read.clear('a', { all: true })).toEqualTypeOf<Promise<void>>()
+      // @ts-expect-error of no overload
+      void read.clear(1, { all: true })
     })
   })
 
@@ -139,6 +209,8 @@ describe('a synchronous cached function', () => {
       cache.memoizeSync(length, { staleIfError: '1m' })
       // @ts-expect-error its rejection would be kept
       cache.memoizeSync(async (text: string) => text.length, { name: 'length' })
+      // @ts-expect-error one of its overloads gives a promise
+      cache.memoizeSync(nowOrLater)
       // @ts-expect-error nothing is refreshed
       void cache.memoizeSync(length).refresh('a')
     })
@@ -286,13 +358,96 @@ describe('the arguments of ref, clear, expire and count', () => {
     })
   })
 
-  test('of a generic function are what it allows, of an overloaded one those of its last overload', () => {
+  test('of a generic function are what it allows', () => {
     compiles((cache) => {
       const same = cache.memoize(async <T extends { id: string }>(value: T): Promise<T> => value, { name: 'same' })
       same.ref({ id: 'a' })
       // @ts-expect-error
       same.ref({ id: 1 })
-      cache.memoize(findByIdOrNames).ref('a', 'b')
+    })
+  })
+
+  test('of an overloaded function are those of one overload', () => {
+    compiles((cache) => {
+      const find = cache.memoize(findByIdOrNames)
+      find.ref(1)
+      find.ref('a', 'b')
+      find.ref(any, 'b')
+      expectTypeOf(find.clear(1)).toEqualTypeOf<Promise<void>>()
+      expectTypeOf(find.expire('a')).toEqualTypeOf<Promise<void>>()
+      expectTypeOf(find.count(any)).toEqualTypeOf<Promise<number>>()
+      expectTypeOf(find.peek(1)).toEqualTypeOf<Promise<number | undefined>>()
+      expectTypeOf(find.refresh('a', 'b')).toEqualTypeOf<Promise<string[]>>()
+      expectTypeOf(find.many([[1], ['a', 'b']])).toEqualTypeOf<Promise<(number | string[])[]>>()
+      // @ts-expect-error of none
+      find.ref(true)
+      // @ts-expect-error of two
+      void find.clear(1, 'b')
+      // @ts-expect-error
+      void find.expire('a', 2)
+      // @ts-expect-error
+      void find.count({})
+      // @ts-expect-error
+      void find.peek(1, 'b')
+      // @ts-expect-error
+      void find.refresh(true)
+      // @ts-expect-error
+      void find.many([[1, 'b']])
+
+      const read = cache.memoize(readIt)
+      read.ref(any, { all: any })
+      read.ref('a', {})
+      // @ts-expect-error a number is read whole
+      read.ref(1, { all: true })
+      // @ts-expect-error no such property
+      read.ref('a', { some: true })
+    })
+  })
+
+  test('of a function with more than four overloads are those of the last four', () => {
+    compiles((cache) => {
+      const five = cache.memoize(oneOfFive)
+      expectTypeOf(five('one')).toEqualTypeOf<Promise<1>>()
+      five.ref('two')
+      five.ref('five')
+      // @ts-expect-error the first
+      five.ref('one')
+    })
+  })
+
+  test('of a method are those of its overloads', () => {
+    compiles((cache) => {
+      class Users {
+        readonly db = 'a'
+        find(id: number): Promise<number>
+        find(name: string, page?: number): Promise<string>
+        @cache.method({ name: 'users.find', shouldCache: (value) => value !== undefined, key: (id: number | string) => [id] })
+        async find(id: number | string): Promise<unknown> {
+          return id
+        }
+        // @ts-expect-error The parameters of `key` are not those of the method.
+        @cache.method({ key: (name: string) => name })
+        async either(id: number | string): Promise<unknown> {
+          return id
+        }
+        async here(this: Users, id: string): Promise<string> {
+          return this.db + id
+        }
+      }
+      const users = new Users()
+      const find = cachedFunction(users, 'find')
+      find.ref(1)
+      find.ref('a', 2)
+      expectTypeOf(find.refresh(1)).toEqualTypeOf<Promise<number>>()
+      // @ts-expect-error of two
+      find.ref(1, 2)
+      // @ts-expect-error of none
+      void find.clear(true)
+      // It is bound, so that nobody need say what `this` is.
+      expectTypeOf(cachedFunction(users, 'here')('a')).toEqualTypeOf<Promise<string>>()
+      expectTypeOf(cachedFunction(users, 'here').refresh('a')).toEqualTypeOf<Promise<string>>()
+      // @ts-expect-error of another type
+      cachedFunction(users, 'here').ref(1)
     })
   })
 
@@ -303,6 +458,8 @@ describe('the arguments of ref, clear, expire and count', () => {
     expectTypeOf<[string]>().toExtend<PartialArgs<(id: string) => void>>()
     expectTypeOf<[number]>().not.toExtend<PartialArgs<(id: string) => void>>()
     expectTypeOf<[42]>().toExtend<PartialArgs<(id: string) => void, number>>()
+    expectTypeOf<[1]>().toExtend<PartialArgs<typeof findByIdOrNames>>()
+    expectTypeOf<[1, 2]>().not.toExtend<PartialArgs<typeof findByIdOrNames>>()
   })
 })
 
@@ -362,6 +519,30 @@ describe('the option key', () => {
       cache.memoize(async (id: string) => id, { key: (id: number) => id })
     })
   })
+
+  test('is given the arguments of any overload', () => {
+    compiles((cache) => {
+      const find = cache.memoize(findByIdOrNames, { key: (id) => id })
+      find.ref(1)
+      find.ref('a')
+      // @ts-expect-error one
+      find.ref('a', 'b')
+      // @ts-expect-error of none
+      find.ref(true)
+      const read = cache.memoize(readIt, {
+        key: (of, options) => {
+          expectTypeOf(of).toEqualTypeOf<number | string>()
+          expectTypeOf(options).toEqualTypeOf<{ all: true } | undefined>()
+          return [String(of)]
+        },
+      })
+      read.ref('1')
+      // @ts-expect-error not what the key gives
+      read.ref(1)
+      // @ts-expect-error of one overload alone
+      cache.memoize(findByIdOrNames, { key: (id: number) => id })
+    })
+  })
 })
 
 describe('the options of a cached function', () => {
@@ -383,6 +564,23 @@ describe('the options of a cached function', () => {
       cache.memoize(async (id: string) => id, { dependsOn: () => ['team'] })
       // @ts-expect-error not of this value
       cache.memoize(async (id: string) => id, { shouldCache: (value: number) => value > 1 })
+
+      cache.memoize(findByIdOrNames, {
+        ttl: (value, id) => {
+          expectTypeOf([value, id] as const).toEqualTypeOf<readonly [number | string[], number | string]>()
+          return '1m'
+        },
+        size: (value) => (typeof value === 'number' ? 8 : value.length),
+        dependsOn: (id) => [cache.ref('row', id)],
+        loadMany: async (calls) => {
+          expectTypeOf(calls).toEqualTypeOf<(string[] | [id: number])[]>()
+          return calls.map(([id]) => (typeof id === 'number' ? id : []))
+        },
+      })
+      // @ts-expect-error of one overload alone
+      cache.memoize(findByIdOrNames, { shouldCache: (value: number) => value > 1 })
+      // @ts-expect-error so are its calls
+      cache.memoize(findByIdOrNames, { loadMany: async (calls: string[][]) => calls })
     })
   })
 
@@ -486,4 +684,26 @@ function findByIdOrNames(id: number): Promise<number>
 function findByIdOrNames(...names: string[]): Promise<string[]>
 async function findByIdOrNames(...args: unknown[]): Promise<unknown> {
   return args
+}
+
+function readIt(id: number): number
+function readIt(name: string): string
+function readIt(name: string, options: { all: true }): string[]
+function readIt(...args: unknown[]): any {
+  return args[0]
+}
+
+function nowOrLater(id: number): Promise<number>
+function nowOrLater(name: string): string
+function nowOrLater(of: unknown): any {
+  return of
+}
+
+function oneOfFive(id: 'one'): Promise<1>
+function oneOfFive(id: 'two'): Promise<2>
+function oneOfFive(id: 'three'): Promise<3>
+function oneOfFive(id: 'four'): Promise<4>
+function oneOfFive(id: 'five'): Promise<5>
+async function oneOfFive(id: string): Promise<any> {
+  return id
 }
