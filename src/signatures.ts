@@ -3,10 +3,10 @@
 type AnyCall = (...args: any) => any
 
 /** What one signature takes and gives, and the functions that are made of it. */
-interface Signature<A extends unknown[], R> {
+interface Signature<This, A extends unknown[], R> {
   args: A
   result: R
-  async: (...args: A) => Promise<Awaited<R>>
+  async: unknown extends This ? (...args: A) => Promise<Awaited<R>> : (this: This, ...args: A) => Promise<Awaited<R>>
   peek: (...args: A) => Promise<Awaited<R> | undefined>
   peekSync: (...args: A) => R | undefined
   promises: R extends PromiseLike<unknown> ? true : unknown
@@ -17,10 +17,10 @@ type SignaturesOf<F extends AnyCall> = F extends {
   (...args: infer A1): infer R1
   (...args: infer A2): infer R2
   (...args: infer A3): infer R3
-  (...args: infer A4): infer R4
+  (this: infer This, ...args: infer A4): infer R4
 }
-  ? [Signature<A1, R1>, Signature<A2, R2>, Signature<A3, R3>, Signature<A4, R4>]
-  : Four<Signature<Parameters<F>, ReturnType<F>>>
+  ? [Signature<This, A1, R1>, Signature<This, A2, R2>, Signature<This, A3, R3>, Signature<This, A4, R4>]
+  : Four<Signature<ThisParameterType<F>, Parameters<F>, ReturnType<F>>>
 
 type Four<S> = [S, S, S, S]
 
@@ -31,7 +31,7 @@ export type ArgsOf<F extends AnyCall> = SignaturesOf<F>[number]['args']
 export type ResultOf<F extends AnyCall> = SignaturesOf<F>[number]['result']
 
 /** What is made of each signature, all at once and in their order. */
-export type Each<F extends AnyCall, Made extends keyof Signature<[], unknown>> = SignaturesOf<F>[0][Made] &
+export type Each<F extends AnyCall, Made extends keyof Signature<unknown, [], unknown>> = SignaturesOf<F>[0][Made] &
   SignaturesOf<F>[1][Made] &
   SignaturesOf<F>[2][Made] &
   SignaturesOf<F>[3][Made]

@@ -81,6 +81,12 @@ describe('a cached function', () => {
       expectTypeOf(owned.refresh.call({ db: 'a' }, '42')).toEqualTypeOf<Promise<string>>()
       // @ts-expect-error loaded without it
       void owned.refresh('42')
+      const ownedNow = cache.memoize(function (this: { db: string }, id: string) {
+        return this.db + id
+      })
+      expectTypeOf(ownedNow.call({ db: 'a' }, '42')).toEqualTypeOf<Promise<string>>()
+      // @ts-expect-error called without its this
+      void ownedNow('42')
     })
   })
 
