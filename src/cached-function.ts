@@ -6,11 +6,11 @@ import { ConfigError } from './errors.ts'
 import type { CachedFunction, CachedHandle, CachedSyncFunction } from './cached-handle.ts'
 import { dress } from './memoize.ts'
 import type { AnyFunction } from './memoize-options.ts'
-import type { ArgsOf, ResultOf } from './signatures.ts'
+import type { ArgsOf } from './signatures.ts'
 
 /** A cached function, with all that it can do in its type. */
 export type Cached<F extends AnyFunction, K = ArgsOf<F>> =
-  ResultOf<F> extends PromiseLike<unknown> ? CachedFunction<F, K> : CachedSyncFunction<F, K>
+  ReturnType<F> extends PromiseLike<unknown> ? CachedFunction<F, K> : CachedSyncFunction<F, K>
 
 type CachedMember<T> = T extends AnyFunction ? Cached<OmitThisParameter<T>, ArgsOf<T>> : (() => T) & CachedHandle<() => T>
 

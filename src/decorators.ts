@@ -7,7 +7,6 @@ import { memoizeGetter } from './getter.ts'
 import type { CachedFunction, CachedHandle } from './cached-handle.ts'
 import { dress, memoize } from './memoize.ts'
 import type { AnyFunction, MemoizeOptions, MemoizeSyncOptions } from './memoize-options.ts'
-import type { ArgsOf, GivenArgs, ResultOf } from './signatures.ts'
 
 type AnyGet = () => any
 type AsyncOnly = Exclude<keyof MemoizeOptions<AnyGet>, keyof MemoizeSyncOptions<AnyGet>>
@@ -33,12 +32,12 @@ export interface GetterOptions<K = unknown> extends Omit<MemoizeOptions<AnyGet, 
 
 type Keyed<K, A> = [K] extends [never] ? A : K
 
-type Fits<A extends readonly unknown[], M extends AnyFunction> = ((...args: A) => void) extends (...args: GivenArgs<M>) => void
+type Fits<A extends readonly unknown[], M extends AnyFunction> = ((...args: A) => void) extends (...args: Parameters<M>) => void
   ? true
   : false
 
 /** The method itself, or what is wrong with it. */
-type CacheableMethod<M extends AnyFunction, A extends readonly unknown[]> = [ResultOf<M>] extends [PromiseLike<unknown>]
+type CacheableMethod<M extends AnyFunction, A extends readonly unknown[]> = [ReturnType<M>] extends [PromiseLike<unknown>]
   ? Fits<A, M> extends true
     ? M
     : 'The parameters of `key` are not those of the method.'
@@ -46,7 +45,10 @@ type CacheableMethod<M extends AnyFunction, A extends readonly unknown[]> = [Res
 
 /** Decorates a method, instance or static; standard and `experimentalDecorators` alike. */
 export interface CachedMethodDecorator<A extends readonly unknown[], K> {
-  <M extends AnyFunction>(method: M & CacheableMethod<M, A>, context: ClassMethodDecoratorContext): CachedFunction<M, Keyed<K, ArgsOf<M>>>
+  <M extends AnyFunction>(
+    method: M & CacheableMethod<M, A>,
+    context: ClassMethodDecoratorContext,
+  ): CachedFunction<M, Keyed<K, Parameters<M>>>
   <M extends AnyFunction>(
     target: object,
     name: string | symbol,

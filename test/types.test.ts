@@ -106,6 +106,9 @@ describe('a cached function', () => {
       const mixed = cache.memoize(nowOrLater)
       expectTypeOf(mixed(1)).toEqualTypeOf<Promise<number>>()
       expectTypeOf(mixed('a')).toEqualTypeOf<Promise<string>>()
+      const last = cache.memoize(laterOrNow)
+      expectTypeOf(last(1)).toEqualTypeOf<Promise<number>>()
+      expectTypeOf(last('a')).toEqualTypeOf<Promise<string>>()
     })
   })
 
@@ -431,6 +434,12 @@ describe('the arguments of ref, clear, expire and count', () => {
         async find(id: number | string): Promise<unknown> {
           return id
         }
+        page(id: number): Promise<number>
+        page(name: string, page: number): Promise<string>
+        @cache.method({ name: 'users.page', key: (id: number | string) => id })
+        async page(id: number | string): Promise<unknown> {
+          return id
+        }
         // @ts-expect-error The parameters of `key` are not those of the method.
         @cache.method({ key: (name: string) => name })
         async either(id: number | string): Promise<unknown> {
@@ -702,6 +711,12 @@ function readIt(...args: unknown[]): any {
 function nowOrLater(id: number): Promise<number>
 function nowOrLater(name: string): string
 function nowOrLater(of: unknown): any {
+  return of
+}
+
+function laterOrNow(id: number): number
+function laterOrNow(name: string): Promise<string>
+function laterOrNow(of: unknown): any {
   return of
 }
 
