@@ -1,6 +1,9 @@
 // Calls that ask Redis what was cleared before they came.
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createCache, type CacheOptions } from '../src/index.ts'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { engineOf, openCache } from '../src/cache.ts'
+import { createCache, type CacheOptions, type MemoizeOptions } from '../src/index.ts'
+import { newProxy } from './redis/proxy.ts'
+import { newClock } from './support/clock.ts'
 import { newGate } from './support/gate.ts'
 import { startRedis, type RedisServer } from './support/redis.ts'
 
@@ -113,6 +116,43 @@ test('where Redis does not answer, two loads that wait for each other are an err
   const codes = (await both).map((it) => (it.status === 'rejected' ? (it.reason as { code?: string }).code : it.value))
   expect(codes).toContain('CYCLE')
   await cache.close()
+})
+
+describe('a call that could not ask what was cleared gets no old value in place of a load that', () => {
+  const read = { ttl: '1m', staleIfError: '1h' } as const
+  const ways: [string, MemoizeOptions<() => Promise<string>>, () => Promise<string>, string][] = [
+    ['fails', read, () => Promise.reject(new Error('the database is away')), 'the database is away'],
+    ['is slow', { ...read, softTimeout: 5, loadTimeout: 50 }, () => new Promise(() => {}), 'loadTimeout'],
+  ]
+  const whens = ['before it asks', 'after it has asked, and before it looks'] as const
+
+  test.each(ways.flatMap((way) => whens.map((when) => [way[0], when, way] as const)))(
+    '%s: %s',
+    async (_, when, [, options, load, error]) => {
+      const proxy = await newProxy(redis.port)
+      // At a clock that stands still this process trusts what it has: only the question can tell it that it must not.
+      const clock = newClock()
+      const cache = openCache(
+        { redis: proxy.url, prefix: `strong-${++prefixes}`, consistency: 'strong', commandTimeout: 100, onError: () => undefined },
+        clock.now,
+      )
+      onTestFinished(() => cache.close())
+      let next = () => Promise.resolve('old')
+      const row = cache.memoize(() => next(), { name: 'row', ...options })
+      await row()
+      await row.expire()
+      next = load
+      expect(await row()).toBe('old')
+      await expect.poll(() => row.stats().errors).toBe(1)
+      if (when === whens[0]) proxy.refuse()
+      const call = row()
+      if (when === whens[1]) {
+        expect(await engineOf(cache).shared!.log.ask()).toBe(true)
+        proxy.refuse()
+      }
+      await expect(call).rejects.toThrow(error)
+    },
+  )
 })
 
 test('a synchronous function stays synchronous', async () => {
