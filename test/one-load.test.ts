@@ -265,32 +265,38 @@ describe('a clear while one process loads and others wait', () => {
     expect([await loader, row.loads]).toEqual(['old', 2])
   })
 
-  test('of what only that load has read: what it gave reaches nobody who comes later, and one of them loads anew for all', async () => {
-    const [a, b, c] = [newNode(), newNode(), newNode()]
-    const row = new Row()
-    const gate = row.turn()
-    const [first, ...others] = [a, b, c].map(({ cache }) =>
-      cache.memoize(
-        async (id: string) => {
-          cache.track(cache.tag('table'))
-          return row.read(id)
-        },
-        { name: 'row' },
-      ),
-    )
-    const loader = first!('1')
-    await gate.reached()
-    const callers = others.map((read) => read('1'))
-    await untilWaiting(2, b, c)
-    row.value = 'new'
-    const { log } = engineOf(a.cache)
-    const { position } = log
-    await b.cache.clear(b.cache.tag('table'))
-    await until(() => log.position > position)
-    const later = others[0]!('1')
-    gate.open()
-    expect([await loader, await Promise.all([...callers, later]), row.loads]).toEqual(['old', ['new', 'new', 'new'], 2])
-  })
+  test.each([
+    ['that makes it gone', (cache: Cache) => cache.clear(cache.tag('table'))],
+    ['that makes it stale', (cache: Cache) => cache.expire(cache.tag('table'))],
+  ])(
+    'of what only that load has read, %s: its result reaches nobody who comes later, and one of them loads anew for all',
+    async (_, clear) => {
+      const [a, b, c] = [newNode(), newNode(), newNode()]
+      const row = new Row()
+      const gate = row.turn()
+      const [first, ...others] = [a, b, c].map(({ cache }) =>
+        cache.memoize(
+          async (id: string) => {
+            cache.track(cache.tag('table'))
+            return row.read(id)
+          },
+          { name: 'row' },
+        ),
+      )
+      const loader = first!('1')
+      await gate.reached()
+      const callers = others.map((read) => read('1'))
+      await untilWaiting(2, b, c)
+      row.value = 'new'
+      const { log } = engineOf(a.cache)
+      const { position } = log
+      await clear(b.cache)
+      await until(() => log.position > position)
+      const later = others[0]!('1')
+      gate.open()
+      expect([await loader, await Promise.all([...callers, later]), row.loads]).toEqual(['old', ['new', 'new', 'new'], 2])
+    },
+  )
 
   test('that crosses the reading of what was stored: who comes after it does not get that', async () => {
     const proxy = await newProxy(world.server.port)
