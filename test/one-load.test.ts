@@ -6,6 +6,7 @@ import { frameworks as koa } from './routes/koa.ts'
 import { newSite } from './routes/site.ts'
 import { engineOf, openCache, type Cache } from '../src/cache.ts'
 import type { CacheError } from '../src/errors.ts'
+import { waitListeners } from '../src/flight.ts'
 import type { CacheOptions } from '../src/index.ts'
 import type { LeaseTimes } from '../src/redis/lease.ts'
 import { endLeaseScript, takeLeaseScript } from '../src/redis/lease-scripts.ts'
@@ -533,6 +534,21 @@ test('a load that is given up, since nobody waits for it any more, is one other 
   await untilWaiting(1, ...nodes)
   gates[1]!.open()
   expect(await Promise.all(others)).toEqual([1, 1])
+})
+
+test('a load that waits in line for a lane has no lease yet: no other process waits for it', async () => {
+  const [a, b] = [newNode(), newNode()]
+  const row = new Row()
+  const gate = row.turn()
+  const [one, other] = [reader(a, row, { concurrency: 1 }), reader(b, row)]
+  const loader = one('1')
+  await gate.reached()
+  const inLine = one('2')
+  await until(() => waitListeners.size === 1)
+  expect([await other('2'), row.loads]).toEqual(['old', 2])
+  gate.open()
+  // What was stored meanwhile is found when its turn comes.
+  expect([await loader, await inLine, row.loads]).toEqual(['old', 'old', 2])
 })
 
 test('a load that another one needs waits for no longer than a lease can be held', async () => {
