@@ -206,8 +206,9 @@ export class Turns {
   }
 
   #isAlone(key: string, ref: Ref): boolean {
+    const { log } = this.#options
     const since = this.#alone.get(key)
-    return since !== undefined && !this.#options.log.clearedSince([ref], since)
+    return since !== undefined && !log.clearedSince([ref], since) && log.expiredSince([ref], since) === undefined
   }
 
   /** Until the lease ends if it is not renewed; less where its end would not be heard of, and to make up for a message that was lost. */

@@ -327,12 +327,12 @@ describe('an answer that is not for others', () => {
     }
   })
 
-  test('is waited for again once it was cleared, for it may be another one now', async () => {
+  test.each(['clear', 'expire'] as const)('is waited for again after news of it, for it may be another one now: %s', async (kind) => {
     const [a, b] = await players(2)
     ;(await granted(a!)).end('unstored')
     await until(isFree)
     expect(await a!.turn()).toEqual(LOAD)
-    await a!.process.clear(patternOf('user', '42'))
+    await a!.process[kind](patternOf('user', '42'))
     await until(async () => b!.process.shared.epoch === a!.process.shared.epoch)
     await granted(b!)
     await a!.waits()
