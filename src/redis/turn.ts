@@ -33,6 +33,8 @@ export interface Turning<T> {
   readonly isBehind: boolean
   /** When it began to ask Redis: that counts towards `commandTimeout`. */
   readonly since: number
+  /** Aborts when nobody waits for this load any more: it then waits for nobody either. */
+  readonly signal?: AbortSignal | undefined
   /** Told when it begins to wait for another process. */
   readonly onWait?: () => void
 }
@@ -49,6 +51,8 @@ const POLL = 500
 const POLL_UNHEARD = 50
 const ALONE_FOR = 10_000
 const MOST_ALONE = 1000
+/** After these words it waits for nobody else. */
+const ENOUGH: ReadonlySet<Word> = new Set(['unstored', 'failed', 'late', 'left'])
 
 /** The turns of one process. */
 export class Turns {
@@ -79,13 +83,17 @@ export class Turns {
   /** Waits for the turn of a load, or for what makes it needless. Never rejects: where Redis is no help, it is its turn. */
   async turn<T>(call: Turning<T>): Promise<Turn<T>> {
     const key = leaseKeyOf(this.#options.prefix, call.name, call.key, call.version)
-    if (this.#isClosed || this.#options.shared.generation === undefined || this.#isAlone(key, call.ref)) return { to: 'load' }
+    if (!this.#mayWait(key, call)) return { to: 'load' }
     const waiter = new Waiter(key, call.ref)
     const waiters = this.#waiting.get(key) ?? new Set()
     this.#waiting.set(key, waiters.add(waiter))
+    // The channel stays with the lease: it is the whole process's, and what it is told of is nobody's then.
+    const leave = (): void => waiter.say('left')
+    call.signal?.addEventListener('abort', leave)
     try {
       return await this.#wait(waiter, call)
     } finally {
+      call.signal?.removeEventListener('abort', leave)
       waiter.end()
       waiters.delete(waiter)
       if (waiters.size === 0) this.#waiting.delete(key)
@@ -114,7 +122,7 @@ export class Turns {
       call.onWait?.()
       word = await waiter.hear(pause, longest)
       if (word === 'unstored') this.#alone.set(waiter.key, this.#options.log.position)
-      if (this.#isClosed || word === 'unstored' || word === 'failed' || word === 'late') return withoutOthers
+      if (this.#isClosed || ENOUGH.has(word)) return withoutOthers
       // A message is a sign of life. Without one, Redis has been silent for the pause already.
       patience = word === 'again' ? commandTimeout - pause : commandTimeout
     }
@@ -203,6 +211,10 @@ export class Turns {
         }
       }
     })
+  }
+
+  #mayWait(key: string, { ref, signal }: Pick<Turning<unknown>, 'ref' | 'signal'>): boolean {
+    return !this.#isClosed && this.#options.shared.generation !== undefined && signal?.aborted !== true && !this.#isAlone(key, ref)
   }
 
   #isAlone(key: string, ref: Ref): boolean {

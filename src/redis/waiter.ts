@@ -3,8 +3,8 @@
 import type { Ref } from '../ref.ts'
 import type { Ending, Held } from './lease.ts'
 
-/** What a waiter is told: how the lease ended, that it is time to try again, or that it has waited for too long. */
-export type Word = Ending | 'again' | 'late'
+/** What a waiter is told: how the lease ended, to try again, that it has waited for too long, or that nobody waits for its load any more. */
+export type Word = Ending | 'again' | 'late' | 'left'
 
 export class Waiter {
   readonly key: string
@@ -35,7 +35,7 @@ export class Waiter {
   /** Tells it something. While it does not listen, what says most is kept. */
   say(word: Word): void {
     if (this.#tell !== undefined) this.#tell(word)
-    else if (this.#said === undefined || this.#said === 'again' || word === 'late') this.#said = word
+    else if (this.#said === undefined || this.#said === 'again' || word === 'late' || word === 'left') this.#said = word
   }
 
   /** What it is told next, at the latest after `pause` milliseconds, and that it is late once it has waited for `longest`. */

@@ -1,4 +1,5 @@
 // Whose turn it is, over a real server: one loads, the others wait for what it stores, and never for what is not worth it.
+import { getEventListeners } from 'node:events'
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Lease, LeaseTimes } from '../../src/redis/lease.ts'
@@ -355,6 +356,55 @@ describe('a refresh that nobody waits for', () => {
     b!.stored = 'new'
     lease.end('stored')
     expect(await turn).toEqual({ to: 'serve', found: 'new' })
+  })
+})
+
+describe('a load that nobody waits for any more', () => {
+  test('waits for nobody either, and leaves nothing behind; who waits beside it goes on', async () => {
+    const [a, b] = await players(2)
+    const lease = await granted(a!)
+    const token = await tokenNow()
+    const leaving = new AbortController()
+    const stays = await b!.waits()
+    const leaves = await b!.waits({ signal: leaving.signal })
+    leaving.abort()
+    expect(await leaves.turn).toEqual(LOAD)
+    expect([b!.turns.waiting, await tokenNow(), getEventListeners(leaving.signal, 'abort')]).toEqual([1, token, []])
+    b!.stored = 'new'
+    lease.end('stored')
+    expect(await stays.turn).toEqual({ to: 'serve', found: 'new' })
+    expect([b!.turns.waiting, await isFree()]).toEqual([0, true])
+  })
+
+  test('and that Redis has not answered yet, leaves with the answer', async () => {
+    const proxy = await newProxy(world.server.port)
+    const [a, b] = [await newPlayer(), await newPlayer({ redis: proxy.url, patience: 5000 })]
+    await granted(a)
+    const leaving = new AbortController()
+    proxy.asking().hold()
+    const turn = b.turn({ signal: leaving.signal })
+    await until(async () => (await channels()) === 1)
+    leaving.abort()
+    expect(b.turns.waiting).toBe(1)
+    proxy.asking().release()
+    expect([await turn, b.turns.waiting]).toEqual([LOAD, 0])
+  })
+
+  test('does not ask for a lease', async () => {
+    const [a] = await players(1)
+    expect([await a!.turn({ signal: AbortSignal.abort() }), await isFree()]).toEqual([LOAD, true])
+  })
+
+  test('may have been the only one: its process is told of the end all the same, and takes its next turn', async () => {
+    const [a, b] = await players(2)
+    const lease = await granted(a!)
+    const leaving = new AbortController()
+    const { turn } = await b!.waits({ signal: leaving.signal })
+    leaving.abort()
+    expect([await turn, b!.turns.waiting, await channels()]).toEqual([LOAD, 0, 1])
+    lease.end('unstored')
+    await until(isFree)
+    expect([await b!.turn(), await channels()]).toEqual([HOLD, 0])
   })
 })
 
