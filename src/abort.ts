@@ -49,11 +49,19 @@ export class Caller {
     this.#args = args
   }
 
-  /** The arguments for the load that it begins, whose signals abort when nobody waits for that load any more. */
+  /** The arguments for the load that it begins, with that load's own signal in the place of those given. */
   get args(): unknown[] {
-    // Most calls are answered without a load.
-    this.#load ??= new AbortController()
-    return withSignal(this.#args, this.#load.signal)
+    return withSignal(this.#args, this.signal)
+  }
+
+  /** Aborts when nobody waits for the load any more that it begins. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  // Most calls are answered without a load.
+  get #controller(): AbortController {
+    return (this.#load ??= new AbortController())
   }
 
   /** Throws the reason of a signal that has aborted. */
@@ -85,7 +93,7 @@ export class Caller {
   lead(onGone: () => void): Audience {
     return new Audience((reason) => {
       onGone()
-      this.#load?.abort(reason)
+      this.#controller.abort(reason)
     })
   }
 

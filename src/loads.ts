@@ -211,6 +211,8 @@ export class Loads<V> {
       const found = looked instanceof Promise ? await looked : looked
       if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
       if (found !== undefined) flight.fallback = () => this.#stale(found, this.#window)
+      // Who was given up while it looked stands in no line.
+      flight.audience?.check()
       const load = (): Promise<Outcome<V>> => this.#inTurn(call, run, flight, options, found)
       // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
       return await (options.place === undefined ? this.runs.inLane(flight, load) : load())
@@ -268,6 +270,7 @@ export class Loads<V> {
       isNested: frame.parent?.innermostFlight !== undefined,
       isBehind: options.behind === true,
       since: frame.trustFrom,
+      signal: options.caller?.signal,
       onWait: () => options.place?.pass(),
     })
   }

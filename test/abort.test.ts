@@ -1,10 +1,14 @@
 import { getEventListeners } from 'node:events'
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { Caller } from '../src/abort.ts'
 import { openCache, type Cache } from '../src/cache.ts'
 import { KeyError } from '../src/errors.ts'
+import { waitListeners } from '../src/flight.ts'
+import type { MemoizeOptions } from '../src/index.ts'
 import { any } from '../src/key.ts'
 import { newClock, type Clock } from './support/clock.ts'
 import { newGate } from './support/gate.ts'
+import { newFaultyStore, newMapStore } from './support/stores.ts'
 
 let clock: Clock
 let cache: Cache
@@ -15,7 +19,7 @@ beforeEach(() => {
 })
 
 /** A function that loads when its gate opens, or fails when its signal aborts, as `fetch` does. */
-function newReader() {
+function newReader(options: Partial<MemoizeOptions<(id: string, signal?: AbortSignal) => Promise<string>>> = {}) {
   const gate = newGate()
   const signals: (AbortSignal | undefined)[] = []
   const read = cache.memoize(
@@ -25,13 +29,22 @@ function newReader() {
       await Promise.race([gate.wait(), aborted])
       return id
     },
-    { name: 'row' },
+    { name: 'row', ...options },
   )
   return { read, gate, signals }
 }
 
 /** Ends when all that could have been done by now has been. */
 const settled = () => new Promise((resolve) => setImmediate(resolve))
+
+test('the signal of a load that nobody waits for has aborted, also for who asks for it only then', () => {
+  const caller = new Caller(['1'], [])
+  const audience = caller.lead(() => {})
+  caller.join(audience)
+  const reason = new Error('gone')
+  audience.leave(reason)
+  expect([caller.signal.aborted, caller.signal.reason]).toEqual([true, reason])
+})
 
 describe('a signal among the arguments', () => {
   test('is no part of the call: not of its key, and not of a ref', async () => {
@@ -162,6 +175,25 @@ describe('a signal among the arguments', () => {
     expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
     await settled()
     expect(seen).toEqual([])
+  })
+
+  test('that aborts while its load looks for an entry keeps it out of the line for a lane', async () => {
+    const looking = newGate()
+    const store = newFaultyStore(newMapStore())
+    const { read, gate } = newReader({ store, concurrency: 1 })
+    const first = read('1')
+    await gate.reached()
+    store.turn(['get'], looking)
+    const controller = new AbortController()
+    const left = read('2', controller.signal)
+    await looking.reached()
+    controller.abort(new Error('gone'))
+    await expect(left).rejects.toThrow('gone')
+    looking.open()
+    await settled()
+    expect(waitListeners.size).toBe(0)
+    gate.open()
+    expect([await first, read.stats().loads]).toEqual(['1', 1])
   })
 
   test('does not end a refresh behind a stale value', async () => {

@@ -536,6 +536,32 @@ test('a load that is given up, since nobody waits for it any more, is one other 
   expect(await Promise.all(others)).toEqual([1, 1])
 })
 
+test('a load that is given up while it waits for another process ends at once: its lane is free, and who comes later waits anew', async () => {
+  const [a, b] = [newNode(), newNode()]
+  const row = new Row()
+  const gate = row.turn()
+  const one = reader(a, row)
+  const other = b.cache.memoize((id: string, _signal?: AbortSignal) => row.read(id), { name: 'row', concurrency: 1 })
+  const loader = one('1')
+  await gate.reached()
+  const leavers = [new AbortController(), new AbortController()]
+  const given = leavers.map(({ signal }) => other('1', signal))
+  await untilWaiting(1, b)
+  leavers[0]!.abort(new Error('gone'))
+  await expect(given[0]).rejects.toThrow('gone')
+  expect(waiting(b)).toBe(1)
+  leavers[1]!.abort(new Error('the last one'))
+  await expect(given[1]).rejects.toThrow('the last one')
+  await untilWaiting(0, b)
+  expect(await other('2')).toBe('old')
+  const later = other('1')
+  await untilWaiting(1, b)
+  gate.open()
+  expect([await loader, await later, row.loads, other.stats().errors]).toEqual(['old', 'old', 2, 0])
+  await until(async () => (await world.plain.keys('*#lease:*')).length === 0)
+  expect([waiting(a, b), a.errors, b.errors]).toEqual([0, [], []])
+})
+
 test('a load that waits in line for a lane has no lease yet: no other process waits for it', async () => {
   const [a, b] = [newNode(), newNode()]
   const row = new Row()
