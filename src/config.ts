@@ -74,6 +74,8 @@ const NAMES: readonly (keyof CacheOptions)[] = [
 export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Config {
   checkNames(options, NAMES, 'createCache')
   checkFunction(options.onError, 'onError')
+  // Defaults of a destructuring, which are for what is absent: null is a value, and a wrong one.
+  const { maxBytes = 64 * 1024 * 1024, consistency = 'eventual', maxStaleness = 1000, commandTimeout = 500 } = options
   const limit = options.limit === undefined ? limitFrom(env, 'CACHE_ALCHEMY_DEFAULT_LIMIT') : toLimit(options.limit, 'limit')
   return {
     redis: redisOf(options.redis, env),
@@ -84,10 +86,10 @@ export function resolveConfig(options: CacheOptions, env: NodeJS.ProcessEnv): Co
     ttl: options.ttl === undefined ? secondsFrom(env, 'CACHE_ALCHEMY_DEFAULT_EXPIRE', 86_400_000) : toLifetime(options.ttl, 'ttl'),
     limit: limit ?? 1000,
     limitInRedis: limit,
-    maxBytes: toBytes(options.maxBytes ?? 64 * 1024 * 1024),
-    consistency: checkChoice(options.consistency ?? 'eventual', ['eventual', 'strong'], 'consistency'),
-    maxStaleness: positive(options.maxStaleness ?? 1000, 'maxStaleness'),
-    commandTimeout: positive(options.commandTimeout ?? 500, 'commandTimeout'),
+    maxBytes: toBytes(maxBytes),
+    consistency: checkChoice(consistency, ['eventual', 'strong'], 'consistency'),
+    maxStaleness: positive(maxStaleness, 'maxStaleness'),
+    commandTimeout: positive(commandTimeout, 'commandTimeout'),
     onError: options.onError ?? warnOnce(),
     disabled: flagFrom(env, 'CACHE_ALCHEMY_DISABLED'),
   }

@@ -43,7 +43,7 @@ export class Definition {
     this.engine = engine
     this.original = original
     this.#options = options
-    const { ttl, limit, size } = options
+    const { ttl, limit, size, strict = true, staleWhileRevalidate = 0, staleIfError = 0 } = options
     const codec = resolveCodec(options.codec)
     this.#isolation = isolationOf({
       isolate: options.isolate,
@@ -52,7 +52,7 @@ export class Definition {
       size: size && ((value) => checkedSize(size(value))),
     })
     this.give = this.#isolation.give
-    const isFlat = !checkBoolean(options.strict ?? true, 'strict')
+    const isFlat = !checkBoolean(strict, 'strict')
     this.#keyText = isFlat ? flatText : strictText
     this.calls = new Calls(engine, {
       name: options.name ?? original.name,
@@ -60,8 +60,8 @@ export class Definition {
       version: toVersion(options.version),
       limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
       limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
-      staleWhileRevalidate: toMilliseconds(options.staleWhileRevalidate ?? 0, 'staleWhileRevalidate'),
-      staleIfError: toMilliseconds(options.staleIfError ?? 0, 'staleIfError'),
+      staleWhileRevalidate: toMilliseconds(staleWhileRevalidate, 'staleWhileRevalidate'),
+      staleIfError: toMilliseconds(staleIfError, 'staleIfError'),
       ...pacing(options),
       place: codec === 'reference' ? referencePlace(options.store) : place,
       isFlat,

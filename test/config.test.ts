@@ -146,6 +146,15 @@ describe('an option of a cache', () => {
     ['commandTimeout', '0s', 'Expected `commandTimeout` to be more than 0, got "0s".'],
     ['commandTimeout', -1, 'Expected `commandTimeout` to be a duration such as 5000 or "5m", got -1.'],
     ['onError', 'log', 'Expected `onError` to be a function, got "log".'],
+    // What is null is given, and is no default.
+    ['prefix', null, 'Expected `prefix` to be a string of at most 200 characters, got null.'],
+    ['ttl', null, 'Expected `ttl` to be a duration such as 5000 or "5m", got null.'],
+    ['limit', null, 'Expected `limit` to be a whole number of entries, 0 for none, -1 or Infinity for no bound, got null.'],
+    ['maxBytes', null, 'Expected `maxBytes` to be a whole number of bytes, -1 or Infinity for no bound, got null.'],
+    ['consistency', null, 'Expected `consistency` to be one of "eventual", "strong", got null.'],
+    ['maxStaleness', null, 'Expected `maxStaleness` to be a duration such as 5000 or "5m", got null.'],
+    ['commandTimeout', null, 'Expected `commandTimeout` to be a duration such as 5000 or "5m", got null.'],
+    ['onError', null, 'Expected `onError` to be a function, got null.'],
   ])('%s is not %o', (name, value, message) => {
     expect(() => resolved({ [name]: value })).toThrow(new ConfigError(message))
   })

@@ -318,6 +318,17 @@ describe('a wrong definition fails at once, and says what to write', () => {
     [{ name: '#user' }, 'Expected `name` to begin with another character than # and to have at most 500, got "#user".'],
     [{ name: 'x'.repeat(501) }, 'to have at most 500, got "xxx'],
     [{ tttl: 5 }, 'memoize has no option `tttl`. It has: name,'],
+    [{ name: null }, 'Expected `name` to be a string, got null.'],
+    [{ version: null }, 'Expected `version` to be at most 100 letters'],
+    [{ limit: null }, limit('null')],
+    [{ store: null }, 'Expected `store` to have the functions get, set, delete, close, got null'],
+    [{ codec: null }, 'Expected `codec` to be "structured", "json", "reference" or an object'],
+    [{ key: null }, 'Expected `key` to be a function, got null.'],
+    [{ dependsOn: null }, 'Expected `dependsOn` to be a list of refs'],
+    [{ staleWhileRevalidate: null }, duration('staleWhileRevalidate', 'null')],
+    [{ staleIfError: null }, duration('staleIfError', 'null')],
+    [{ strict: null }, 'Expected `strict` to be true or false, got null.'],
+    [{ isolate: null }, 'Expected `isolate` to be one of "freeze", "copy", got null.'],
     [null, 'Expected the options of memoize to be an object, got null.'],
   ])('%o', (options, message) => {
     const wrong = typeof options === 'object' && options !== null ? { name: 'row', ...options } : options

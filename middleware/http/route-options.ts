@@ -87,25 +87,26 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
   for (const name of ['partition', 'dependsOn', 'bypass'] as const) checkFunction(options[name], name)
   for (const name of ['cacheStatus', 'debug'] as const) checkBoolean(options[name], name)
   const { ttl, limit, partition, dependsOn, bypass, ignore = [] } = options
+  const { query = true, headers = [], maxBodyBytes = MAX_BODY_BYTES, cacheStatus = true, debug = false } = options
   return {
     name: toName(options.name),
     path: toPath(options.path),
-    query: toQueryRule(options.query ?? true),
-    headers: toHeaders(options.headers ?? []),
+    query: toQueryRule(query),
+    headers: toHeaders(headers),
     partition,
     ttl: ttl === undefined ? engine.options.ttl : toLifetime(ttl, 'ttl'),
     limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
     limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
     place: placeOf(engine, options.store),
     dependsOn,
-    maxBodyBytes: toBytes(options.maxBodyBytes ?? MAX_BODY_BYTES),
+    maxBodyBytes: toBytes(maxBodyBytes),
     bypass,
     ignore:
       ignore === true
         ? true
         : new Set(toList(ignore, 'ignore', 'inputs such as ["user-agent"], or true').map((name) => name.toLowerCase())),
-    cacheStatus: options.cacheStatus ?? true,
-    debug: options.debug ?? false,
+    cacheStatus,
+    debug,
   }
 }
 

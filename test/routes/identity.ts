@@ -138,6 +138,8 @@ export function identity(framework: Framework): void {
       'a store': [{ store: 'disk' }, /`store`.*"memory".*got "disk"/],
       'a store that is not there': [{ store: 'redis' }, /needs Redis/],
       'a bound': [{ maxBodyBytes: -1 }, /`maxBodyBytes`.*got -1/],
+      'no bound at all': [{ maxBodyBytes: null }, /`maxBodyBytes`.*got null/],
+      'no query rule at all': [{ query: null }, /`query`.*got null/],
       inputs: [{ ignore: 'ip' }, /`ignore`.*got "ip"/],
       'a switch': [{ cacheStatus: 1 }, /`cacheStatus`.*true or false.*got 1/],
       'a cache': [undefined, /createCache/],
