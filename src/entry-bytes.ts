@@ -1,5 +1,7 @@
 // Knows an entry as bytes, wherever they are kept: a readable header line, and the value's own bytes behind it.
 
+import { show } from './duration.ts'
+import { CodecError } from './errors.ts'
 import { fromWire, toWire, type Ref } from './ref.ts'
 
 /** What one process computed and any may serve, as far as the clear log lets it. */
@@ -43,7 +45,10 @@ interface Header extends Partial<Stamp> {
 }
 
 const FORMAT = 'cache-alchemy:1 '
+const ANY_FORMAT = /^cache-alchemy:\d+ /
 const LINE_END = 0x0a
+// Longer than any name of a format.
+const LONGEST_FORMAT = 60
 
 /** `storedAt`: for a place that does not count the time which is left, when the entry comes there, by the clock that will be asked again. */
 export function encodeEntry(entry: NewRemoteEntry, storedAt?: number): Buffer {
@@ -54,16 +59,19 @@ export function encodeEntry(entry: NewRemoteEntry, storedAt?: number): Buffer {
   return Buffer.concat([Buffer.from(`${FORMAT}${JSON.stringify(header)}\n`), payload])
 }
 
-/** Undefined for garbage, for another format, and for what was cut short. */
-export function decodeEntry(bytes: Buffer): ReadEntry | undefined {
+/** Undefined for another format, such as an older or a newer release has. Throws a `CodecError` that names `at`, the key, for garbage. */
+export function decodeEntry(bytes: Buffer, at: string): ReadEntry | undefined {
   const end = bytes.indexOf(LINE_END)
-  const header = end < 0 ? undefined : readHeader(bytes.toString('utf8', 0, end))
+  const line = bytes.toString('utf8', 0, end < 0 ? LONGEST_FORMAT : end)
+  if (!line.startsWith(FORMAT) && ANY_FORMAT.test(line)) return undefined
+  const header = end < 0 ? undefined : readHeader(line)
   const refs = header?.refs.map(fromWire)
   // An entry whose dependencies are not all known could not be cleared.
-  if (header === undefined || refs === undefined || !refs.every((ref) => ref !== undefined)) return undefined
+  if (header === undefined || refs === undefined || !refs.every((ref) => ref !== undefined))
+    throw garbage(at, 'has no header that can be read')
   const { generation, epoch, lifetime, staleWindow, cost, storedAt, length } = header
   const payload = bytes.subarray(end + 1)
-  if (length !== undefined && length !== payload.byteLength) return undefined
+  if (length !== undefined && length !== payload.byteLength) throw garbage(at, `has ${payload.byteLength} of ${length} bytes`)
   const stamp = storedAt === undefined || length === undefined ? undefined : { storedAt, length }
   const entry = { generation, epoch, refs, lifetime: lifetime ?? Number.POSITIVE_INFINITY, staleWindow, payload, stamp }
   return cost === undefined ? entry : { ...entry, cost }
@@ -86,6 +94,11 @@ function readHeader(line: string): Header | undefined {
   } catch {
     return undefined
   }
+}
+
+/** What is told of something that stands in the place of an entry and is none. */
+export function garbage(at: string, why: string): CodecError {
+  return new CodecError(`What is stored as ${show(at)} is no entry: it ${why}. It counts as a miss, and the next entry replaces it.`)
 }
 
 function isNumberOrNothing(value: unknown): boolean {

@@ -1,7 +1,7 @@
 // Knows a store of one's own: what it has to do, and how far it is relied on, which is not to answer, nor in time, nor with what was set.
 
 import { show } from './duration.ts'
-import { decodeEntry, encodeEntry, type NewRemoteEntry, type RemoteEntry } from './entry-bytes.ts'
+import { decodeEntry, encodeEntry, garbage, type NewRemoteEntry, type RemoteEntry } from './entry-bytes.ts'
 import { CacheError, ConfigError, StoreError } from './errors.ts'
 import { newLimit } from './redis/limit.ts'
 import { entryKeyOf, lifetimeInRedis } from './redis/naming.ts'
@@ -65,7 +65,7 @@ export class OwnStore {
     this.#options = options
   }
 
-  /** What is stored for a call, which is never older than this process's own last write. What cannot be read is nothing. */
+  /** What is stored for a call, which is never older than this process's own last write. For garbage it rejects with a `CodecError`. */
   async read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined> {
     if (this.#isClosed) return undefined
     const { store, prefix } = this.#options
@@ -73,14 +73,20 @@ export class OwnStore {
     const change = this.#changes.get(at)
     const bytes = change === undefined ? await this.#askPatiently(() => store.get(at)) : change.bytes
     if (bytes === undefined) return undefined
-    const entry = this.#decode(copied(bytes))
-    if (entry === undefined) this.discard(name, key, version)
-    return entry
+    const given = copied(bytes)
+    let entry: RemoteEntry | undefined
+    try {
+      entry = this.#decode(given, at)
+      return entry
+    } finally {
+      if (entry === undefined) this.discard(name, key, version)
+    }
   }
 
-  #decode(bytes: Buffer): RemoteEntry | undefined {
-    const entry = decodeEntry(bytes)
-    if (entry?.stamp === undefined) return undefined
+  #decode(bytes: Buffer, at: string): RemoteEntry | undefined {
+    const entry = decodeEntry(bytes, at)
+    if (entry === undefined) return undefined
+    if (entry.stamp === undefined) throw garbage(at, 'does not say when it was stored')
     const { generation, epoch, refs, lifetime, staleWindow, cost, payload, stamp } = entry
     // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
     const remaining = lifetime - Math.max(this.#options.date() - stamp.storedAt, 0)

@@ -243,13 +243,18 @@ describe('a store that fails', () => {
     expect(errors).toMatchObject([{ code: 'STORE', message: expect.stringContaining('Expected `get` of the store to give a Uint8Array') }])
   })
 
-  test.each<[string, (bytes: Uint8Array) => Uint8Array]>([
-    ['garbage', () => Buffer.from('garbage')],
-    ['nothing at all', () => new Uint8Array()],
-    ['an entry of another format', (bytes) => Buffer.from(Buffer.from(bytes).toString().replace(':1', ':0'))],
-    ['an entry that was cut short', (bytes) => bytes.subarray(0, -1)],
-    ['an entry without the time that it came', (bytes) => Buffer.from(Buffer.from(bytes).toString().replace('storedAt', 'stored'))],
-  ])('by giving %s costs a load, and what is loaded replaces it', async (_, spoil) => {
+  test.each<[string, (bytes: Uint8Array) => Uint8Array, told: string[]]>([
+    ['garbage', () => Buffer.from('garbage'), ['it has no header that can be read']],
+    ['nothing at all', () => new Uint8Array(), ['it has no header that can be read']],
+    // As a newer release has left it, or an older one: nobody needs to hear of it.
+    ['an entry of another format', (bytes) => Buffer.from(Buffer.from(bytes).toString().replace(':1', ':0')), []],
+    ['an entry that was cut short', (bytes) => bytes.subarray(0, -1), ['it has 4 of 5 bytes']],
+    [
+      'an entry without the time that it came',
+      (bytes) => Buffer.from(Buffer.from(bytes).toString().replace('storedAt', 'stored')),
+      ['it does not say when it was stored'],
+    ],
+  ])('by giving %s costs a load, and what is loaded replaces it', async (_, spoil, told) => {
     const row = new Row()
     const read = cache.memoize(row.read, { name: 'row', store })
     await read()
@@ -259,6 +264,7 @@ describe('a store that fails', () => {
     expect(await read()).toBe('new')
     await nextRound()
     expect([await read(), row.loads]).toEqual(['new', 2])
+    expect(errors).toMatchObject(told.map((why) => ({ code: 'CODEC', message: expect.stringContaining(why) })))
   })
 
   test('by cutting a number short gives no other number', async () => {

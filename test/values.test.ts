@@ -162,15 +162,23 @@ describe.each(places)('$name', ({ store, isBytes, isMemory }) => {
 
   if (!isBytes) return
 
-  test.each<[string, (bytes: Buffer) => Buffer]>([
-    ['garbage', () => Buffer.from('garbage')],
+  test.each<[string, (bytes: Buffer) => Buffer, told?: string]>([
+    ['garbage', () => Buffer.from('garbage'), 'is no entry: it has no header that can be read'],
+    [
+      'a header that was damaged',
+      (bytes) => Buffer.from(bytes.toString().replace('"epoch":', '"epoch":x')),
+      'is no entry: it has no header',
+    ],
+    // As while two releases run beside each other: nobody needs to hear of it.
     ['an older format', (bytes) => Buffer.from(bytes.toString().replace('cache-alchemy:1', 'cache-alchemy:0'))],
+    ['a newer format', (bytes) => Buffer.from(bytes.toString().replace('cache-alchemy:1', 'cache-alchemy:12'))],
     [
       'a value in a form that its codec does not know',
       (bytes) => Buffer.concat([bytes.subarray(0, bytes.indexOf('\n') + 1), Buffer.of(1, 2, 3)]),
+      '',
     ],
-    ['a value that names a class nobody registered', (bytes) => Buffer.from(bytes.toString().replace(/\n.*$/s, '\n~["~:Money",5]'))],
-  ])('an entry of %s is a miss, and the next one takes its place', async (_, change) => {
+    ['a value that names a class nobody registered', (bytes) => Buffer.from(bytes.toString().replace(/\n.*$/s, '\n~["~:Money",5]')), ''],
+  ])('an entry of %s is a miss, and the next one takes its place', async (_, change, told) => {
     const { give, loads } = newSource(() => 'the value')
     const options = { name: 'value', store: store() }
     await newCache().memoize(give, options)()
@@ -181,6 +189,8 @@ describe.each(places)('$name', ({ store, isBytes, isMemory }) => {
     const third = newCache().memoize(give, options)
     await until(async () => (await third.peek()) === 'the value')
     expect(loads()).toBe(2)
+    for (const error of errors) expect(error).toMatchObject({ code: 'CODEC', message: expect.stringContaining(told ?? 'nothing') })
+    expect(errors.length > 0).toBe(told !== undefined)
   })
 
   test("a codec of one's own that fails costs a load, and is told of", async () => {

@@ -1,8 +1,8 @@
 // Knows entries in Redis: a readable header line and the value's bytes, found by the call's key.
 
 import type { Redis } from 'ioredis'
-import { decodeEntry, encodeEntry, type NewRemoteEntry, type RemoteEntry } from '../entry-bytes.ts'
-import { StoreError, type CacheError } from '../errors.ts'
+import { decodeEntry, encodeEntry, garbage, type NewRemoteEntry, type RemoteEntry } from '../entry-bytes.ts'
+import { CodecError, StoreError, type CacheError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import { beginningWith, endOf, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
 import { Uses } from './uses.ts'
@@ -14,6 +14,8 @@ interface Read {
 }
 
 const SCAN_STEP = 200
+// What PTTL says of a key that stays.
+const NO_EXPIRY = -1
 // Enough of an entry for its generation and epoch.
 const HEAD = 160
 
@@ -29,7 +31,7 @@ export class RedisEntries {
     this.#prefix = options.prefix
   }
 
-  /** What is stored for a call. What cannot be read is nothing. Reads of one tick travel together. Rejects with a `StoreError`. */
+  /** What is stored for a call. Reads of one tick travel together. Rejects with a `StoreError`, and for garbage with a `CodecError`. */
   read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined> {
     return this.#read(entryKeyOf(this.#prefix, name, key, version))
   }
@@ -60,7 +62,7 @@ export class RedisEntries {
     for await (const keys of this.#scan(start)) {
       const fresh = keys.filter((key) => key.endsWith(end) && !seen.has(key))
       for (const key of fresh) seen.add(key)
-      const entries = await Promise.all(fresh.map((key) => this.#read(key)))
+      const entries = await Promise.all(fresh.map((key) => this.#read(key).catch(nothingOfGarbage)))
       for (const [index, entry] of entries.entries()) if (entry !== undefined) yield [fresh[index]!.slice(start.length, -end.length), entry]
     }
   }
@@ -122,19 +124,28 @@ async function readThrough(client: Redis, reads: readonly Read[]): Promise<reado
 
 function settle(read: Read, ttl: Answer | undefined, value: Answer | undefined): void {
   const error = ttl?.[0] ?? value?.[0]
-  // Another type of value under our key is garbage, and is overwritten.
-  if (error?.message.startsWith('WRONGTYPE')) return read.resolve(undefined)
+  if (error?.message.startsWith('WRONGTYPE')) return read.reject(garbage(read.key, 'is of another type'))
   if (error) return read.reject(new StoreError(`Redis could not read an entry: ${error.message}`, error))
   const bytes = value?.[1]
-  read.resolve(Buffer.isBuffer(bytes) ? decode(bytes, Number(ttl?.[1])) : undefined)
+  try {
+    read.resolve(Buffer.isBuffer(bytes) ? decode(read.key, bytes, Number(ttl?.[1])) : undefined)
+  } catch (thrown) {
+    read.reject(thrown)
+  }
 }
 
-function decode(bytes: Buffer, ttl: number): RemoteEntry | undefined {
-  // No time left, or none at all: not an entry of ours.
-  const entry = ttl >= 0 ? decodeEntry(bytes) : undefined
-  if (entry === undefined) return undefined
+function decode(key: string, bytes: Buffer, ttl: number): RemoteEntry | undefined {
+  const entry = decodeEntry(bytes, key)
+  if (entry !== undefined && ttl === NO_EXPIRY) throw garbage(key, 'has no expiry')
+  // It came after its time was asked for: it is somebody's next load.
+  if (entry === undefined || ttl < 0) return undefined
   const { stamp: _, staleWindow, ...rest } = entry
   return { ...rest, remaining: Math.min(ttl - staleWindow, rest.lifetime) }
+}
+
+/** Who walks the entries is not told of what is none. */
+function nothingOfGarbage(error: unknown): undefined {
+  if (!(error instanceof CodecError)) throw error
 }
 
 function isSince(head: Buffer | undefined, since: { generation: string | undefined; epoch: number }): boolean {

@@ -92,9 +92,17 @@ describe('read', () => {
     expect(proxy.asking().pieces()).toBe(pieces + 1)
   })
 
+  test('takes another format for nothing: an older release has it, or a newer one', async () => {
+    const entries = newEntries()
+    for (const format of ['cache-alchemy:0 {}\nbytes', 'cache-alchemy:2 bytes', 'cache-alchemy:17 {"generation":1}\n']) {
+      await server.plain.set(keyOf('user', '"42"'), format, 'PX', 1000)
+      expect(await entries.read('user', '"42"')).toBeUndefined()
+    }
+  })
+
   test.each([
     ['garbage', 'garbage', 1000],
-    ['another format', 'cache-alchemy:0 {}\nbytes', 1000],
+    ['nothing at all', '', 1000],
     ['a header without its end', 'cache-alchemy:1 {"generation":"g","epoch":1', 1000],
     ['a header that is no JSON', 'cache-alchemy:1 {generation}\nbytes', 1000],
     ['a header without its marks', 'cache-alchemy:1 {"lifetime":1,"staleWindow":0,"refs":[]}\nbytes', 1000],
@@ -104,18 +112,23 @@ describe('read', () => {
       1000,
     ],
     ['no expiry', 'cache-alchemy:1 {"generation":"g","epoch":1,"lifetime":1,"staleWindow":0,"refs":[]}\nbytes', undefined],
-  ])('takes %s for nothing', async (_, stored, ttl) => {
+  ])('rejects %s with a CodecError that names the key', async (_, stored, ttl) => {
     const entries = newEntries()
     await server.plain.set(keyOf('user', '"42"'), stored)
     if (ttl !== undefined) await server.plain.pexpire(keyOf('user', '"42"'), ttl)
-    expect(await entries.read('user', '"42"')).toBeUndefined()
+    const message = expect.stringContaining(`${JSON.stringify(keyOf('user', '"42"'))} is no entry: it has no`)
+    await expect(entries.read('user', '"42"')).rejects.toMatchObject({ code: 'CODEC', message })
   })
 
-  test('takes another type of value for nothing, and the next write replaces it', async () => {
+  test('rejects another type of value alike, and the next write replaces it', async () => {
     const entries = newEntries()
     await server.plain.lpush(keyOf('user', '"42"'), 'x')
-    const [broken, other] = await Promise.all([entries.read('user', '"42"'), entries.read('user', '"7"')])
-    expect([broken, other]).toEqual([undefined, undefined])
+    const [broken, other] = await Promise.allSettled([entries.read('user', '"42"'), entries.read('user', '"7"')])
+    expect(broken).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'CODEC', message: expect.stringContaining('it is of another type') },
+    })
+    expect(other).toEqual({ status: 'fulfilled', value: undefined })
     await entries.write('user', '"42"', newEntry())
     expect(await entries.read('user', '"42"')).toBeDefined()
   })
@@ -168,6 +181,14 @@ describe('all', () => {
     await Promise.all(Array.from({ length: 1500 }, (_, id) => entries.write('user', `${id}`, newEntry())))
     const keys = (await allOf(entries, 'user')).map(([key]) => Number(key))
     expect(keys.sort((a, b) => a - b)).toEqual(Array.from({ length: 1500 }, (_, id) => id))
+  })
+
+  test('passes over what is no entry', async () => {
+    const entries = newEntries()
+    await entries.write('user', '1', newEntry())
+    await server.plain.set(keyOf('user', '2'), 'garbage')
+    await server.plain.lpush(keyOf('user', '3'), 'x')
+    expect((await allOf(entries, 'user')).map(([key]) => key)).toEqual(['1'])
   })
 })
 
