@@ -195,9 +195,10 @@ export class Calls<V> implements Named {
     return found
   }
 
-  /** How many fresh entries a ref covers, here and in Redis. */
+  /** How many fresh entries a ref covers, here and in Redis: without those that the transaction it is asked in has cleared. */
   async count(ref: Ref): Promise<number> {
-    return (await this.#entries?.count((own) => overlaps(own, ref))) ?? 0
+    const transaction = this.#engine.transactions.current()
+    return (await this.#entries?.count((own, refs) => overlaps(own, ref) && transaction?.covers(refs) !== true)) ?? 0
   }
 
   /** Whether a fresh entry should be loaded anew already. */

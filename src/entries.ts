@@ -164,16 +164,16 @@ export class Entries<V> {
     this.#options.later(this.#writeUnder(lease, () => this.#write(key, entry, lifetime, generation, epoch)))
   }
 
-  /** How many entries that may be served as fresh have a ref of their own that is counted in. */
-  async count(isCounted: (own: Ref) => boolean): Promise<number> {
+  /** How many entries that may be served as fresh are counted in, by their own ref and all that they were computed from. */
+  async count(isCounted: (own: Ref, refs: readonly Ref[]) => boolean): Promise<number> {
     const { name, version, freshness } = this.#options
     if (this.#remote !== undefined && this.#remote.all === undefined) throw notWalked(name)
     const counted = new Set<string>()
     for (const [key, entry] of this.#memory?.entries() ?? []) {
-      if (freshness.isFresh(entry) && isCounted(ownRef(entry))) counted.add(key)
+      if (freshness.isFresh(entry) && isCounted(ownRef(entry), entry.refs)) counted.add(key)
     }
     for await (const [key, remote] of this.#remote?.all?.(name, version) ?? []) {
-      if (!isCounted(ownRef(remote)) || counted.has(key)) continue
+      if (!isCounted(ownRef(remote), remote.refs) || counted.has(key)) continue
       const entry = await this.#admit(remote)
       if (entry !== undefined && freshness.clock() < entry.freshUntil) counted.add(key)
     }

@@ -278,6 +278,16 @@ describe('the cached function', () => {
     expect([await read.count(), await read.count({ id: '1' })]).toEqual([1, 0])
   })
 
+  test('count counts nothing inside a transaction that the transaction has cleared', async () => {
+    const read = cache.memoize(async (id: string) => id, { name: 'row' })
+    const page = cache.memoize(async (id: string) => `<${await read(id)}>`, { name: 'page' })
+    await page.many([['1'], ['2'], ['3']])
+    await cache.transaction(async () => {
+      await read.clear('2')
+      expect([await page.count(), await page.count('2'), await read.count()]).toEqual([2, 0, 2])
+    })
+  })
+
   test('stats tell hits, misses, loads and what was cleared', async () => {
     const read = cache.memoize(async (id: string) => id, { name: 'row' })
     await Promise.all([read('1'), read('1'), read('2')])
