@@ -2,18 +2,19 @@
 
 import { Caller, isSignal, signalsIn, withoutSignals } from './abort.ts'
 import { resolveCodec, type Codec } from './codec.ts'
+import { asked, Declared } from './declared.ts'
 import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
 import type { Place, StoreOption } from './entries.ts'
 import type { Engine } from './engine.ts'
 import { ConfigError, UnsupportedError } from './errors.ts'
 import { flatText } from './flat-key.ts'
 import { isolationOf, type Isolation } from './isolate.ts'
-import { any, isPlainObject, keyUnless, strictText, type KeyText } from './key.ts'
+import { any, keyUnless, strictText, type KeyText } from './key.ts'
 import type { Call, Loaded, Pacing } from './call.ts'
 import { Calls } from './calls.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
 import { toLimit, toNumber } from './options.ts'
-import { everything, patternRef, Ref, wholeRef } from './ref.ts'
+import { patternRef, type Ref } from './ref.ts'
 import type { Frame } from './tracking.ts'
 
 /** What a caller asks for. */
@@ -34,10 +35,7 @@ export class Definition {
   readonly #isolation: Isolation
   readonly #keyText: KeyText
   readonly #options: MemoizeOptions<AnyFunction, unknown>
-  readonly #declaredNames: Set<string> = new Set()
-  #hasDeclared = false
-  /** The most arguments that a call had: parameters with a default and rest parameters are not in a function's `length`. */
-  #mostArgs = 0
+  readonly #declared: Declared
 
   constructor(engine: Engine, original: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>, place: Place) {
     this.engine = engine
@@ -54,8 +52,10 @@ export class Definition {
     this.give = this.#isolation.give
     const isFlat = !checkBoolean(strict, 'strict')
     this.#keyText = isFlat ? flatText : strictText
+    const name = options.name ?? original.name
+    this.#declared = new Declared({ engine, name, length: original.length, dependsOn: options.dependsOn, key: options.key })
     this.calls = new Calls(engine, {
-      name: options.name ?? original.name,
+      name,
       ttl: ttl === undefined || typeof ttl === 'function' ? engine.options.ttl : toLifetime(ttl, 'ttl'),
       version: toVersion(options.version),
       limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
@@ -67,7 +67,7 @@ export class Definition {
       isFlat,
       codec: this.#isolation.codec,
       ...(this.#isolation.size !== undefined && { size: this.#isolation.size }),
-      declaredFor: (ref) => this.#declaredFor(ref),
+      declaredFor: (ref) => this.#declared.of(ref),
     })
   }
 
@@ -97,30 +97,38 @@ export class Definition {
 
   /** What a load gave that ran inside of the frame that the engine made for it. */
   async load(args: unknown[], frame: Frame, run: () => unknown): Promise<Loaded<unknown>> {
-    this.#track(args, frame)
-    return this.#loaded(await run(), args)
+    const isTracked = this.#declared.track(args, frame)
+    return this.#loaded(await run(), args, isTracked)
   }
 
   loadSync(self: unknown, args: unknown[], frame: Frame): Loaded<unknown> {
-    this.#track(args, frame)
+    const isTracked = this.#declared.track(args, frame)
     const value = this.original.apply(self, args)
     // Kept, a promise would keep a failure too, and nothing that its function reads after the first await would be known.
     if (isPromise(value)) throw notSync(this.calls.name)
-    return this.#loaded(value, args)
+    return this.#loaded(value, args, isTracked)
   }
 
   /** As `load` where the original gives a promise, as `loadSync` where it does not. */
   loadEither(self: unknown, args: unknown[], frame: Frame): Loaded<unknown> | Promise<Loaded<unknown>> {
-    this.#track(args, frame)
+    const isTracked = this.#declared.track(args, frame)
+    const loaded = (value: unknown): Loaded<unknown> => this.#loaded(value, args, isTracked)
     const value = this.original.apply(self, args)
-    return isPromise(value) ? Promise.resolve(value).then((it) => this.#loaded(it, args)) : this.#loaded(value, args)
+    return isPromise(value) ? Promise.resolve(value).then(loaded) : loaded(value)
   }
 
-  #loaded(value: unknown, args: unknown[]): Loaded<unknown> {
+  #loaded(value: unknown, args: unknown[], isTracked: boolean): Loaded<unknown> {
     const { ttl, shouldCache } = this.#options
-    const isWanted = shouldCache === undefined || shouldCache(value, ...args)
-    const loaded = { ...this.#kept(value, isWanted), share: true }
-    return typeof ttl === 'function' ? { ...loaded, ttl: toLifetime(ttl(value, ...args), 'ttl') } : loaded
+    const isWanted =
+      isTracked && (shouldCache === undefined || this.#ask('shouldCache', () => Boolean(shouldCache(value, ...args))) === true)
+    if (typeof ttl !== 'function' || !isWanted) return { ...this.#kept(value, isWanted), share: true }
+    const lifetime = this.#ask('ttl', () => toLifetime(ttl(value, ...args), 'ttl'))
+    const loaded = { ...this.#kept(value, lifetime !== undefined), share: true }
+    return lifetime === undefined ? loaded : { ...loaded, ttl: lifetime }
+  }
+
+  #ask<T>(option: string, ask: () => T): T | undefined {
+    return asked({ engine: this.engine, name: this.calls.name }, option, ask)
   }
 
   #kept(value: unknown, isWanted: boolean): { readonly value: unknown; readonly store: boolean } {
@@ -130,37 +138,6 @@ export class Definition {
       this.engine.report(error)
       return { value: this.#isolation.keepAsIs(value), store: false }
     }
-  }
-
-  #track(args: readonly unknown[], frame: Frame): void {
-    const { dependsOn } = this.#options
-    if (dependsOn === undefined) return
-    if (args.length > this.#mostArgs) this.#mostArgs = args.length
-    this.engine.declare(frame.refs, typeof dependsOn === 'function' ? this.#named(dependsOn(...args)) : dependsOn)
-  }
-
-  /** What a declared ref to this function brings with it: never less than what its calls depend on. */
-  #declaredFor(ref: Ref): readonly Ref[] {
-    const { dependsOn, key } = this.#options
-    if (typeof dependsOn !== 'function') return dependsOn ?? []
-    const args = ref.origin?.args
-    const least = Math.max(this.original.length, dependsOn.length, this.#mostArgs)
-    const namesAll =
-      key === undefined && args !== undefined && args.length >= least && !args.some((arg) => arg === any || isPlainObject(arg))
-    if (namesAll) return this.#named(dependsOn(...args))
-    // Before it has run, it may depend on anything.
-    return this.#hasDeclared ? Array.from(this.#declaredNames, wholeRef) : [everything]
-  }
-
-  #named(refs: readonly Ref[]): readonly Ref[] {
-    if (!Array.isArray(refs) || !refs.every((ref) => ref instanceof Ref)) {
-      throw new ConfigError(
-        `Expected \`dependsOn\` of "${this.calls.name}" to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`,
-      )
-    }
-    this.#hasDeclared = true
-    for (const ref of refs) this.#declaredNames.add(ref.name)
-    return refs
   }
 
   ref(args: readonly unknown[]): Ref {

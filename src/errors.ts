@@ -14,7 +14,7 @@ export class CacheError extends Error {
   }
 }
 
-/** An option, a name or an environment variable is wrong. Thrown where it is given. */
+/** An option, a name or an environment variable is wrong. Thrown where it is given; one that is asked about each value is told to `onError`. */
 export class ConfigError extends CacheError {
   override readonly name = 'ConfigError'
 

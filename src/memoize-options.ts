@@ -52,7 +52,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = ArgsOf<F>> {
    * @example version: '2' // values have got a field
    */
   version?: string
-  /** How long a result is fresh, or a function that says so of each. 0: not cached; -1 or Infinity: no expiry. @default the cache's @example ttl: (token) => token.expires_in * 1000 */
+  /** How long a result is fresh, or a function that says so of each: where that fails the result is not stored, and `onError` is told. 0: not cached; -1 or Infinity: no expiry. @default the cache's @example ttl: (token) => token.expires_in * 1000 */
   ttl?: Duration | ((value: Awaited<ResultOf<F>>, ...args: GivenArgs<F>) => Duration)
   /**
    * Entries kept in this process, and about as many in Redis: up to 10 % and 64 a process over. The least recently used go first. 0: not
@@ -74,7 +74,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = ArgsOf<F>> {
   codec?: CodecOption
   /** What of the arguments selects the result. An array is the argument list for `ref` and `clear`, anything else a list of one. @example key: (user) => [user.tenant, user.id] */
   key?: (...args: GivenArgs<F>) => K
-  /** What a result depends on that running the function does not show. @example dependsOn: (id) => [cache.tag(`user:${id}`)] */
+  /** What a result depends on that running the function does not show. Where it fails the result is not stored, and `onError` is told. @example dependsOn: (id) => [cache.tag(`user:${id}`)] */
   dependsOn?: readonly Ref[] | ((...args: GivenArgs<F>) => readonly Ref[])
   /** Past `ttl`, how long the old value is served while one caller loads the new one. @default 0 @example staleWhileRevalidate: "1m" */
   staleWhileRevalidate?: Duration
@@ -122,7 +122,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = ArgsOf<F>> {
    * @example loadMany: async (calls) => { const rows = await findByIds(calls.map(([id]) => id)); return calls.map(([id]) => rows.get(id)) }
    */
   loadMany?: (calls: ArgsOf<F>[]) => PromiseLike<readonly (Awaited<ResultOf<F>> | Error)[]>
-  /** Whether a value is worth keeping. Rejections never are. @default every value, undefined and null too @example shouldCache: (user) => user !== undefined */
+  /** Whether a value is worth keeping. Rejections never are. Where it fails the value is not kept, and `onError` is told. @default every value, undefined and null too @example shouldCache: (user) => user !== undefined */
   shouldCache?: (value: Awaited<ResultOf<F>>, ...args: GivenArgs<F>) => boolean
 }
 

@@ -23,7 +23,7 @@ export interface FunctionStats {
 /** The statistics of a cache: of each function and route by name, and of the cache itself. */
 export interface CacheStats {
   readonly functions: Readonly<Record<string, Readonly<FunctionStats>>>
-  /** Failures of a store or a codec that a load answered instead. */
+  /** Failures of a store, a codec or an option that a load answered instead. */
   readonly storeErrors: number
   /** Records that the clear log holds one by one. */
   readonly clearLogSize: number

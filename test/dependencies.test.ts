@@ -361,19 +361,43 @@ describe('dependsOn', () => {
     expect(taken()).toEqual(['page'])
   })
 
-  test('that throws, or gives what is no list of refs, fails the call', async () => {
-    const throwing = cache.memoize(async (id: string) => id, {
-      name: 'throwing',
-      dependsOn: () => {
+  describe.each<[string, () => readonly Ref[]]>([
+    [
+      'that throws',
+      () => {
         throw new Error('no dependencies today')
       },
+    ],
+    ['that gives what is no list of refs', () => ['rows'] as never],
+  ])('%s', (_, dependsOn) => {
+    beforeEach(() => {
+      cache = openCache({ redis: false, onError: () => undefined }, newClock().now)
     })
-    await expect(throwing('1')).rejects.toThrow('no dependencies today')
-    // @ts-expect-error A name is no ref.
-    const wrong = cache.memoize(async (id: string) => id, { name: 'wrong', dependsOn: (id) => [id] })
-    await expect(wrong('1')).rejects.toThrow(
-      'Expected `dependsOn` of "wrong" to give a list of refs, such as [getUser.ref(id)], got an array.',
-    )
+
+    test('leaves a result unstored, and lets what was computed from it depend on anything', async () => {
+      const { ran, taken } = newCounter()
+      const list = cache.memoize(async () => ran('list'), { name: 'list', dependsOn })
+      const page = cache.memoize(async () => ran(`page of ${await list()}`), { name: 'page' })
+      await page()
+      await page()
+      expect(taken()).toEqual(['list', 'page of list'])
+      await cache.clear(cache.tag('whatever'))
+      await page()
+      expect(taken()).toEqual(['list', 'page of list'])
+    })
+
+    test('lets what declares its function depend on anything', async () => {
+      const { ran, taken } = newCounter()
+      const list = cache.memoize(async (author: string) => ran(author), { name: 'list', dependsOn })
+      const page = cache.memoize(async () => ran('page'), { name: 'page', dependsOn: [list.ref('Ada')] })
+      const tracking = cache.memoize(async () => (cache.track(list.ref('Ada')), ran('tracking')), { name: 'tracking' })
+      for (let round = 0; round < 2; round++) {
+        await Promise.all([page(), tracking()])
+        await Promise.all([page(), tracking()])
+        expect(taken()).toEqual(['page', 'tracking'])
+        await cache.clear(cache.tag('whatever'))
+      }
+    })
   })
 
   test('of a synchronous function', async () => {

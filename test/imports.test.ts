@@ -33,6 +33,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/signatures',
     'src/memoize-options',
     'src/cached-handle',
+    'src/declared',
     'src/definition',
     'src/many',
     'src/memoize',

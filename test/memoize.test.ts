@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
 import { openCache, type Cache } from '../src/cache.ts'
 import { isClearable } from '../src/clearable.ts'
-import { ConfigError, KeyError } from '../src/errors.ts'
+import { ConfigError, KeyError, type CacheError } from '../src/errors.ts'
 import { any } from '../src/key.ts'
 import type { MemoizeOptions } from '../src/memoize-options.ts'
 import { newClock, type Clock } from './support/clock.ts'
@@ -111,13 +111,8 @@ describe('a failure', () => {
   const broken = (): never => {
     throw new Error('broken')
   }
-  test.each<[string, MemoizeOptions<(id: string) => Promise<string>, unknown>]>([
-    ['key', { key: broken }],
-    ['dependsOn', { dependsOn: broken }],
-    ['ttl', { ttl: broken }],
-    ['shouldCache', { shouldCache: broken }],
-  ])('of `%s` is a rejection and no throw', async (_, options) => {
-    const read = cache.memoize(async (id: string) => id, { name: 'row', ...options })
+  test('of `key` is a rejection and no throw: without one there is no call', async () => {
+    const read = cache.memoize(async (id: string) => id, { name: 'row', key: broken })
     await expect(read('1')).rejects.toThrow('broken')
     await expect(read.refresh('1')).rejects.toThrow('broken')
   })
@@ -127,17 +122,79 @@ describe('a failure', () => {
     await expect(read()).rejects.toThrow('broken')
   })
 
-  test('of a `ttl` that gives what is no duration says so', async () => {
-    const read = cache.memoize(async () => 1, { name: 'row', ttl: () => 'soon' })
-    await expect(read()).rejects.toThrow('Expected `ttl` to be a duration such as 5000 or "5m", got "soon".')
-  })
-
   test('of an argument that cannot be a key names it', async () => {
     const read = cache.memoize(async (_filter: object) => 1, { name: 'row' })
     await expect(read({ onDone: () => 1 })).rejects.toThrow(KeyError)
     await expect(read({ onDone: () => 1 })).rejects.toThrow('Argument 0.onDone cannot be part of a key: it is a function.')
     await expect(read.clear({ onDone: () => 1 })).rejects.toThrow(KeyError)
     expect(() => cache.memoizeSync((_of: unknown) => 1, { name: 'sync' })(Symbol('s'))).toThrow(KeyError)
+  })
+})
+
+describe('an option that fails where a call asks it', () => {
+  const broken = (): never => {
+    throw new Error('broken')
+  }
+  const duration = (got: string) => `Expected \`ttl\` to be a duration such as 5000 or "5m", got ${got}.`
+  const refs = 'Expected `dependsOn` to give a list of refs, such as [getUser.ref(id)], got undefined.'
+  const failing: [option: string, options: object, message: string][] = [
+    ['ttl', { ttl: broken }, 'broken'],
+    ['ttl', { ttl: () => 'soon' }, duration('"soon"')],
+    ['ttl', { ttl: () => Number.NaN }, duration('NaN')],
+    ['shouldCache', { shouldCache: broken }, 'broken'],
+    ['dependsOn', { dependsOn: broken }, 'broken'],
+    ['dependsOn', { dependsOn: () => undefined }, refs],
+  ]
+
+  let errors: CacheError[]
+  let loads: number
+  beforeEach(() => {
+    errors = []
+    loads = 0
+    cache = openCache({ redis: false, onError: (error) => void errors.push(error) }, clock.now)
+  })
+
+  const told = (option: string, name: string, message: string) => ({
+    name: 'ConfigError',
+    code: 'CONFIG',
+    message: `\`${option}\` of "${name}" failed: the caller gets the value, and what was loaded is not stored.`,
+    cause: expect.objectContaining({ message }),
+  })
+
+  test.each(failing)(
+    '%s: %o leaves the value its callers’, who wait for one load; it is not stored, and onError is told',
+    async (option, options, message) => {
+      const read = cache.memoize(async (id: string) => (loads++, `row ${id}`), { name: 'row', ...options })
+      expect(await Promise.all([read('1'), read('1')])).toEqual(['row 1', 'row 1'])
+      expect(loads).toBe(1)
+      expect(await read.refresh('1')).toBe('row 1')
+      expect(await read.many([['1'], ['2']])).toEqual(['row 1', 'row 2'])
+      expect([await read.count(), read.stats().errors, cache.stats().storeErrors, loads]).toEqual([0, 0, 4, 4])
+      expect(errors).toMatchObject(Array.from({ length: 4 }, () => told(option, 'row', message)))
+    },
+  )
+
+  test.each(failing)('%s: %o of a synchronous function, and of a getter, alike', (option, options, message) => {
+    const sync = cache.memoizeSync((id: string) => (loads++, `row ${id}`), { name: 'sync', ...options })
+    expect([sync('1'), sync('1'), loads]).toEqual(['row 1', 'row 1', 2])
+    class Config {
+      @cache.getter({ name: 'flags', ...options })
+      get flags(): number {
+        return ++loads
+      }
+    }
+    const config = new Config()
+    expect([config.flags, config.flags]).toEqual([3, 4])
+    expect(errors).toMatchObject(['sync', 'sync', 'flags', 'flags'].map((name) => told(option, name, message)))
+  })
+
+  test('is not asked for how long a value is fresh that is not kept', async () => {
+    const read = cache.memoize(async (): Promise<{ seconds: number } | undefined> => undefined, {
+      name: 'row',
+      shouldCache: (value) => value !== undefined,
+      ttl: (value) => value!.seconds * 1000,
+    })
+    expect([await read(), errors]).toEqual([undefined, []])
   })
 })
 
