@@ -49,8 +49,8 @@ export interface CallsOptions<V> extends Partial<Pacing> {
   readonly place: Place
   /** How values become bytes in Redis. */
   readonly codec: Codec<V>
-  /** What a value takes of the cache's `maxBytes`, in bytes; undefined where only its serialised form does. */
-  readonly size?: (value: V) => number
+  /** What a value takes of the cache's `maxBytes`, in bytes; absent where only its serialised form does. Gives undefined where it fails: what was loaded is not stored then. */
+  readonly size?: (value: V) => number | undefined
   readonly declaredFor: (ref: Ref) => readonly Ref[]
   /** Whether its keys are no arguments any more: what reads one of its calls depends on all of them. */
   readonly isFlat?: boolean

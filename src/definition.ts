@@ -50,6 +50,7 @@ export class Definition {
       size: size && ((value) => checkedSize(size(value))),
     })
     this.give = this.#isolation.give
+    const { size: sizeOf } = this.#isolation
     const isFlat = !checkBoolean(strict, 'strict')
     this.#keyText = isFlat ? flatText : strictText
     const name = options.name ?? original.name
@@ -66,7 +67,7 @@ export class Definition {
       place: codec === 'reference' ? referencePlace(options.store) : place,
       isFlat,
       codec: this.#isolation.codec,
-      ...(this.#isolation.size !== undefined && { size: this.#isolation.size }),
+      ...(sizeOf !== undefined && { size: (value) => this.#ask('size', () => sizeOf(value)) }),
       declaredFor: (ref) => this.#declared.of(ref),
     })
   }

@@ -52,8 +52,8 @@ export interface EntriesOptions<V> {
   readonly codec: Codec<V>
   /** How early results are loaded anew; 0 or undefined: never early. */
   readonly refreshAhead?: number
-  /** What a value takes of the budget; undefined where only its serialised form does. */
-  readonly size: ((value: V) => number) | undefined
+  /** What a value takes of the budget; its serialised form where this is undefined, or gives undefined. */
+  readonly size: ((value: V) => number | undefined) | undefined
   readonly budget: Budget
   readonly log: ClearLog
   readonly freshness: Freshness

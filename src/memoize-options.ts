@@ -97,7 +97,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = ArgsOf<F>> {
   concurrency?: number
   /** Whether dependencies are found by running. Without, a result depends on its own call and what `dependsOn` declares. @default true @example track: false */
   track?: boolean
-  /** What a value takes of the cache's `maxBytes`, in bytes. @default its serialised form, where it has one, else nothing @example size: (rows) => 100 * rows.length */
+  /** What a value takes of the cache's `maxBytes`, in bytes. Where it fails the result is not stored, and `onError` is told. @default its serialised form, where it has one, else nothing @example size: (rows) => 100 * rows.length */
   size?: (value: Awaited<ResultOf<F>>) => number
   /**
    * `false`: a flat key, which is cheaper to make of large arguments. Two calls still never share one, but the order of properties counts, so

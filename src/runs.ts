@@ -151,6 +151,7 @@ export class Runs<V> {
     const refs = frame.close()
     const now = clock()
     const ttl = loaded.ttl ?? this.#options.ttl
+    const bytes = loaded.store && size !== undefined ? size(loaded.value) : 0
     const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
     const lifetime = { fresh: isStale ? 0 : ttl * (1 - jitter * random()), stale: this.#window }
     const entry: Entry<V> = {
@@ -161,11 +162,12 @@ export class Runs<V> {
       loadedAt: now,
       freshUntil: now + lifetime.fresh,
       cost: now - frame.began,
-      bytes: size?.(loaded.value) ?? 0,
+      bytes: bytes ?? 0,
       trustFrom: frame.trustFrom,
     }
     const isCleared = log.clearedSince(refs, position)
-    const isStored = loaded.store && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
+    const isWanted = loaded.store && bytes !== undefined
+    const isStored = isWanted && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     else began?.lease?.end(loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored')
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }

@@ -142,6 +142,9 @@ describe('an option that fails where a call asks it', () => {
     ['ttl', { ttl: () => 'soon' }, duration('"soon"')],
     ['ttl', { ttl: () => Number.NaN }, duration('NaN')],
     ['shouldCache', { shouldCache: broken }, 'broken'],
+    ['size', { size: broken }, 'broken'],
+    ['size', { size: () => -1 }, 'Expected `size` to give a number of bytes, 0 or more, got -1.'],
+    ['size', { size: broken, isolate: 'copy' }, 'broken'],
     ['dependsOn', { dependsOn: broken }, 'broken'],
     ['dependsOn', { dependsOn: () => undefined }, refs],
   ]

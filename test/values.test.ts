@@ -193,6 +193,16 @@ describe.each(places)('$name', ({ store, isBytes, isMemory }) => {
     expect(errors.length > 0).toBe(told !== undefined)
   })
 
+  test('a `size` that fails of what another process has stored is told of, and that is served', async () => {
+    const { give, loads } = newSource(() => 'the value')
+    const options = { name: 'value', store: store() }
+    await newCache().memoize(give, options)()
+    await stored()
+    const failing = newCache().memoize(give, { ...options, size: () => Number.NaN })
+    expect([await failing(), await failing(), loads()]).toEqual(['the value', 'the value', 1])
+    expect(errors[0]).toMatchObject({ code: 'CONFIG', cause: { message: expect.stringContaining('got NaN') } })
+  })
+
   test("a codec of one's own that fails costs a load, and is told of", async () => {
     const failing: Codec = {
       encode: (value) => Buffer.from(String(value)),
