@@ -122,7 +122,9 @@ export class Calls<V> implements Named {
    */
   async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: ServeOptions): Promise<Served<V>> {
     const { place, caller } = options
-    const join = options.join !== false && this.#engine.transactions.current() === undefined
+    const isWithin = this.#engine.transactions.current() !== undefined
+    if (isWithin) this.#loads.refuseCycle(call, reader, true)
+    const join = options.join !== false && !isWithin
     const running = join ? this.#loads.flights.get(call.key) : undefined
     if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller })
     this.#loads.refuseCycle(call, reader)
@@ -152,6 +154,7 @@ export class Calls<V> implements Named {
       this.#loads.report(reader, found, false)
       return { from: 'store', entry: found, stale: false }
     }
+    this.#loads.refuseCycle(call, reader, true)
     return await this.#loads.lead(call, load, reader, { ...options, find: false, join: false })
   }
 
@@ -170,8 +173,8 @@ export class Calls<V> implements Named {
   async refresh(call: Call, load: Load<V>, caller?: Caller): Promise<Entry<V>> {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
-    this.#loads.refuseCycle(call, reader)
     const join = this.#engine.transactions.current() === undefined
+    this.#loads.refuseCycle(call, reader, !join)
     return (await this.#loads.lead(call, load, reader, { find: false, join, caller })).entry
   }
 

@@ -89,8 +89,9 @@ export class Loads<V> {
     return this.#isLater(flight.position ?? arrived, arrived, flight.frame.refs) ? flight : undefined
   }
 
-  /** A load that waits for a call which waits for that load would wait forever. */
-  refuseCycle(call: Call, reader: Frame | undefined): void {
+  /** A load that waits for a call which waits for that load would wait forever. One that nobody may join would begin itself without end. */
+  refuseCycle(call: Call, reader: Frame | undefined, isAlone = false): void {
+    if (isAlone && reader?.runsIn(call) === true) throw cycle(call)
     const inside = reader?.innermostFlight
     if (inside !== undefined && this.flights.get(call.key)?.waitsFor(inside) === true) throw cycle(call)
   }

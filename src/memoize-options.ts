@@ -95,7 +95,7 @@ export interface MemoizeOptions<F extends AnyFunction, K = ArgsOf<F>> {
   loadTimeout?: Duration
   /** Loads of this function at a time in this process; the rest wait in line. A load nested in one that is counted so does not wait. @default Infinity @example concurrency: 10 */
   concurrency?: number
-  /** Whether dependencies are found by running. Without, a result depends on its own call and what `dependsOn` declares. @default true @example track: false */
+  /** Whether dependencies are found by running. Without, a result depends on its own call and what `dependsOn` declares, and a load that needs its own result is not told so, but waits. @default true @example track: false */
   track?: boolean
   /** What a value takes of the cache's `maxBytes`, in bytes. Where it fails the result is not stored, and `onError` is told. @default its serialised form, where it has one, else nothing @example size: (rows) => 100 * rows.length */
   size?: (value: Awaited<ResultOf<F>>) => number

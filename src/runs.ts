@@ -53,6 +53,7 @@ export class Runs<V> {
 
   newFrame(call: Call, reader: Frame | undefined, flight?: Flight<unknown>): Frame {
     const frame = new Frame(this.#engine.clock(), reader, flight)
+    frame.call = call
     frame.refs.add(call.ref)
     frame.order = ++this.#begun
     frame.isTentative = this.#engine.transactions.current() !== undefined

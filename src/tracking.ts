@@ -12,6 +12,8 @@ export class Frame {
   /** The load that this one runs in, if any. */
   readonly parent: Frame | undefined
   readonly flight: Flight<unknown> | undefined
+  /** The call that it loads; undefined where it is a load for several. */
+  call: { readonly key: string; readonly ref: Ref } | undefined
   /** The earliest moment at which something that was read was known to be fresh: trust does not add up along a chain. */
   trustFrom: number
   /** Whether a stale value was read: the result is then born stale. */
@@ -42,6 +44,12 @@ export class Frame {
   get innermostFlight(): Flight<unknown> | undefined {
     if (this.open && this.flight !== undefined) return this.flight
     return this.parent?.innermostFlight
+  }
+
+  /** Whether this code runs in a load of this call, over any number of others. */
+  runsIn({ key, ref }: { readonly key: string; readonly ref: Ref }): boolean {
+    if (this.open && this.call?.key === key && this.call.ref.name === ref.name) return true
+    return this.parent?.runsIn({ key, ref }) === true
   }
 
   /** Ends the load: every ref it was computed from, each once. */

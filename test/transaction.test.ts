@@ -101,6 +101,29 @@ test('a load that runs a transaction is its own caller’s alone', async () => {
   expect(db.loads).toBe(2)
 })
 
+test('a load inside a transaction that needs its own result is an error, as outside', { timeout: 2000 }, async () => {
+  const cache = createCache({ redis: false })
+  let loads = 0
+  // Without an end of its own this test would end with the process.
+  const bounded = (): void => {
+    if (++loads > 20) throw new Error('begun again and again')
+  }
+  const left = cache.memoize(async (id: string): Promise<string> => (bounded(), await right(id)), { name: 'left' })
+  const right = cache.memoize(async (id: string): Promise<string> => (bounded(), id === 'end' ? id : await left(id)), { name: 'right' })
+  const again = cache.memoize(async (): Promise<string> => (bounded(), await again.refresh()), { name: 'again' })
+  const within = cache.memoize(async (): Promise<string> => (bounded(), await cache.transaction(() => within())), { name: 'within' })
+  const countdown = cache.memoize(async (from: number): Promise<number> => (from === 0 ? 0 : await countdown(from - 1)), {
+    name: 'countdown',
+  })
+  const cycle = { code: 'CYCLE', message: expect.stringContaining('left("1") waits for itself') }
+  await cache.transaction(async () => {
+    await expect(left('1')).rejects.toMatchObject(cycle)
+    await expect(again()).rejects.toMatchObject({ code: 'CYCLE' })
+    expect([await left('end'), await countdown(5), await left('end')]).toEqual(['end', 0, 'end'])
+  })
+  await expect(within()).rejects.toMatchObject({ code: 'CYCLE' })
+})
+
 test('a nested transaction is a part of the outer one, and what it cleared is kept when it threw and that was caught', async () => {
   const { cache, db, page, read } = newRow()
   await page()
