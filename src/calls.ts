@@ -20,7 +20,7 @@ export class Calls<V> implements Named {
   /** Undefined where nothing is ever stored. */
   readonly #entries: Entries<V> | undefined
   readonly #loads: Loads<V>
-  /** What stands for each call where keys are flat. */
+  /** What stands for each call where keys are flat, or there may be none. */
   readonly #whole: Ref | undefined
 
   constructor(engine: Engine, given: CallsOptions<V>) {
@@ -30,7 +30,7 @@ export class Calls<V> implements Named {
     this.#engine = engine
     this.#options = options
     this.lifetime = options.ttl + window
-    if (options.isFlat === true) this.#whole = wholeRef(options.name)
+    if (options.isFlat === true || engine.options.disabled) this.#whole = wholeRef(options.name)
     engine.register(this)
     const isStored = options.limit > 0 && options.ttl > 0 && !engine.options.disabled
     if (isStored) this.#entries = this.#newEntries(options, window)

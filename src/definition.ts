@@ -33,6 +33,7 @@ export class Definition {
   /** What a caller is given of an entry's value. */
   readonly give: Isolation['give']
   readonly #isolation: Isolation
+  readonly #isFlat: boolean
   readonly #keyText: KeyText
   readonly #options: MemoizeOptions<AnyFunction, unknown>
   readonly #declared: Declared
@@ -51,8 +52,9 @@ export class Definition {
     })
     this.give = this.#isolation.give
     const { size: sizeOf } = this.#isolation
-    const isFlat = !checkBoolean(strict, 'strict')
-    this.#keyText = isFlat ? flatText : strictText
+    this.#isFlat = !checkBoolean(strict, 'strict')
+    const keyText = this.#isFlat ? flatText : strictText
+    this.#keyText = engine.options.disabled ? unlessUnkeyable(keyText) : keyText
     const name = options.name ?? original.name
     this.#declared = new Declared({ engine, name, length: original.length, dependsOn: options.dependsOn, key: options.key })
     this.calls = new Calls(engine, {
@@ -65,7 +67,7 @@ export class Definition {
       staleIfError: toMilliseconds(staleIfError, 'staleIfError'),
       ...pacing(options),
       place: codec === 'reference' ? referencePlace(options.store) : place,
-      isFlat,
+      isFlat: this.#isFlat,
       codec: this.#isolation.codec,
       ...(sizeOf !== undefined && { size: (value) => this.#ask('size', () => sizeOf(value)) }),
       declaredFor: (ref) => this.#declared.of(ref),
@@ -142,7 +144,7 @@ export class Definition {
   }
 
   ref(args: readonly unknown[]): Ref {
-    if (this.#keyText === flatText && args.length > 0) throw flat(this.calls.name)
+    if (this.#isFlat && args.length > 0) throw flat(this.calls.name)
     const plain = signalsIn(args).length === 0 ? args : withoutSignals(args, any)
     return patternRef(this.calls.name, plain, this.engine)
   }
@@ -158,6 +160,18 @@ export class Definition {
       expire: (...args: unknown[]) => engine.record('expire', () => [ref(...args)]),
       count: async (...args: unknown[]) => calls.count(ref(...args)),
       stats: () => calls.stats(),
+    }
+  }
+}
+
+/** For a cache that keeps nothing: where arguments have no key, each call has one of its own. */
+function unlessUnkeyable(text: KeyText): KeyText {
+  let calls = 0
+  return (args) => {
+    try {
+      return text(args)
+    } catch {
+      return `#${++calls}`
     }
   }
 }

@@ -4,7 +4,7 @@ import { Budget } from './budget.ts'
 import { ClearLog, type RecordKind } from './clear-log.ts'
 import type { Shared } from './entries.ts'
 import { ownEpochs, sharedEpochs, type Epochs } from './epochs.ts'
-import { CacheError, ConfigError, StoreError } from './errors.ts'
+import { CacheError, ConfigError, KeyError, StoreError } from './errors.ts'
 import { Freshness } from './freshness.ts'
 import { OwnStore, type Store } from './own-store.ts'
 import type { Ref } from './ref.ts'
@@ -161,7 +161,7 @@ export class Engine {
       transaction.records.push(...records)
       return Promise.resolve()
     } catch (error) {
-      return Promise.reject(error)
+      return this.options.disabled && error instanceof KeyError ? Promise.resolve() : Promise.reject(error)
     }
   }
 

@@ -36,7 +36,7 @@ function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions
   }
   const cached = function (this: unknown): unknown {
     const keyArgs = definition.keyArgs(this, [])
-    const key = keyOf(keyArgs)
+    const key = definition.keyOf(keyArgs, keyArgs) ?? keyOf(keyArgs)
     // One that is synchronous cannot ask Redis.
     const entry = isAsync === true ? calls.fresh(key) : calls.known(key)
     if (entry !== undefined) return isAsync === true ? Promise.resolve(give(entry.value)) : give(entry.value)

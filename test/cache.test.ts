@@ -215,6 +215,35 @@ describe('CACHE_ALCHEMY_DISABLED=1', () => {
     await cache.close()
   })
 
+  test('also with arguments that cannot be a key', async () => {
+    class Node {
+      readonly inner: Node | undefined
+      constructor(inner?: Node) {
+        this.inner = inner
+      }
+      @cache.getter({ name: 'depth', key: (...args: unknown[]) => [() => args] })
+      get depth(): number {
+        return this.inner === undefined ? 0 : this.inner.depth + 1
+      }
+    }
+    const read = cache.memoize(async (give: () => string, _signal?: AbortSignal) => give(), { name: 'row' })
+    const flat = cache.memoize(async (give: () => string) => give(), { name: 'flat', strict: false })
+    const sync = cache.memoizeSync((give: () => string): string => give(), { name: 'sync' })
+    const one = () => '1'
+    const { signal } = new AbortController()
+    expect([await read(one), await read(one, signal), await flat(one), await read.refresh(one), await read.peek(one)]).toEqual([
+      '1',
+      '1',
+      '1',
+      '1',
+      undefined,
+    ])
+    expect(await read.many([[one], [() => '2']])).toEqual(['1', '2'])
+    expect([sync(() => sync(() => sync(one))), sync.peek(one), new Node(new Node(new Node())).depth]).toEqual(['1', undefined, 2])
+    await Promise.all([read.clear(one), read.expire(one), sync.clear(one)])
+    await expect(flat.clear(...([one] as unknown as []))).rejects.toThrow('are flat')
+  })
+
   test("also calls at one time: none has another one's value, which a clear between them would not part", async () => {
     const gate = newGate()
     let row = 'old'
