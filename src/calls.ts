@@ -57,6 +57,11 @@ export class Calls<V> implements Named {
     })
   }
 
+  /** Whether anything is ever stored. */
+  get isKept(): boolean {
+    return this.#entries !== undefined
+  }
+
   stats(): FunctionStats {
     return { ...this.#stats }
   }

@@ -14,6 +14,7 @@ import type { Call, Loaded, Pacing } from './call.ts'
 import { Calls } from './calls.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
 import { toLimit, toNumber } from './options.ts'
+import { isReadOnce, readOnce } from './read-once.ts'
 import { patternRef, type Ref } from './ref.ts'
 import type { Frame } from './tracking.ts'
 
@@ -121,6 +122,11 @@ export class Definition {
   }
 
   #loaded(value: unknown, args: unknown[], isTracked: boolean): Loaded<unknown> {
+    if (isReadOnce(value)) {
+      if (this.calls.isKept) this.engine.report(readOnce(value, this.calls.name))
+      // Who waited for it loads by itself.
+      return { value: this.#isolation.keepAsIs(value), store: false, share: false }
+    }
     const { ttl, shouldCache } = this.#options
     const isWanted =
       isTracked && (shouldCache === undefined || this.#ask('shouldCache', () => Boolean(shouldCache(value, ...args))) === true)

@@ -5,7 +5,7 @@ import { keyOf } from './key.ts'
 import { cycle, type Call, type Load } from './call.ts'
 import type { Calls } from './calls.ts'
 import { Definition } from './definition.ts'
-import { dress, memoize } from './memoize.ts'
+import { dress, entryFrom, memoize } from './memoize.ts'
 import { checkDefinition, SYNC_NAMES, type AnyFunction, type MemoizeOptions } from './memoize-options.ts'
 import type { Frame } from './tracking.ts'
 
@@ -43,15 +43,9 @@ function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions
     const call = calls.call(keyArgs, key)
     const load: Load<unknown> = (frame) => definition.loadEither(this, [], frame)
     if (isAsync === undefined) return handed(begin(call, load))
-    return handed(isAsync ? served(calls, call, load) : plain(call, load))
+    return handed(isAsync ? entryFrom(calls, call, load).then(({ value }) => value) : plain(call, load))
   }
   return dress(cached, get, definition.handle())
-}
-
-async function served(calls: Calls<unknown>, call: Call, load: Load<unknown>): Promise<unknown> {
-  const answer = await calls.serve(call, load)
-  if (answer.from === 'unshared') throw new TypeError('unreachable: the load of a getter shares its value')
-  return answer.entry.value
 }
 
 /** Loads while it is not known whether the getter is asynchronous: as if it were, and looking at what it gives in the tick of the call. */

@@ -5,7 +5,8 @@ import { branded } from './clearable.ts'
 import { Definition, notSync, type Asked } from './definition.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
-import type { Load, Served } from './call.ts'
+import type { Call, Load, ServeOptions } from './call.ts'
+import type { Calls } from './calls.ts'
 import { answerAll, Batch, checkCalls, type Place } from './many.ts'
 import { checkDefinition, NAMES, SYNC_NAMES, type AnyFunction, type MemoizeOptions, type MemoizeSyncOptions } from './memoize-options.ts'
 import { placeOf } from './place.ts'
@@ -25,10 +26,8 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
     const entry = caller === undefined ? undefined : calls.fresh(call.key)
     if (entry !== undefined) return ahead(asked, self, entry)
     const load = loadOf(asked, self, place && ((args, frame) => place.load(args, frame)))
-    const serve = (): Promise<Served<unknown>> => calls.serve(call, load, { caller, place })
-    const served = await (caller === undefined ? serve() : caller.until(serve))
-    if (served.from === 'unshared') throw new TypeError('unreachable: the load of a function shares its value')
-    return served.entry
+    const serve = (): Promise<Entry<unknown>> => entryFrom(calls, call, load, { caller, place })
+    return await (caller === undefined ? serve() : caller.until(serve))
   }
   const loadOf = (asked: Pick<Asked, 'args' | 'caller'>, self: unknown, run: Run = (args) => fn.apply(self, args)): Load<unknown> => {
     return (frame) => {
@@ -81,6 +80,17 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
       return entries.map(({ value }) => give(value))
     },
   })
+}
+
+/** The entry that a call is answered with. Who has waited for a value that is another caller's alone loads by itself. */
+export async function entryFrom(
+  calls: Calls<unknown>,
+  call: Call,
+  load: Load<unknown>,
+  options: ServeOptions = {},
+): Promise<Entry<unknown>> {
+  const served = await calls.serve(call, load, options)
+  return served.from === 'unshared' ? entryFrom(calls, call, load, { ...options, join: false }) : served.entry
 }
 
 /** As `memoize`, for a synchronous function, in this process alone. */

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 const floors: Readonly<Record<string, readonly string[]>> = {
   words: ['src/errors', 'src/duration', 'src/options'],
   keys: ['src/unkeyable', 'src/key', 'src/flat-key', 'src/leaves', 'src/ref', 'src/clearable'],
-  values: [...filesIn('src/codec').map(nameOf), 'src/codec', 'src/isolate'],
+  values: [...filesIn('src/codec').map(nameOf), 'src/codec', 'src/read-once', 'src/isolate'],
   mechanisms: [
     'src/name-records',
     'src/clear-log',

@@ -38,7 +38,7 @@ function shown(value: unknown): string {
   return Object.getPrototypeOf(value) === null ? 'an object without a prototype' : `an instance of ${classOf(value)}`
 }
 
-function classOf(value: object): string {
+export function classOf(value: object): string {
   const { constructor } = value
   if (typeof constructor === 'function' && constructor.name !== '') return constructor.name
   return Object.prototype.toString.call(value).slice('[object '.length, -1)
