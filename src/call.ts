@@ -68,6 +68,8 @@ export interface Loaded<V> {
   readonly store: boolean
   /** Whether callers that waited for this load may have its value. */
   readonly share: boolean
+  /** How it ended without an answer, where the next load may well have one for all: it failed, or it was given up. */
+  readonly ending?: 'failed' | 'overtaken'
   /** Milliseconds of freshness, where they differ from the option. */
   readonly ttl?: number
 }

@@ -170,7 +170,7 @@ export class Runs<V> {
     const isWanted = loaded.store && bytes !== undefined
     const isStored = isWanted && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
-    else began?.lease?.end(loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored')
+    else began?.lease?.end(loaded.ending ?? (loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored'))
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
   }
 }

@@ -219,6 +219,64 @@ describe('what is not for others', () => {
     }
   })
 
+  test('a response that failed: the others run their handlers at once, and the next herd is one run again', async () => {
+    for (const framework of [...express, ...koa]) {
+      const options = { redis: world.server.url, prefix: `${world.prefix} ${framework.name}` }
+      await using a = newSite(framework, options)
+      await using b = newSite(framework, options)
+      const gates = Array.from({ length: 3 }, () => newGate())
+      let runs = 0
+      for (const { app, cache } of [a, b]) {
+        app.on('get', '/', [framework.cached(cache)], async (x) => {
+          const run = ++runs
+          await gates[run - 1]?.wait()
+          if (run < 3) x.status(503)
+          x.send(`run ${run}`)
+        })
+      }
+      const failing = [a.ask('/'), b.ask('/')]
+      await gates[0]!.reached()
+      await untilWaiting(1, a, b)
+      gates[0]!.open()
+      await gates[1]!.reached()
+      gates[1]!.open()
+      expect((await Promise.all(failing)).map(({ status }) => status)).toEqual([503, 503])
+      const replies = [a, b, a, b].map((site) => site.ask('/'))
+      await gates[2]!.reached()
+      await untilWaiting(1, a, b)
+      gates[2]!.open()
+      for (const reply of replies) expect(await reply).toMatchObject({ status: 200, text: 'run 3' })
+    }
+  })
+
+  test('a response whose client went: one of the others takes its place, for all', async () => {
+    for (const framework of [...express, ...koa]) {
+      const options = { redis: world.server.url, prefix: `${world.prefix} ${framework.name}` }
+      await using a = newSite(framework, options)
+      await using b = newSite(framework, options)
+      await using c = newSite(framework, options)
+      const gates = [newGate(), newGate()]
+      let runs = 0
+      for (const { app, cache } of [a, b, c]) {
+        app.on('get', '/', [framework.cached(cache)], async (x) => {
+          const run = ++runs
+          await gates[run - 1]?.wait()
+          x.send(`run ${run}`)
+        })
+      }
+      const leaving = await a.begin('/')
+      await gates[0]!.reached()
+      const others = [b.ask('/'), c.ask('/')]
+      await untilWaiting(2, b, c)
+      leaving.destroy()
+      await gates[1]!.reached()
+      await untilWaiting(1, b, c)
+      gates[1]!.open()
+      for (const reply of others) expect(await reply).toMatchObject({ status: 200, text: 'run 2' })
+      gates[0]!.open()
+    }
+  })
+
   test('a failure: it is shared in its process, and the others try by themselves, at once', async () => {
     const nodes = [newNode(), newNode(), newNode()]
     const row = new Row()

@@ -36,8 +36,6 @@ export interface Filled {
   readonly loaded: Loaded<StoredResponse>
   /** What was read and not keyed. */
   readonly unkeyed: readonly Input[]
-  /** Whether the next run may well be stored, though this one was not: its client went, or its handler failed. */
-  readonly mayRetry: boolean
 }
 
 const UNKEYED = 'unkeyed '
@@ -47,6 +45,10 @@ const NOTHING: StoredResponse = { status: 0, statusMessage: '', fields: [], remo
 
 /** What a load gives whose answer is for its own client alone. */
 export const unshared: Loaded<StoredResponse> = { value: NOTHING, store: false, share: false }
+/** What a load gives whose client has gone: the next in line takes its place. */
+export const givenUp: Loaded<StoredResponse> = { ...unshared, ending: 'overtaken' }
+/** What a load gives whose handler failed. */
+const failed: Loaded<StoredResponse> = { ...unshared, ending: 'failed' }
 
 /** Lets the handler answer, and makes of its answer what a load gives. */
 export async function fill<Subject>(visit: Visit<Subject>, options: FillOptions): Promise<Filled> {
@@ -167,14 +169,19 @@ class Fill {
     // Where it would not be stored anyway, nobody needs to hear what was read.
     const unkeyed = this.#why === undefined || this.#why.startsWith(UNKEYED) ? this.#unkeyed() : []
     if (captured.why !== undefined || this.#head === undefined) {
-      return { loaded: unshared, unkeyed, mayRetry: (captured.why !== undefined && captured.isAborted) || (this.#head?.status ?? 0) >= 500 }
+      return { loaded: unkept(captured, this.#head), unkeyed }
     }
     const { body } = captured
     const why = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
-    if (why !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, mayRetry: false }
+    if (why !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed }
     const value = toStored(tagged(this.#head, body), this.#baseline, body)
-    return { loaded: { value, store: true, share: true, ttl: this.#freshFor }, unkeyed, mayRetry: false }
+    return { loaded: { value, store: true, share: true, ttl: this.#freshFor }, unkeyed }
   }
+}
+
+function unkept(captured: Captured, head: Head | undefined): Loaded<StoredResponse> {
+  if (captured.why === 'aborted') return givenUp
+  return (captured.why !== undefined && captured.isAborted) || (head?.status ?? 0) >= 500 ? failed : unshared
 }
 
 /** A streamed answer's tag could not be known when its head left: it has one from its first hit on. */

@@ -7,7 +7,7 @@ import { KeyError } from '../../src/index.ts'
 import type { Cache, FunctionStats, Ref } from '../../src/index.ts'
 import { cacheStatusWith } from './cache-status.ts'
 import type { Outcome } from './cache-status.ts'
-import { fill, unshared } from './fill.ts'
+import { fill, givenUp, unshared } from './fill.ts'
 import type { Filled } from './fill.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
 import { RouteCalls } from './route-calls.ts'
@@ -143,7 +143,7 @@ export class Route<Subject> {
 
   async #load(visit: Visit<Subject>, asked: Asked, passage: Passage): Promise<Loaded<StoredResponse>> {
     // Its turn came, and its client had gone: the next in line takes it.
-    if (visit.res.destroyed) return unshared
+    if (visit.res.destroyed) return givenUp
     if (visit.method !== 'GET') {
       passage.enter()
       this.#say(visit, { fwd: 'miss', detail: `method ${visit.method}` })
@@ -172,7 +172,7 @@ export class Route<Subject> {
 
   #learn(key: string, filled: Filled): void {
     if (filled.loaded.store) this.#alone.delete(key)
-    else if (!filled.mayRetry) this.#alone.set(key, true)
+    else if (filled.loaded.ending === undefined) this.#alone.set(key, true)
     for (const input of filled.unkeyed) this.#calls.warnOfInput(input)
   }
 
