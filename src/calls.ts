@@ -83,6 +83,12 @@ export class Calls<V> implements Named {
     return this.#loads.isStrong ? undefined : this.known(key)
   }
 
+  /** Whether there is an entry of a key in this process of which nothing is wrong but its age. */
+  isStale(key: string): boolean {
+    const entry = this.#entries?.kept(key)
+    return entry !== undefined && this.#engine.clock() >= entry.freshUntil
+  }
+
   /** The entry of a key, when one is in this process and may be served as fresh as far as is known here: it counts as served. */
   known(key: string): Entry<V> | undefined {
     const entry = this.#entries?.fresh(key)

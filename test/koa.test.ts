@@ -51,8 +51,8 @@ function newSite(Koa: typeof Koa3): Site {
 
 const statusOf = (reply: Reply): string | undefined => reply.headers['cache-status']?.replace(/;ttl=\d+/, '')
 const HIT = 'CacheAlchemy;hit'
-const STORED = 'CacheAlchemy;fwd=miss;stored'
-const refused = (why: string): string => `CacheAlchemy;fwd=miss;detail="${why}"`
+const STORED = 'CacheAlchemy;fwd=uri-miss;stored'
+const refused = (why: string): string => `CacheAlchemy;fwd=uri-miss;detail="${why}"`
 
 describe.each([
   ['Koa 2', Koa2],

@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Loaded } from '../../src/door.ts'
 import { cacheStatusWith } from './cache-status.ts'
+import type { Forward } from './cache-status.ts'
 import type { Captured, CaptureOptions, Verdict } from './capture.ts'
 import { isNotModified, weakTag } from './conditional.ts'
 import type { Fields } from './fields.ts'
@@ -25,6 +26,8 @@ export interface FillOptions {
   readonly route: Pick<ResolvedOptions<never>, 'query' | 'headers' | 'ttl' | 'maxBodyBytes' | 'ignore' | 'cacheStatus'>
   /** Whether the route's `partition` named an owner for this request. */
   readonly partitioned: boolean
+  /** Why the handler is asked. */
+  readonly fwd: Forward
   /** The key, where the client may see it. */
   readonly shownKey: string | undefined
   /** Called when the handler is about to run: from here on the answer is its own. */
@@ -162,7 +165,7 @@ class Fill {
 
   #cacheStatus(stored: boolean): string {
     const before = this.#visit.res.getHeader('cache-status')
-    return cacheStatusWith(before, { fwd: 'miss', stored, detail: this.#why, key: this.#options.shownKey })
+    return cacheStatusWith(before, { fwd: this.#options.fwd, stored, detail: this.#why, key: this.#options.shownKey })
   }
 
   #filled(captured: Captured): Filled {

@@ -35,7 +35,10 @@ export interface RouteOptions<Subject> {
   bypass?: (subject: Subject) => boolean
   /** What the handler may read though the key does not cover it, as the warning names it: "user-agent", "ip". true: all of it. @default [] */
   ignore?: readonly string[] | true
-  /** Whether responses say in Cache-Status what the cache did. @default true */
+  /**
+   * Whether responses say in Cache-Status what the cache did. `fwd=uri-miss`: nothing was stored; `stale`: it was too old; `miss`: nothing was
+   * stored for this request, and where `headers` or `partition` tell requests apart nobody looks what is for others. @default true
+   */
   cacheStatus?: boolean
   /** Whether Cache-Status shows keys, and with them whose response it is. @default false */
   debug?: boolean

@@ -6,7 +6,7 @@ import type { Engine, Entry, Loaded } from '../../src/door.ts'
 import { KeyError } from '../../src/index.ts'
 import type { Cache, FunctionStats, Ref } from '../../src/index.ts'
 import { cacheStatusWith } from './cache-status.ts'
-import type { Outcome } from './cache-status.ts'
+import type { Forward, Outcome } from './cache-status.ts'
 import { fill, givenUp, unshared } from './fill.ts'
 import type { Filled } from './fill.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
@@ -129,24 +129,31 @@ export class Route<Subject> {
     // Without waiting for anything, since most requests end here.
     const entry = asked.calls.fresh(key)
     if (entry !== undefined) return this.#replay(visit, asked, entry, { hit: true, freshFor: entry.freshUntil - this.#engine.clock() })
+    const fwd = this.#whyForwarded(asked)
     for (let waits = 0; ; waits++) {
       // A HEAD's answer is no GET's, so nobody waits for it.
       const join = visit.method === 'GET' && waits < MOST_WAITS && !this.#alone.has(key)
-      const served = await asked.calls.serve(asked.call, () => this.#load(visit, asked, passage), { join })
+      const served = await asked.calls.serve(asked.call, () => this.#load(visit, { ...asked, fwd }, passage), { join })
       if (passage.hasEntered || visit.res.destroyed) return
       if (served.from === 'store') {
         return this.#replay(visit, asked, served.entry, { hit: true, freshFor: served.entry.freshUntil - this.#engine.clock() })
       }
-      if (served.from === 'flight') return this.#replay(visit, asked, served.entry, { fwd: 'miss', collapsed: true })
+      if (served.from === 'flight') return this.#replay(visit, asked, served.entry, { fwd, collapsed: true })
     }
   }
 
-  async #load(visit: Visit<Subject>, asked: Asked, passage: Passage): Promise<Loaded<StoredResponse>> {
+  /** RFC 9211 §2.2. Where more than its URI tells requests apart, nobody knows what is stored of that URI for others. */
+  #whyForwarded({ calls, call }: Asked): Forward {
+    if (calls.isStale(call.key)) return 'stale'
+    return this.#options.headers.length === 0 && this.#options.partition === undefined ? 'uri-miss' : 'miss'
+  }
+
+  async #load(visit: Visit<Subject>, asked: Asked & { readonly fwd: Forward }, passage: Passage): Promise<Loaded<StoredResponse>> {
     // Its turn came, and its client had gone: the next in line takes it.
     if (visit.res.destroyed) return givenUp
     if (visit.method !== 'GET') {
       passage.enter()
-      this.#say(visit, { fwd: 'miss', detail: `method ${visit.method}` })
+      this.#say(visit, { fwd: asked.fwd, detail: `method ${visit.method}` })
       visit.pass()
       return unshared
     }
@@ -155,6 +162,7 @@ export class Route<Subject> {
     const filled = await fill(visit, {
       route: this.#options,
       partitioned: asked.partitioned,
+      fwd: asked.fwd,
       shownKey: this.#options.debug ? asked.call.key : undefined,
       onEnter: () => passage.enter(),
     })

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import type { Framework } from './framework.ts'
-import { HIT, MISS, newSite, refused, statusOf, STORED } from './site.ts'
+import { HIT, MISS, newSite, refused, RENEWED, statusOf, STORED, STORED_AMONG_OTHERS } from './site.ts'
 
 export function hits(framework: Framework): void {
   const { cached } = framework
@@ -53,7 +53,28 @@ export function hits(framework: Framework): void {
       site.clock.advance(5_000)
       expect((await site.ask('/')).headers).toMatchObject({ age: '15' })
       site.clock.advance(46_000)
-      expect(statusOf(await site.ask('/'))).toBe(STORED)
+      expect(statusOf(await site.ask('/'))).toBe(RENEWED)
+    })
+
+    // RFC 9211 §2.2: "uri-miss", "stale", and "miss", "when an implementation cannot distinguish between uri-miss and vary-miss".
+    test('that is not there says why: nothing was stored, or it is too old, or another one may be', async () => {
+      await using site = newSite(framework)
+      const [plain, varied, owned] = [
+        cached(site.cache),
+        cached(site.cache, { headers: ['accept'] }),
+        cached(site.cache, { partition: () => undefined }),
+      ]
+      site.app.on('get', '/plain', [plain], (x) => x.send('a'))
+      site.app.on('get', '/varied', [varied], (x) => x.send(x.header('accept') ?? '-'))
+      site.app.on('get', '/owned', [owned], (x) => x.send('a'))
+      const said = async () => [statusOf(await site.ask('/plain')), statusOf(await site.ask('/varied')), statusOf(await site.ask('/owned'))]
+      expect(await said()).toEqual([STORED, STORED_AMONG_OTHERS, STORED_AMONG_OTHERS])
+      expect(statusOf(await site.ask('/varied', { headers: { accept: 'text/plain' } }))).toBe(STORED_AMONG_OTHERS)
+      await Promise.all([plain.expire(), varied.expire(), owned.expire()])
+      expect(await said()).toEqual([RENEWED, RENEWED, RENEWED])
+      await Promise.all([plain.clear(), varied.clear(), owned.clear()])
+      expect(await said()).toEqual([STORED, STORED_AMONG_OTHERS, STORED_AMONG_OTHERS])
+      expect(await said()).toEqual([HIT, HIT, HIT])
     })
 
     test('lasts for the ttl, and for what the response says where it says it', async () => {
@@ -64,7 +85,7 @@ export function hits(framework: Framework): void {
       site.clock.advance(59_000)
       for (const path of ['/ttl', '/said']) expect(statusOf(await site.ask(path))).toBe(HIT)
       site.clock.advance(1_000)
-      for (const path of ['/ttl', '/said']) expect(statusOf(await site.ask(path))).toBe(STORED)
+      for (const path of ['/ttl', '/said']) expect(statusOf(await site.ask(path))).toBe(RENEWED)
     })
 
     test('is there for a HEAD, which has its length and none of its content', async () => {
@@ -169,7 +190,7 @@ export function hits(framework: Framework): void {
         expect(await site.ask('/', { headers: other })).toMatchObject({ text: `${other['accept-language']} ${other.authorization}` })
       }
       await page.clear({ headers: { 'Accept-Language': 'de' } })
-      expect(statusOf(await site.ask('/', { headers: de }))).toBe(STORED)
+      expect(statusOf(await site.ask('/', { headers: de }))).toBe(STORED_AMONG_OTHERS)
       await page.clear({ partition: 'bob' })
       expect(statusOf(await site.ask('/', { headers: de }))).toBe(HIT)
     })

@@ -4,7 +4,7 @@ import type { PartialRouteArguments } from '../../middleware/http/route-name.ts'
 import type { RouteOptions } from '../../middleware/http/route-options.ts'
 import { any, ConfigError } from '../../src/index.ts'
 import type { Exchange, Framework } from './framework.ts'
-import { HIT, newSite, refused, statusOf, STORED } from './site.ts'
+import { HIT, newSite, refused, RENEWED, statusOf, STORED, STORED_AMONG_OTHERS } from './site.ts'
 
 export function identity(framework: Framework): void {
   const { cached, prefix } = framework
@@ -104,10 +104,10 @@ export function identity(framework: Framework): void {
       ]
       for (const [args, cleared] of cases) {
         await page.clear(args)
-        expect([args, await fill()]).toEqual([args, urls.map((_url, at) => (cleared.includes(at) ? STORED : HIT))])
+        expect([args, await fill()]).toEqual([args, urls.map((_url, at) => (cleared.includes(at) ? STORED_AMONG_OTHERS : HIT))])
       }
       await page.expire({ params: { id: '1' } })
-      expect(await fill()).toEqual([STORED, STORED, HIT])
+      expect(await fill()).toEqual([RENEWED, RENEWED, HIT])
     })
 
     test('is refused where it names what no request has', async () => {

@@ -65,11 +65,15 @@ export function statusOf(reply: Reply): string | undefined {
 }
 
 export const HIT = 'CacheAlchemy;hit'
-export const STORED = 'CacheAlchemy;fwd=miss;stored'
-export const MISS = 'CacheAlchemy;fwd=miss'
-export const COLLAPSED = 'CacheAlchemy;fwd=miss;collapsed'
+export const STORED = 'CacheAlchemy;fwd=uri-miss;stored'
+/** As `STORED`, where another answer of the same request was too old. */
+export const RENEWED = 'CacheAlchemy;fwd=stale;stored'
+/** As `STORED`, where more than its URI tells requests apart. */
+export const STORED_AMONG_OTHERS = 'CacheAlchemy;fwd=miss;stored'
+export const MISS = 'CacheAlchemy;fwd=uri-miss'
+export const COLLAPSED = 'CacheAlchemy;fwd=uri-miss;collapsed'
 
 /** The answer of a request that went past the cache, or was not stored. */
-export function refused(why: string, fwd = 'miss'): string {
+export function refused(why: string, fwd = 'uri-miss'): string {
   return `CacheAlchemy;fwd=${fwd};detail="${why}"`
 }
