@@ -64,7 +64,7 @@ export class Declared {
 }
 
 function checkRefs(refs: unknown): readonly Ref[] {
-  if (Array.isArray(refs) && refs.every((ref) => ref instanceof Ref)) return refs as Ref[]
+  if (Array.isArray(refs) && refs.every((ref) => ref instanceof Ref)) return refs
   throw new ConfigError(`Expected \`dependsOn\` to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`)
 }
 

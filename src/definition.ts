@@ -128,8 +128,7 @@ export class Definition {
       return { value: this.#isolation.keepAsIs(value), store: false, share: false }
     }
     const { ttl, shouldCache } = this.#options
-    const isWanted =
-      isTracked && (shouldCache === undefined || this.#ask('shouldCache', () => Boolean(shouldCache(value, ...args))) === true)
+    const isWanted = isTracked && (shouldCache === undefined || (this.#ask('shouldCache', () => shouldCache(value, ...args)) ?? false))
     if (typeof ttl !== 'function' || !isWanted) return { ...this.#kept(value, isWanted), share: true }
     const lifetime = this.#ask('ttl', () => toLifetime(ttl(value, ...args), 'ttl'))
     const loaded = { ...this.#kept(value, lifetime !== undefined), share: true }
