@@ -124,6 +124,7 @@ export function openCache(options: CacheOptions, clock: () => number, leases: Le
       functions: Object.fromEntries(Array.from(engine.names.values(), (named) => [named.name, named.stats()])),
       storeErrors: engine.storeErrors,
       clearLogSize: engine.log.size,
+      lag: engine.shared?.log.lag,
     }),
     close: () => engine.close(),
     [Symbol.asyncDispose]: () => engine.close(),

@@ -49,12 +49,13 @@ export class ClearLog {
     return record
   }
 
-  /** Adds what another process recorded. One that is known already, by a doubled message or a second read, changes nothing. */
-  receive(kind: RecordKind, ref: Ref, epoch: number, time: number): void {
+  /** Adds what another process recorded. False for one that is known already, by a doubled message or a second read: it changes nothing. */
+  receive(kind: RecordKind, ref: Ref, epoch: number, time: number): boolean {
     // What was collapsed says nothing of it: this one may have been overtaken on its way by one that was.
-    if (this.#has(kind, ref, epoch)) return
+    if (this.#has(kind, ref, epoch)) return false
     this.#move(kind, ref, { position: ++this.position, epoch }, time)
     this.#tell()
+    return true
   }
 
   /** Adds a record that is older than all this process has loaded: it counts only for entries that come from elsewhere. */

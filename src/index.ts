@@ -13,4 +13,5 @@ export type { CachedFunction, CachedHandle, CachedSyncFunction } from './cached-
 export type { MemoizeOptions, MemoizeSyncOptions, PartialArgs } from './memoize-options.ts'
 export type { Store } from './own-store.ts'
 export { Ref } from './ref.ts'
+export type { Lag } from './redis/lag.ts'
 export type { CacheStats, FunctionStats } from './stats.ts'

@@ -1,5 +1,7 @@
 // Knows what is counted.
 
+import type { Lag } from './redis/lag.ts'
+
 /** What happened to the calls of one function since it was defined, in this process. */
 export interface FunctionStats {
   /** Calls answered by a fresh entry. */
@@ -27,6 +29,13 @@ export interface CacheStats {
   readonly storeErrors: number
   /** Records that the clear log holds one by one. */
   readonly clearLogSize: number
+  /**
+   * How late this process heard of other processes' clears, of the latest 1000, in milliseconds: from when Redis recorded one to when it
+   * counted here, by a message or by a question where the message was lost. Both ends are taken by the clock of the Redis server, which
+   * the questions set beside this process's own, so that no wall clock of another machine plays a part; the error is at most half of
+   * a round trip to Redis. Undefined without Redis, and until another process has cleared something.
+   */
+  readonly lag: Lag | undefined
 }
 
 export function newFunctionStats(): FunctionStats {

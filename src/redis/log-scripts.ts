@@ -98,7 +98,7 @@ end
  * Where is the log, and what came after my position? With ARGV 6 and 7 also, at the same instant: which records lie at or before the
  * first and after the second, the newest first. A record that moves meanwhile is then among the new ones.
  *
- * Replies: generation, from, upto, epoch, floor, records, and for the older ones how far down they reach, records.
+ * Replies: generation, from, upto, epoch, floor, records, the server's time, and for the older ones how far down they reach, records.
  */
 export const questionScript: Script = scriptOf(`${prelude}
 local function older(below, after)
@@ -118,10 +118,10 @@ end
 open()
 keep()
 local from, upto, records = missed()
-local reply = { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), records }
+local reply = { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), records, whole(now()) }
 if ARGV[6] then
   local low, found = older(tonumber(ARGV[6]), math.max(tonumber(ARGV[7]), log.floor))
-  reply[7], reply[8] = whole(low), found
+  reply[8], reply[9] = whole(low), found
 end
 return reply
 `)
@@ -180,22 +180,23 @@ local function dropOldest()
   mark(log.generation, log.source, floor)
 end
 
-local function publish(previous)
+local function publish(previous, time)
   local head = '["' .. log.generation .. '",' .. whole(previous) .. ',' .. whole(log.epoch) .. ',"' .. writer .. '","' .. delivery .. '",['
   -- Where rights forbid the channel, the others learn it by their next question.
-  redis.pcall('PUBLISH', channel, head .. table.concat(ARGV, ',', 10) .. ']]')
+  redis.pcall('PUBLISH', channel, head .. table.concat(ARGV, ',', 10) .. '],' .. whole(time) .. ']')
 end
 
 open()
 local previous = log.epoch
 -- Before the records are added: one of the same ref would move there and no longer show among the missed.
 local from, upto, records = missed()
-log.epoch = math.max(previous + 1, now())
+local time = now()
+log.epoch = math.max(previous + 1, time)
 for i = 10, #ARGV do redis.call('ZADD', key, whole(log.epoch), ARGV[i]) end
 keep()
 collapseOldest()
 dropOldest()
-publish(previous)
+publish(previous, time)
 if upto == previous then upto = log.epoch end
-return { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), records }
+return { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), records, whole(time) }
 `)

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import type { ClearLog, ClearRecord } from '../clear-log.ts'
 import { CodecError, StoreError, type CacheError } from '../errors.ts'
 import { isReply, type RedisConnection } from './connection.ts'
+import type { Lag } from './lag.ts'
 import { lifetimeInRedis, logKeyOf } from './naming.ts'
 import { Position, type Asked } from './position.ts'
 import { ReadBack } from './read-back.ts'
@@ -91,6 +92,11 @@ export class SharedLog {
   /** Monotonic time at which the last answered question was sent: in-process entries are trusted for `maxStaleness` from here. */
   get verifiedAt(): number {
     return this.#position.verifiedAt
+  }
+
+  /** How late this process heard of the latest clears of others. */
+  get lag(): Lag | undefined {
+    return this.#position.meter.lag
   }
 
   /** How many records could not be read. */

@@ -1,6 +1,7 @@
 // Knows how far this process knows the shared clear log, and takes over what Redis says of it.
 
 import type { ClearLog } from '../clear-log.ts'
+import { LagMeter } from './lag.ts'
 import type { Message, Reply, WireRecord } from './wire.ts'
 
 /** When a question was asked, and in which generation this process was then. */
@@ -23,6 +24,8 @@ export class Position {
   verifiedAt: number = Number.NEGATIVE_INFINITY
   /** How many records could not be read. */
   skipped = 0
+  /** How late what others clear is heard of. */
+  readonly meter: LagMeter = new LagMeter()
   readonly #log: ClearLog
   readonly #clock: () => number
 
@@ -41,7 +44,9 @@ export class Position {
       // It slept while records that it does not have were dropped.
       this.#beginAt(reply)
     }
-    this.#receive(reply.records)
+    this.meter.answered(reply.time, asked.sent, this.#clock())
+    // Epochs are times as long as they are not ahead of the clock.
+    this.#receive(reply.records, reply.epoch <= reply.time ? (epoch) => epoch : undefined)
     this.epoch = Math.max(this.epoch, reply.upto)
     this.floor = Math.max(this.floor, reply.floor)
     this.#log.forgetBefore(this.floor)
@@ -54,7 +59,7 @@ export class Position {
   hear(message: Message, isOwn: boolean): boolean {
     if (message.epoch <= this.epoch) return true
     // Records commute: none needs to wait for those before it.
-    if (!isOwn) this.#receive(message.records)
+    if (!isOwn) this.#receive(message.records, () => message.time)
     if (message.previous > this.epoch) return false
     this.epoch = message.epoch
     return true
@@ -78,11 +83,14 @@ export class Position {
     this.floor = reply.floor
   }
 
-  #receive(records: readonly WireRecord[]): void {
+  #receive(records: readonly WireRecord[], timeOf: ((epoch: number) => number) | undefined): void {
     const now = this.#clock()
+    const news = new Set<number>()
     for (const { epoch, what } of records) {
       if (what === undefined) this.skipped++
-      else this.#log.receive(what.kind, what.ref, epoch, now)
+      else if (this.#log.receive(what.kind, what.ref, epoch, now)) news.add(epoch)
     }
+    // What the last answer did not hold was not there when it was asked for.
+    if (timeOf !== undefined) for (const epoch of news) this.meter.heard(timeOf(epoch), now, this.verifiedAt)
   }
 }

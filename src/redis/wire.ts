@@ -19,6 +19,8 @@ export interface Reply {
   /** Up to here records have been dropped. */
   readonly floor: number
   readonly records: readonly WireRecord[]
+  /** What the server's clock said, in microseconds. */
+  readonly time: number
   /** Where the question asked for older ones: all that are later than `low`. */
   readonly low: number
   readonly older: readonly WireRecord[]
@@ -33,6 +35,8 @@ export interface Message {
   readonly writer: string
   readonly delivery: string
   readonly records: readonly WireRecord[]
+  /** What the server's clock said, in microseconds: the epoch itself, unless that is ahead of the clock. */
+  readonly time: number
 }
 
 const letters: Record<RecordKind, string> = { clear: 'c', expire: 'e' }
@@ -54,11 +58,11 @@ function readRecord(member: unknown, epoch: number): WireRecord {
 export function readMessage(text: string): Message | undefined {
   const message = parse(text)
   if (!Array.isArray(message)) return undefined
-  const [generation, previous, epoch, writer, delivery, members] = message as unknown[]
+  const [generation, previous, epoch, writer, delivery, members, time = epoch] = message as unknown[]
   if (typeof generation !== 'string' || typeof writer !== 'string' || typeof delivery !== 'string' || !Array.isArray(members))
     return undefined
-  if (!isEpoch(previous) || !isEpoch(epoch)) return undefined
-  return { generation, previous, epoch, writer, delivery, records: members.map((member) => readRecord(member, epoch)) }
+  if (!isEpoch(previous) || !isEpoch(epoch) || !isEpoch(time)) return undefined
+  return { generation, previous, epoch, writer, delivery, records: members.map((member) => readRecord(member, epoch)), time }
 }
 
 /** Undefined where it is no reply of ours. */
@@ -67,8 +71,10 @@ export function readReply(reply: unknown): Reply | undefined {
   const [generation, ...rest] = reply as unknown[]
   const [from, upto, epoch, floor] = rest.slice(0, 4).map(Number)
   if (typeof generation !== 'string' || !isEpoch(from) || !isEpoch(upto) || !isEpoch(epoch) || !isEpoch(floor)) return undefined
-  const low = rest[5] === undefined ? upto : Number(rest[5])
-  return { generation, from, upto, epoch, floor, records: readRecords(rest[4]), low, older: readRecords(rest[6]) }
+  const time = Number(rest[5])
+  if (!isEpoch(time)) return undefined
+  const low = rest[6] === undefined ? upto : Number(rest[6])
+  return { generation, from, upto, epoch, floor, records: readRecords(rest[4]), time, low, older: readRecords(rest[7]) }
 }
 
 /** Members and their epochs in turns. */

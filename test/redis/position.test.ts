@@ -15,7 +15,7 @@ function newPosition(): { position: Position; log: ClearLog } {
 }
 
 function reply(generation: string, from: number, upto: number, more: Partial<Reply> = {}): Reply {
-  return { generation, from, upto, epoch: upto, floor: 1, records: [], low: upto, older: [], ...more }
+  return { generation, from, upto, epoch: upto, floor: 1, records: [], time: upto, low: upto, older: [], ...more }
 }
 
 const asked = (generation: string | undefined, sent = 0): Asked => ({ generation, sent })
