@@ -102,11 +102,12 @@ export class Calls<V> implements Named {
   async serve(call: Call, load: Load<V>, { join: mayJoin = true, ...options }: ServeOptions = {}): Promise<Served<V>> {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
+    const since = this.#engine.clock()
     if (this.#loads.isStrong && !(await this.#engine.shared!.log.ask()))
       return this.#serveUnverified(call, load, reader, { ...options, join: mayJoin })
     const arrived = this.#engine.log.position
     const transaction = this.#engine.transactions.current()
-    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, options)
+    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, { ...options, since })
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
     const join = mayJoin && !this.#engine.options.disabled
     for (;;) {
@@ -119,7 +120,7 @@ export class Calls<V> implements Named {
       const stale = this.#staleHit(call, load, reader)
       if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
       const flight = join ? this.#loads.joinable(call, reader, arrived) : undefined
-      if (flight === undefined) return this.#loads.lead(call, load, reader, { ...options, find: true, join })
+      if (flight === undefined) return this.#loads.lead(call, load, reader, { ...options, since, find: true, join })
       options.place?.pass()
       enter(flight, options.caller)
       const served = await this.#loads.follow(flight, reader, arrived)
@@ -157,9 +158,9 @@ export class Calls<V> implements Named {
     call: Call,
     load: Load<V>,
     reader: Frame | undefined,
-    options: ServeOptions,
+    options: ServeOptions & { readonly since: number },
   ): Promise<Served<V>> {
-    const found = await this.#loads.find(call)
+    const found = await this.#loads.find(call, options.since)
     if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {
       this.#stats.hits++
       this.#loads.report(reader, found, false)

@@ -9,6 +9,7 @@ import { CacheError } from './errors.ts'
 import { Flight } from './flight.ts'
 import { patiently } from './patience.ts'
 import type { Lease } from './redis/lease.ts'
+import { newLimit } from './redis/limit.ts'
 import type { Ref } from './ref.ts'
 import { Runs, type Outcome, type RunsOptions } from './runs.ts'
 import type { FunctionStats } from './stats.ts'
@@ -28,6 +29,8 @@ interface LeadOptions {
   readonly newerThan?: number
   readonly caller?: Caller | undefined
   readonly place?: ServeOptions['place']
+  /** When its caller came, where that was before: what it has waited for Redis since then counts. */
+  readonly since?: number
 }
 
 /** What a load has beside itself: a stale entry where it fails, and the lease where it is all processes'. */
@@ -66,9 +69,25 @@ export class Loads<V> {
     this.isStrong = isStrong
   }
 
-  find(call: Call): Promise<Entry<V> | undefined> | Entry<V> | undefined {
-    if (this.isStrong) return this.#findVerified(call)
-    return this.#entries?.mayAsk === true ? this.#entries.find(call.key) : this.#entries?.kept(call.key)
+  /** What is stored of a call, as far as it is found within the `commandTimeout` of who came at `since`: after that, what is here. */
+  find(call: Call, since: number = this.#engine.clock()): Promise<Entry<V> | undefined> | Entry<V> | undefined {
+    if (this.isStrong) return this.#soon(call, this.#findVerified(call), since)
+    if (this.#entries?.mayAsk !== true) return this.#entries?.kept(call.key)
+    const finding = this.#entries.find(call.key)
+    // A store of one's own keeps to it by itself.
+    return this.#engine.shared === undefined ? finding : this.#soon(call, finding, since)
+  }
+
+  async #soon(call: Call, finding: Promise<Entry<V> | undefined>, since: number): Promise<Entry<V> | undefined> {
+    const { clock, options } = this.#engine
+    const limit = newLimit((options.commandTimeout ?? 500) - (clock() - since))
+    try {
+      return await limit.race(finding, () => undefined)
+    } catch {
+      return this.isStrong ? undefined : this.#entries?.kept(call.key)
+    } finally {
+      limit.end()
+    }
   }
 
   async #findVerified(call: Call): Promise<Entry<V> | undefined> {
@@ -207,7 +226,7 @@ export class Loads<V> {
   async #fly(call: Call, run: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions): Promise<Outcome<V>> {
     try {
       // Who asked for a load, or could not ask what was cleared, gets no old value instead.
-      const looked = options.find ? this.find(call) : options.behind === true ? this.#entries?.kept(call.key) : undefined
+      const looked = options.find ? this.find(call, options.since) : options.behind === true ? this.#entries?.kept(call.key) : undefined
       // Without Redis there is nothing to wait for: the load begins in the tick of its call.
       const found = looked instanceof Promise ? await looked : looked
       if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
@@ -270,7 +289,7 @@ export class Loads<V> {
       },
       isNested: frame.parent?.innermostFlight !== undefined,
       isBehind: options.behind === true,
-      since: frame.trustFrom,
+      since: options.since ?? frame.trustFrom,
       signal: options.caller?.signal,
       onWait: () => options.place?.pass(),
     })
