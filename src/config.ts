@@ -40,7 +40,7 @@ export interface CacheOptions {
   maxStaleness?: Duration
   /** How long Redis, or a store of one's own, may keep a caller waiting. @default "500ms" */
   commandTimeout?: Duration
-  /** Told of every failure that a load answered instead. @default one warning of the process a kind of failure @example onError: (error) => logger.warn(error) */
+  /** Told of failures that a load answered instead: of Redis once when it goes away, and once of what it refuses until it takes it again. @default one warning of the process a kind of failure @example onError: (error) => logger.warn(error) */
   onError?: (error: CacheError) => void
 }
 

@@ -8,6 +8,7 @@ import { CacheError, ConfigError, KeyError, StoreError } from './errors.ts'
 import { Freshness } from './freshness.ts'
 import { OwnStore, type Store } from './own-store.ts'
 import type { Ref } from './ref.ts'
+import { isKnown } from './redis/refusals.ts'
 import type { FunctionStats } from './stats.ts'
 import { Tracker } from './tracking.ts'
 import { Transactions, type NewRecord } from './transaction.ts'
@@ -141,6 +142,7 @@ export class Engine {
 
   report(error: unknown): void {
     if (!(error instanceof CacheError && error.code === 'LOAD')) this.#storeErrors++
+    if (isKnown(error)) return
     try {
       this.options.onError(error instanceof CacheError ? error : new StoreError('A store failed.', error))
     } catch (thrown) {

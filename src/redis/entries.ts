@@ -5,6 +5,7 @@ import { decodeEntry, encodeEntry, garbage, type NewRemoteEntry, type RemoteEntr
 import { CodecError, StoreError, type CacheError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import { beginningWith, endOf, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
+import { Refusals } from './refusals.ts'
 import { Uses } from './uses.ts'
 
 interface Read {
@@ -24,6 +25,8 @@ export class RedisEntries {
   readonly #connection: RedisConnection
   readonly #prefix: string
   readonly #bounds: Uses[] = []
+  readonly #reading = new Refusals()
+  readonly #writing = new Refusals()
   #reads: Read[] = []
 
   constructor(options: { connection: RedisConnection; prefix: string }) {
@@ -33,13 +36,14 @@ export class RedisEntries {
 
   /** What is stored for a call. Reads of one tick travel together. Rejects with a `StoreError`, and for garbage with a `CodecError`. */
   read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined> {
-    return this.#read(entryKeyOf(this.#prefix, name, key, version))
+    return this.#reading.watch(this.#read(entryKeyOf(this.#prefix, name, key, version)))
   }
 
   /** Stores an entry until its lifetime and its stale window have passed; 30 days where it has no end. Rejects with a `StoreError`. */
   async write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void> {
     const lifetime = lifetimeInRedis(entry.lifetime + entry.staleWindow)
-    await this.#connection.command((client) => client.set(entryKeyOf(this.#prefix, name, key, version), encodeEntry(entry), 'PX', lifetime))
+    const stored = entryKeyOf(this.#prefix, name, key, version)
+    await this.#writing.watch(this.#connection.command((client) => client.set(stored, encodeEntry(entry), 'PX', lifetime)))
   }
 
   async remove(name: string, key: string, version?: string): Promise<void> {
