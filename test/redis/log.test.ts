@@ -240,6 +240,33 @@ describe('messages', () => {
   })
 })
 
+describe('the connection that listens', () => {
+  test('asks, when it is back, for what was said while it was lost alone', async () => {
+    const proxy = await newProxy(world.server.port)
+    const [a, b] = [await heard({ redis: proxy.url }), await heard()]
+    const since = a.log.position
+    const lost = proxy.listening()
+    lost.hold()
+    await b.clear(patternOf('user', '1'))
+    lost.cut()
+    await until(() => a.isCleared(user('1'), since))
+    expect(a.connection.isListening).toBe(true)
+  })
+
+  test('is replaced when its other end is gone without a word, and messages arrive again', async () => {
+    const proxy = await newProxy(world.server.port)
+    const [a, b] = [await heard({ redis: proxy.url, maxStaleness: 100, commandTimeout: 200 }), await heard()]
+    const since = a.log.position
+    const silent = proxy.listening()
+    silent.hold()
+    await until(() => proxy.wires().every((wire) => wire !== silent) && a.connection.isListening)
+    // No question is answered from here on: what arrives is the message.
+    proxy.asking().hold()
+    await b.clear(patternOf('user', '1'))
+    await until(() => a.isCleared(user('1'), since))
+  })
+})
+
 describe('a question', () => {
   test('is shared by the callers of one tick, and never joined once it was sent', async () => {
     const proxy = await newProxy(world.server.port)
