@@ -5,7 +5,7 @@ import { cycle, type Call, type Load, type Served, type ServeOptions } from './c
 import type { Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
-import { CacheError } from './errors.ts'
+import { CacheError, TimeoutError } from './errors.ts'
 import { Flight } from './flight.ts'
 import { patiently } from './patience.ts'
 import type { Lease } from './redis/lease.ts'
@@ -83,7 +83,8 @@ export class Loads<V> {
     const limit = newLimit((options.commandTimeout ?? 500) - (clock() - since))
     try {
       return await limit.race(finding, () => undefined)
-    } catch {
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error
       return this.isStrong ? undefined : this.#entries?.kept(call.key)
     } finally {
       limit.end()
