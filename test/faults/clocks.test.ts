@@ -9,11 +9,11 @@ const world = newWorld()
 const HOUR = 3_600_000
 
 /** A process whose wall clock is wrong by so much from its first moment on. */
-function startSkewed(milliseconds: number): RunningProgram {
+function startSkewed(milliseconds: number, url: string = world.server.url): RunningProgram {
   const skew = `const now = Date.now.bind(Date)
     globalThis.Date = class extends Date { constructor(...at) { at.length > 0 ? super(...at) : super(now() + ${milliseconds}) } static now() { return now() + ${milliseconds} } }`
   const preload = `--import=data:text/javascript,${encodeURIComponent(skew)}`
-  const env = { REDIS_URL: world.server.url, PREFIX: world.prefix, NODE_OPTIONS: preload }
+  const env = { REDIS_URL: url, PREFIX: world.prefix, NODE_OPTIONS: preload }
   const program = startProgram('test/support/deployed.ts', env)
   onTestFinished(async () => void (await program.end('SIGKILL')))
   return program
@@ -50,6 +50,26 @@ test('processes an hour apart share entries and follow each other’s clears', {
     await until(async () => JSON.stringify(await reader('row 1')) === JSON.stringify(seen))
     expect([await writer('row 1'), await reader('page 1')]).toEqual([seen, `page of ${JSON.stringify(seen)}`])
   }
+})
+
+test('a process that was stopped for longer than maxStaleness trusts nothing that it knew before', { timeout: 60_000 }, async () => {
+  // No message reaches it, so that only its own clock can tell.
+  const program = startSkewed(0, world.muted)
+  await program.says('ready')
+  const tell = orderer(program)
+  const cache = createCache({ redis: world.server.url, prefix: world.prefix, onError: () => undefined })
+  onTestFinished(() => cache.close())
+  await tell('clear connected')
+  await world.plain.set(`${world.prefix} row`, 'old')
+  expect(await tell('row 1')).toEqual({ shape: '', seen: '1 old' })
+  program.process.kill('SIGSTOP')
+  await world.plain.set(`${world.prefix} row`, 'new')
+  await cache.clear(cache.ref('row', '1'))
+  const told = tell('row 1')
+  // The default, which nothing shortens: it has to pass.
+  await new Promise((resolve) => setTimeout(resolve, 1100))
+  program.process.kill('SIGCONT')
+  expect(await told).toEqual({ shape: '', seen: '1 new' })
 })
 
 /** A cache that stands for a process. */
