@@ -1,5 +1,6 @@
 // Knows which failures of Redis are news: what the server refuses, once until it takes it again. That it is away, the connection tells.
 
+import { CodecError } from '../errors.ts'
 import { isReply } from './connection.ts'
 
 const known = new WeakSet<object>()
@@ -19,6 +20,8 @@ export class Refusals {
       this.#isRefused = false
       return answer
     } catch (error) {
+      // It answered, with what is no answer: each is news.
+      if (error instanceof CodecError) throw error
       const isRefused = isReply(error)
       if (!isRefused || this.#isRefused) known.add(error as object)
       this.#isRefused ||= isRefused

@@ -1,6 +1,6 @@
 // Which failures of Redis are told: what the server refuses, once until it takes it again, and not that it is away, which others tell.
 import { expect, onTestFinished, test } from 'vitest'
-import { createCache } from '../../src/index.ts'
+import { createCache, type CacheError } from '../../src/index.ts'
 import { newWorld } from './world.ts'
 
 const world = newWorld()
@@ -32,4 +32,18 @@ test('a refusal is told once however many calls it fails, and again once it was 
   await rights('-set')
   await load(4)
   expect(told.slice(2)).toEqual([expect.stringContaining("'set'")])
+})
+
+test('garbage in the place of an entry is told each time it is found', async () => {
+  const told: string[] = []
+  const onError = (error: CacheError): void => void told.push(error.code)
+  const cache = createCache({ redis: world.server.url, prefix: world.prefix, onError })
+  onTestFinished(() => cache.close())
+  const row = cache.memoize(async (id: string) => id, { name: 'row' })
+  await cache.clear(cache.tag('connected'))
+  for (const id of ['1', '2']) {
+    await world.plain.set(`${encodeURIComponent(world.prefix)}:row("${id}")`, 'garbage', 'PX', 60_000)
+    expect(await row.peek(id)).toBeUndefined()
+  }
+  expect(told).toEqual(['CODEC', 'CODEC'])
 })
