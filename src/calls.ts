@@ -5,7 +5,7 @@ import { UNPACED, type Call, type CallsOptions, type Load, type Loaded, type Ser
 import { Entries } from './entries.ts'
 import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
-import { enter, Loads, type Led } from './loads.ts'
+import { enter, Loads } from './loads.ts'
 import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
@@ -100,16 +100,21 @@ export class Calls<V> implements Named {
 
   /** Answers a call: from an entry, from another caller's load, or by its own. */
   async serve(call: Call, load: Load<V>, { join: mayJoin = true, ...options }: ServeOptions = {}): Promise<Served<V>> {
-    const reader = this.#engine.tracker.current()
+    const { log, clock, tracker, transactions, options: settings } = this.#engine
+    const reader = tracker.current()
     reader?.refs.add(call.ref)
-    const since = this.#engine.clock()
-    if (this.#loads.isStrong && !(await this.#engine.shared!.log.ask()))
-      return this.#serveUnverified(call, load, reader, { ...options, join: mayJoin })
-    const arrived = this.#engine.log.position
-    const transaction = this.#engine.transactions.current()
+    const since = clock()
+    const transaction = transactions.current()
     if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, { ...options, since })
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
-    const join = mayJoin && !this.#engine.options.disabled
+    const join = mayJoin && !settings.disabled
+    if (this.#loads.isStrong) {
+      // Who looks beyond this process asks with it.
+      const isHere = this.#entries?.has(call.key) === true || (join && this.#loads.flights.has(call.key))
+      if (!isHere) return this.#loads.lead(call, load, reader, { ...options, since, find: true, join })
+      if (!(await this.#loads.ask(since))) return this.#serveUnverified(call, load, reader, { ...options, join })
+    }
+    const arrived = { position: log.position, time: clock() }
     for (;;) {
       options.caller?.check()
       const entry = this.known(call.key)
@@ -121,11 +126,23 @@ export class Calls<V> implements Named {
       if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
       const flight = join ? this.#loads.joinable(call, reader, arrived) : undefined
       if (flight === undefined) return this.#loads.lead(call, load, reader, { ...options, since, find: true, join })
+      const found = flight.finds ? undefined : await this.#loads.find(call, since)
+      if (found !== undefined && this.#loads.mayRevalidate(found)) return this.#servedBeside(found, reader)
+      if (this.#loads.flights.get(call.key) !== flight) continue
       options.place?.pass()
       enter(flight, options.caller)
-      const served = await this.#loads.follow(flight, reader, arrived)
+      const served = await this.#loads.follow(flight, reader, arrived, found)
       if (served !== undefined) return served
     }
+  }
+
+  /** What is stored while a load runs that is made in any case: fresh, or stale where that may be served. */
+  #servedBeside(entry: Entry<V>, reader: Frame | undefined): Served<V> {
+    const stale = this.#engine.clock() >= entry.freshUntil
+    if (stale) this.#stats.staleHits++
+    else this.#stats.hits++
+    this.#loads.report(reader, entry, stale)
+    return { from: 'store', entry, stale }
   }
 
   /**
@@ -133,23 +150,16 @@ export class Calls<V> implements Named {
    * one that runs and one that waits for its end, whose callers have all come before it.
    */
   async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: ServeOptions): Promise<Served<V>> {
-    const { place, caller } = options
-    const isWithin = this.#engine.transactions.current() !== undefined
-    if (isWithin) this.#loads.refuseCycle(call, reader, true)
-    const join = options.join !== false && !isWithin
+    const { place, caller, join = true } = options
     const running = join ? this.#loads.flights.get(call.key) : undefined
     if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller })
-    this.#loads.refuseCycle(call, reader)
+    const { next } = running
+    this.#loads.refuseCycle(call, reader, next ?? running)
     place?.pass()
-    const isFirst = running.next === undefined
-    if (!isFirst) this.#stats.coalesced++
+    const arrived = { position: this.#engine.log.position, time: this.#engine.clock() }
     // Who waits for it is not counted: it ends when it has loaded.
-    running.next ??= running.settled().then(() => this.#loads.lead(call, load, reader, { find: false, join, place }))
-    const served = (await running.whileAwaitedBy(reader?.innermostFlight, running.next)) as Led<V>
-    if (isFirst) return served
-    if (!served.shared) return { from: 'unshared' }
-    this.#loads.report(reader, served.entry, served.from === 'store')
-    return { from: 'flight', entry: served.entry, stale: served.from === 'store' }
+    const served = next && (await this.#loads.follow(next, reader, arrived))
+    return served ?? this.#loads.lead(call, load, reader, { find: false, join, place, after: running })
   }
 
   /** Answers a call inside a transaction: from what the transaction has not cleared, or by a load that is nobody else's. */
@@ -166,7 +176,7 @@ export class Calls<V> implements Named {
       this.#loads.report(reader, found, false)
       return { from: 'store', entry: found, stale: false }
     }
-    this.#loads.refuseCycle(call, reader, true)
+    this.#loads.refuseNested(call, reader)
     return await this.#loads.lead(call, load, reader, { ...options, find: false, join: false })
   }
 
@@ -186,7 +196,8 @@ export class Calls<V> implements Named {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
     const join = this.#engine.transactions.current() === undefined
-    this.#loads.refuseCycle(call, reader, !join)
+    if (!join) this.#loads.refuseNested(call, reader)
+    this.#loads.refuseCycle(call, reader, this.#loads.flights.get(call.key))
     return (await this.#loads.lead(call, load, reader, { find: false, join, caller })).entry
   }
 

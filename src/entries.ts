@@ -27,6 +27,7 @@ export type Place = 'memory' | 'redis' | 'tiered' | OwnStore
 export interface Remote {
   read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined>
   write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void>
+  remove(name: string, key: string, version?: string): Promise<void>
   /** Every entry of a function's version, where they can be walked. */
   all?(name: string, version?: string): AsyncIterable<readonly [key: string, entry: RemoteEntry]>
   /** Gives back the space of an entry that nobody may be served, where nothing else does. */
@@ -121,15 +122,20 @@ export class Entries<V> {
     return entry !== undefined && freshness.isTrusted(entry, freshness.clock()) ? entry : undefined
   }
 
-  /** As `kept`, with a look beyond this process and a word from Redis where it takes one. */
-  async find(key: string): Promise<Entry<V> | undefined> {
+  /** Whether this process has an entry of a key, whatever may be wrong with it. */
+  has(key: string): boolean {
+    return this.#memory?.peek(key) !== undefined
+  }
+
+  /** As `kept`, with a look beyond this process and a word from Redis where it takes one. `isAgain`: what it finds cleared is counted already. */
+  async find(key: string, isAgain = false): Promise<Entry<V> | undefined> {
     const { freshness, shared } = this.#options
     const now = freshness.clock()
     const here = this.#surviving(key)
     const isWanted = this.#remote !== undefined && (here === undefined || now >= here.freshUntil)
     const [isVerified, there] = await Promise.all([freshness.isVerified(now) || shared?.log.ask(), isWanted ? this.#read(key) : undefined])
     if (isVerified !== true) return this.kept(key)
-    const admitted = there === undefined ? undefined : await this.#admit(there)
+    const admitted = there === undefined ? undefined : await this.#admit(there, now, isAgain)
     if (there !== undefined && admitted === undefined) this.#remote?.discard?.(this.#options.name, key, this.#options.version)
     const local = this.#surviving(key)
     if (local !== undefined) {
@@ -174,10 +180,18 @@ export class Entries<V> {
     }
     for await (const [key, remote] of this.#remote?.all?.(name, version) ?? []) {
       if (!isCounted(ownRef(remote), remote.refs) || counted.has(key)) continue
-      const entry = await this.#admit(remote)
+      const entry = await this.#admit(remote, freshness.clock(), true)
       if (entry !== undefined && freshness.clock() < entry.freshUntil) counted.add(key)
     }
     return counted.size
+  }
+
+  /** A newer value was refused: an older entry is no longer what its function gives. */
+  supersede(key: string, order: number): void {
+    const { name, version, later } = this.#options
+    if ((this.#memory?.peek(key)?.order ?? 0) > order) return
+    this.#memory?.delete(key)
+    if (this.#remote !== undefined) later(this.#remote.remove(name, key, version))
   }
 
   drop(): void {
@@ -212,28 +226,31 @@ export class Entries<V> {
     }
   }
 
-  /** Checks an entry from beyond this process against all that is known, and decodes it: undefined when it may not be served. */
-  async #admit(remote: RemoteEntry): Promise<Entry<V> | undefined> {
+  /**
+   * Checks an entry from beyond this process against all that is known, and decodes it: undefined when it may not be served. `sent`: when it
+   * was asked for; an answer may have lain here unread.
+   */
+  async #admit(remote: RemoteEntry, sent: number, isAgain: boolean): Promise<Entry<V> | undefined> {
     const { log, epochs, freshness } = this.#options
+    if (epochs.generation !== undefined && remote.generation !== epochs.generation) return undefined
     const reached = epochs.reach(remote.epoch)
     const isReached = typeof reached === 'boolean' ? reached : await reached
     // From here to the end nothing is awaited: what is checked is what is handed on.
     if (!isReached || remote.generation !== epochs.generation) return undefined
     if (epochs.clearedSince(remote.refs, remote.epoch)) {
-      this.#options.onCleared()
+      if (!isAgain) this.#options.onCleared()
       return undefined
     }
     const value = this.#decode(remote)
     if (value === undefined) return undefined
-    const now = freshness.clock()
     const expiredAt = epochs.expiredSince(remote.refs, remote.epoch) ?? Number.POSITIVE_INFINITY
     return {
       value: value.value,
       refs: remote.refs,
       order: 0,
       checked: log.position,
-      loadedAt: Number.isFinite(remote.lifetime) ? now + remote.remaining - remote.lifetime : now,
-      freshUntil: Math.min(now + remote.remaining, expiredAt),
+      loadedAt: Number.isFinite(remote.lifetime) ? sent + remote.remaining - remote.lifetime : sent,
+      freshUntil: Math.min(sent + remote.remaining, expiredAt),
       cost: remote.cost ?? 0,
       bytes: this.#options.size?.(value.value) ?? remote.payload.byteLength,
       trustFrom: freshness.verifiedAt,

@@ -16,8 +16,10 @@ export class Flight<T> {
   readonly frame: Frame
   /** Who waits for it, where its load is to be told that nobody does any more. */
   audience: Audience | undefined
+  /** Whether it ends with an entry that it finds, if that will do. Who waits for one that loads in any case looks by itself. */
+  finds = true
   /** The one that begins when this one has ended, where somebody waits for that. */
-  next: Promise<unknown> | undefined
+  next: Flight<T> | undefined
   /** What who waits for it may have instead, where it takes too long: undefined once that may not be served. */
   fallback: (() => T | undefined) | undefined
   /** The flights that this one's load waits for right now. */

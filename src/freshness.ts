@@ -50,9 +50,9 @@ export class Freshness {
     return true
   }
 
-  /** An entry is vouched for by the log, or for a while by its own load having been recent. */
-  isTrusted(entry: Entry<unknown>, now: number): boolean {
-    return this.#trust === undefined || now < this.#trust.verifiedAt + this.maxStaleness || now < entry.trustFrom + this.maxStaleness
+  /** An entry, or what a load has read so far, is vouched for by the log, or for a while by having been loaded recently. */
+  isTrusted({ trustFrom }: Pick<Entry<unknown>, 'trustFrom'>, now: number): boolean {
+    return this.#trust === undefined || now < this.#trust.verifiedAt + this.maxStaleness || now < trustFrom + this.maxStaleness
   }
 
   /** From when on the entry was surely fresh: what a load that reads it can vouch for. */

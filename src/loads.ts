@@ -16,9 +16,9 @@ import type { FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
 
 /** How a caller was answered whose own flight it was. */
-export type Led<V> = Exclude<Served<V>, { from: 'unshared' }> & { readonly shared: boolean }
+export type Led<V> = Exclude<Served<V>, { from: 'unshared' }>
 
-interface LeadOptions {
+interface LeadOptions<V> {
   /** Whether an entry that is found will do. */
   readonly find: boolean
   /** Whether others may join. */
@@ -31,6 +31,16 @@ interface LeadOptions {
   readonly place?: ServeOptions['place']
   /** When its caller came, where that was before: what it has waited for Redis since then counts. */
   readonly since?: number
+  /** The flight that has to end first. */
+  readonly after?: Flight<Outcome<V>>
+}
+
+/** When a caller came, or what it was told by Redis: what was cleared until then is over for it. */
+export interface Arrival {
+  /** By the clear log. */
+  readonly position: number
+  /** By the clock, in milliseconds. */
+  readonly time: number
 }
 
 /** What a load has beside itself: a stale entry where it fails, and the lease where it is all processes'. */
@@ -39,6 +49,8 @@ interface Means<V> {
   readonly lease: Lease | undefined
   /** Whether `loadTimeout` is its own; a batch is timed as a whole. */
   readonly isTimed: boolean
+  /** Whether an older entry may be stored. */
+  readonly mayReplace: boolean
 }
 
 /** What a refresh behind a stale value ends with where another process makes it. */
@@ -70,29 +82,39 @@ export class Loads<V> {
   }
 
   /** What is stored of a call, as far as it is found within the `commandTimeout` of who came at `since`: after that, what is here. */
-  find(call: Call, since: number = this.#engine.clock()): Promise<Entry<V> | undefined> | Entry<V> | undefined {
-    if (this.isStrong) return this.#soon(call, this.#findVerified(call), since)
-    if (this.#entries?.mayAsk !== true) return this.#entries?.kept(call.key)
-    const finding = this.#entries.find(call.key)
+  find(call: Call, since: number = this.#engine.clock(), isAgain = false): Promise<Entry<V> | undefined> | Entry<V> | undefined {
+    const entries = this.#entries
+    if (this.isStrong) return this.#soon(this.#findVerified(call, isAgain), since)
+    if (entries?.mayAsk !== true) return entries?.kept(call.key)
+    const finding = entries.find(call.key, isAgain)
     // A store of one's own keeps to it by itself.
-    return this.#engine.shared === undefined ? finding : this.#soon(call, finding, since)
+    if (this.#engine.shared === undefined) return finding
+    return this.#soon(finding, since).then((found) => found ?? entries.kept(call.key))
   }
 
-  async #soon(call: Call, finding: Promise<Entry<V> | undefined>, since: number): Promise<Entry<V> | undefined> {
+  /** Sends the question and the look together. */
+  async #findVerified({ key }: Call, isAgain: boolean): Promise<Entry<V> | undefined> {
+    const [isAnswered, found] = await Promise.all([this.#engine.shared!.log.ask(), this.#entries?.find(key, isAgain)])
+    return isAnswered && found !== undefined && this.#engine.freshness.survives(found) ? found : undefined
+  }
+
+  /** Asks Redis what was cleared, for as long as who came at `since` may wait for it. */
+  async ask(since: number): Promise<boolean> {
+    return (await this.#soon(this.#engine.shared!.log.ask(), since)) === true
+  }
+
+  /** What is there within the `commandTimeout` of who came at `since`. */
+  async #soon<T>(work: Promise<T>, since: number): Promise<T | undefined> {
     const { clock, options } = this.#engine
     const limit = newLimit((options.commandTimeout ?? 500) - (clock() - since))
     try {
-      return await limit.race(finding, () => undefined)
+      return await limit.race(work, () => undefined)
     } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error
-      return this.isStrong ? undefined : this.#entries?.kept(call.key)
+      if (error instanceof TimeoutError) return undefined
+      throw error
     } finally {
       limit.end()
     }
-  }
-
-  async #findVerified(call: Call): Promise<Entry<V> | undefined> {
-    return (await this.#engine.shared!.log.ask()) ? this.#entries?.find(call.key) : undefined
   }
 
   /** Tells the load that reads an entry what it has read. */
@@ -101,19 +123,26 @@ export class Loads<V> {
   }
 
   /** The running flight of a key, when this caller may wait for it. */
-  joinable(call: Call, reader: Frame | undefined, arrived: number): Flight<Outcome<V>> | undefined {
+  joinable(call: Call, reader: Frame | undefined, arrived: Arrival): Flight<Outcome<V>> | undefined {
     const flight = this.flights.get(call.key)
     if (flight === undefined) return undefined
-    this.refuseCycle(call, reader)
+    this.refuseCycle(call, reader, flight)
+    // While it looks for an entry or waits for its turn: whatever it then finds or loads is later than all who have come.
+    if (flight.position === undefined) return flight
     // What began after the caller came will do, whatever is cleared meanwhile: a herd under clears without end is two loads, not one each.
-    return this.#isLater(flight.position ?? arrived, arrived, flight.frame.refs) ? flight : undefined
+    const isLater = this.#isLater(flight.position, arrived, flight.frame.refs)
+    return isLater && this.#engine.freshness.isTrusted(flight.frame, arrived.time) ? flight : undefined
   }
 
-  /** A load that waits for a call which waits for that load would wait forever. One that nobody may join would begin itself without end. */
-  refuseCycle(call: Call, reader: Frame | undefined, isAlone = false): void {
-    if (isAlone && reader?.runsIn(call) === true) throw cycle(call)
+  /** A load that waits for a flight which waits for that load would wait forever. */
+  refuseCycle(call: Call, reader: Frame | undefined, awaited: Flight<Outcome<V>> | undefined): void {
     const inside = reader?.innermostFlight
-    if (inside !== undefined && this.flights.get(call.key)?.waitsFor(inside) === true) throw cycle(call)
+    if (inside !== undefined && awaited?.waitsFor(inside) === true) throw cycle(call)
+  }
+
+  /** A load that nobody may join would begin itself without end. */
+  refuseNested(call: Call, reader: Frame | undefined): void {
+    if (reader?.runsIn(call) === true) throw cycle(call)
   }
 
   #isOvertaken(refs: Iterable<Ref>, since: number): boolean {
@@ -124,24 +153,39 @@ export class Loads<V> {
   }
 
   /** Whether what began at `since` may be given to a caller that came at `arrived`: nobody who came before it waits twice. */
-  #isLater(since: number, arrived: number, refs: Iterable<Ref>): boolean {
-    return since >= arrived || !this.#isOvertaken(refs, since)
+  #isLater(since: number, arrived: Arrival, refs: Iterable<Ref>): boolean {
+    return since >= arrived.position || !this.#isOvertaken(refs, since)
   }
 
-  /** Waits for another caller's flight; undefined when what it gave was overtaken before this caller came. */
-  async follow(flight: Flight<Outcome<V>>, reader: Frame | undefined, arrived: number): Promise<Served<V> | undefined> {
+  /** Whether what a flight ended with may be given to a caller: no clear lies between, and where Redis is silent none can. */
+  #isFor(arrived: Arrival, flight: Flight<Outcome<V>>, { from, entry }: Outcome<V>): boolean {
+    const isLoad = from === 'load'
+    if (!this.#isLater(isLoad ? flight.position! : entry.checked, arrived, entry.refs)) return false
+    // What began after the caller came will do, whoever can vouch for it.
+    return (isLoad && flight.frame.began >= arrived.time) || this.#engine.freshness.isTrusted(entry, arrived.time)
+  }
+
+  /**
+   * Waits for another caller's flight; undefined when what it gave may have been overtaken before this caller came. `fallback`: what the
+   * caller has found, where the flight looks for nothing.
+   */
+  async follow(
+    flight: Flight<Outcome<V>>,
+    reader: Frame | undefined,
+    arrived: Arrival,
+    fallback?: Entry<V>,
+  ): Promise<Served<V> | undefined> {
     this.#stats.coalesced++
     let outcome: Outcome<V>
     try {
-      outcome = await this.#landing(flight, flight.awaitedBy(reader?.innermostFlight))
+      outcome = await this.#landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
     } catch (error) {
-      if (error === LEFT || !this.#isLater(flight.position ?? arrived, arrived, flight.frame.refs)) return undefined
+      if (error === LEFT || !this.#isLater(flight.position ?? arrived.position, arrived, flight.frame.refs)) return undefined
       this.#stats.misses++
       reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
       throw error
     }
-    const { checked, refs } = outcome.entry
-    if (!this.#isLater(outcome.from === 'load' ? flight.position! : checked, arrived, refs)) return undefined
+    if (!this.#isFor(arrived, flight, outcome)) return undefined
     this.#countServed(outcome)
     if (!outcome.share) return { from: 'unshared' }
     this.report(reader, outcome.entry, outcome.stale)
@@ -149,9 +193,12 @@ export class Loads<V> {
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */
-  async lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions): Promise<Led<V>> {
+  async lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions<V>): Promise<Led<V>> {
+    const { after } = options
     const flight = new Flight<Outcome<V>>((self) => this.runs.newFrame(call, reader, self))
-    if (options.join) this.flights.set(call.key, flight)
+    flight.finds = options.find
+    if (after !== undefined && this.flights.get(call.key) === after) after.next = flight
+    else if (options.join) this.flights.set(call.key, flight)
     if (options.caller !== undefined) {
       flight.audience = options.caller.lead(() => {
         this.#forget(call, flight)
@@ -159,17 +206,20 @@ export class Loads<V> {
       })
       enter(flight, options.caller)
     }
-    const fly = (): Promise<Outcome<V>> => this.runs.within(flight.frame, () => this.#fly(call, load, flight, options))
+    const begin = (): Promise<Outcome<V>> => this.runs.within(flight.frame, () => this.#fly(call, load, flight, options))
+    const fly = after === undefined ? begin : () => after.whileAwaitedBy(flight, after.settled()).then(begin)
     try {
       const outcome = await this.#landing(flight, flight.begin(fly, reader?.innermostFlight))
       this.#countServed(outcome)
       this.report(reader, outcome.entry, outcome.stale)
-      if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored, shared: outcome.share }
+      // What its load read inside a transaction may be undone.
+      if (reader !== undefined && outcome.from === 'load' && flight.frame.isTentative) reader.isTentative = true
+      if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored }
       options.caller?.check()
       // A refresh that failed and fell back is not tried again at once: the next reader starts one.
       if (options.find && outcome.stale && this.mayRevalidate(outcome.entry)) this.refreshBehind(call, load)
       if (options.find && !outcome.stale && this.isDue(outcome.entry)) this.refreshAhead(call, load, outcome.entry)
-      return { from: 'store', entry: outcome.entry, stale: outcome.stale, shared: true }
+      return { from: 'store', entry: outcome.entry, stale: outcome.stale }
     } catch (error) {
       this.#stats.misses++
       reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
@@ -183,10 +233,10 @@ export class Loads<V> {
     else this.#stats.hits++
   }
 
-  /** A flight's outcome, or past `softTimeout` the stale value that it found, if it found one. */
-  #landing(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>): Promise<Outcome<V>> {
+  /** A flight's outcome, or past `softTimeout` the stale value that it found, or that who waits for it did. */
+  #landing(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>, found?: Entry<V>): Promise<Outcome<V>> {
     return patiently(landing, this.#options.softTimeout, (resolve) => {
-      const stale = flight.fallback?.()
+      const stale = flight.fallback?.() ?? (found && this.#stale(found, this.#window))
       if (stale === undefined) return
       resolve(stale)
       const late = (error: unknown): void =>
@@ -224,7 +274,7 @@ export class Loads<V> {
     return this.#engine.clock() - entry.cost * refreshAhead * Math.log(this.#engine.random()) >= entry.freshUntil
   }
 
-  async #fly(call: Call, run: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions): Promise<Outcome<V>> {
+  async #fly(call: Call, run: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions<V>): Promise<Outcome<V>> {
     try {
       // Who asked for a load, or could not ask what was cleared, gets no old value instead.
       const looked = options.find ? this.find(call, options.since) : options.behind === true ? this.#entries?.kept(call.key) : undefined
@@ -247,22 +297,25 @@ export class Loads<V> {
     call: Call,
     load: Load<V>,
     flight: Flight<Outcome<V>>,
-    options: LeadOptions,
+    options: LeadOptions<V>,
     fallback: Entry<V> | undefined,
   ): Promise<Outcome<V>> {
     const waiting = this.#turn(call, flight, options)
     const turn = waiting === undefined ? undefined : await waiting
     if (turn?.to === 'leave') throw LEFT
     if (turn?.to === 'serve') return this.#found(turn.found)
-    return await this.#loadOr(call, load, flight, { fallback, lease: turn?.lease, isTimed: options.place === undefined })
+    const mayReplace = !options.find || fallback !== undefined
+    return await this.#loadOr(call, load, flight, { fallback, lease: turn?.lease, isTimed: options.place === undefined, mayReplace })
   }
 
   #forget(call: Call, flight: Flight<Outcome<V>>): void {
     // A newer flight may have taken the place meanwhile: it is not this one's to end.
-    if (this.flights.get(call.key) === flight) this.flights.delete(call.key)
+    if (this.flights.get(call.key) !== flight) return
+    if (flight.next === undefined) this.flights.delete(call.key)
+    else this.flights.set(call.key, flight.next)
   }
 
-  #willDo(found: Entry<V>, options: LeadOptions): boolean {
+  #willDo(found: Entry<V>, options: LeadOptions<V>): boolean {
     // Redis counts in whole milliseconds: the same load may look a little later from there.
     if (options.newerThan !== undefined && found.loadedAt <= options.newerThan + 2) return false
     return this.#engine.clock() < found.freshUntil || (options.behind !== true && this.mayRevalidate(found))
@@ -280,12 +333,12 @@ export class Loads<V> {
   }
 
   /** Waits for this process's turn to load, unless the load is its caller's alone or asked for whatever is stored. */
-  #turn(call: Call, { frame }: Flight<Outcome<V>>, options: LeadOptions): ReturnType<Entries<V>['turn']> {
+  #turn(call: Call, { frame }: Flight<Outcome<V>>, options: LeadOptions<V>): ReturnType<Entries<V>['turn']> {
     if (!options.join || !(options.find || options.behind === true)) return undefined
     return this.#entries?.turn({
       ...call,
       look: async () => {
-        const found = await this.find(call)
+        const found = await this.find(call, undefined, true)
         return found !== undefined && this.#willDo(found, options) ? found : undefined
       },
       isNested: frame.parent?.innermostFlight !== undefined,
@@ -296,9 +349,12 @@ export class Loads<V> {
     })
   }
 
-  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, { fallback, lease, isTimed }: Means<V>): Promise<Outcome<V>> {
+  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, means: Means<V>): Promise<Outcome<V>> {
+    const { fallback, lease, isTimed, mayReplace } = means
     try {
-      return await this.runs.load(call, load, flight, this.#entries?.began(lease), isTimed)
+      const outcome = await this.runs.load(call, load, flight, this.#entries?.began(lease), isTimed)
+      if (mayReplace && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
+      return outcome
     } catch (error) {
       const isGivenUp = flight.audience?.isGone === true
       lease?.end(isGivenUp ? 'overtaken' : 'failed')

@@ -109,6 +109,13 @@ export class OwnStore {
     if (!this.#changes.has(at)) this.#change(at, undefined, () => store.delete(at)).catch(onError)
   }
 
+  /** Resolves when the store has it no more. Rejects with a `StoreError` or a `TimeoutError`. */
+  remove(name: string, key: string, version?: string): Promise<void> {
+    const { store, prefix } = this.#options
+    const at = entryKeyOf(prefix, name, key, version)
+    return this.#change(at, undefined, () => store.delete(at))
+  }
+
   /** Waits for what is under way, and closes the store. Rejects with a `StoreError` or a `TimeoutError`. */
   async close(): Promise<void> {
     this.#isClosed = true

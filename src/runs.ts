@@ -117,6 +117,7 @@ export class Runs<V> {
       frame.open = false
       this.#syncKeys.delete(call.key)
       reader?.add(frame.refs, frame.trustFrom, frame.stale)
+      if (reader !== undefined && frame.isTentative) reader.isTentative = true
     }
   }
 
@@ -171,6 +172,7 @@ export class Runs<V> {
     const isStored = isWanted && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     else began?.lease?.end(loaded.ending ?? (loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored'))
-    return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share: loaded.share }
+    const share = loaded.share && !frame.isTentative
+    return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share }
   }
 }

@@ -118,6 +118,48 @@ test('where Redis does not answer, two loads that wait for each other are an err
   await cache.close()
 })
 
+test('where Redis does not answer, a load that waits for the one which queues behind it is an error and no deadlock', async () => {
+  await using away = await startRedis()
+  const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 100, onError: () => undefined })
+  const gate = newGate()
+  let loads = 0
+  const row = cache.memoize(async (): Promise<string> => (++loads === 1 ? (await gate.wait(), 'row') : await page()), { name: 'row' })
+  const page = cache.memoize(async (): Promise<string> => `page of ${await row()}`, { name: 'page' })
+  await cache.clear(cache.tag('connected'))
+  await away.kill()
+  const running = row()
+  await gate.reached()
+  const queued = row()
+  const reader = page()
+  await expect.poll(() => row.stats().coalesced).toBe(1)
+  gate.open()
+  const codes = (await Promise.allSettled([running, queued, reader])).map((it) =>
+    it.status === 'rejected' ? (it.reason as { code?: string }).code : it.value,
+  )
+  expect(codes).toEqual(['row', 'CYCLE', 'CYCLE'])
+  await cache.close()
+})
+
+test('the question and the look beyond this process are sent together', async () => {
+  const proxy = await newProxy(redis.port)
+  const prefix = `strong-${++prefixes}`
+  const [here, there] = [redis.url, proxy.url].map((url) => createCache({ redis: url, prefix, consistency: 'strong' }))
+  const rows = [here!, there!].map((cache) => cache.memoize(async () => 'row', { name: 'row' }))
+  await rows[0]!()
+  await expect.poll(() => rows[1]!.peek()).toBe('row')
+  const found = there!.memoize(async () => 'row', { name: 'other', store: 'redis' })
+  await found()
+  await expect.poll(() => found.peek()).toBe('row')
+  const wire = proxy.asking()
+  const before = wire.sent().length
+  wire.hold()
+  const reading = found()
+  await expect.poll(() => wire.sent().slice(before)).toMatch(/evalsha[^]*pttl[^]*get/)
+  wire.release()
+  expect(await reading).toBe('row')
+  await Promise.all([here!.close(), there!.close()])
+})
+
 describe('a call that could not ask what was cleared gets no old value in place of a load that', () => {
   const read = { ttl: '1m', staleIfError: '1h' } as const
   const ways: [string, MemoizeOptions<() => Promise<string>>, () => Promise<string>, string][] = [
@@ -133,7 +175,7 @@ describe('a call that could not ask what was cleared gets no old value in place 
       // At a clock that stands still this process trusts what it has: only the question can tell it that it must not.
       const clock = newClock()
       const cache = openCache(
-        { redis: proxy.url, prefix: `strong-${++prefixes}`, consistency: 'strong', commandTimeout: 100, onError: () => undefined },
+        { redis: proxy.url, prefix: `strong-${++prefixes}`, consistency: 'strong', commandTimeout: 1000, onError: () => undefined },
         clock.now,
       )
       onTestFinished(() => cache.close())

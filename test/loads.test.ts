@@ -1,0 +1,289 @@
+// Who may wait for a load that runs, and what they are given meanwhile.
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { engineOf, openCache, type Cache } from '../src/cache.ts'
+import type { CacheOptions, MemoizeOptions, Store } from '../src/index.ts'
+import { newProxy, type Proxy } from './redis/proxy.ts'
+import { until } from './redis/process.ts'
+import { newClock, type Clock } from './support/clock.ts'
+import { newGate, type Gate } from './support/gate.ts'
+import { startRedis, type RedisServer } from './support/redis.ts'
+import { newMapStore } from './support/stores.ts'
+
+let redis: RedisServer
+beforeAll(async () => void (redis = await startRedis()))
+afterAll(() => redis.stop())
+
+let prefixes = 0
+const newPrefix = () => `loads-${++prefixes}`
+
+async function open(clock: Clock, options: CacheOptions): Promise<Cache> {
+  const cache = openCache({ commandTimeout: 2000, onError: () => undefined, ...options }, clock.now)
+  onTestFinished(() => cache.close())
+  const { shared } = engineOf(cache)
+  if (shared !== undefined) await until(() => shared.log.generation !== undefined)
+  return cache
+}
+
+/** A function whose loads wait at a gate each, where there is one. */
+function newSource(first: string) {
+  const source = {
+    row: first,
+    gates: new Map<number, Gate>(),
+    loads: 0,
+    /** Its load number `load` waits. */
+    hold(load: number): Gate {
+      const gate = newGate()
+      source.gates.set(load, gate)
+      return gate
+    },
+    read: async (): Promise<string> => {
+      const seen = source.row
+      await source.gates.get(++source.loads)?.wait()
+      return seen
+    },
+  }
+  return source
+}
+
+describe('a process that hears nothing of Redis', () => {
+  interface Silent {
+    clock: Clock
+    proxy: Proxy
+    here: Cache
+    /** What another process clears while this one is cut off, and longer than `maxStaleness` ago. */
+    clearElsewhere(name: string): Promise<void>
+  }
+
+  async function newSilent(): Promise<Silent> {
+    const clock = newClock()
+    const proxy = await newProxy(redis.port)
+    const prefix = newPrefix()
+    const here = await open(clock, { redis: proxy.url, prefix })
+    const there = await open(newClock(), { redis: redis.url, prefix })
+    return {
+      clock,
+      proxy,
+      here,
+      async clearElsewhere(name) {
+        proxy.refuse()
+        await there.clear(there.ref(name))
+        clock.advance(1001)
+      },
+    }
+  }
+
+  test('joins no load that began longer than `maxStaleness` ago', async () => {
+    const { here, clearElsewhere } = await newSilent()
+    const source = newSource('old')
+    const gate = source.hold(1)
+    const read = here.memoize(source.read, { name: 'row' })
+    const first = read()
+    await gate.reached()
+    source.row = 'new'
+    await clearElsewhere('row')
+    expect(await read()).toBe('new')
+    gate.open()
+    expect(await first).toBe('old')
+    expect(await read()).toBe('new')
+    expect(source.loads).toBe(2)
+  })
+
+  test('shares the loads that are younger', async () => {
+    const { here, clearElsewhere } = await newSilent()
+    const source = newSource('row')
+    const gates = [source.hold(1), source.hold(2)]
+    const read = here.memoize(source.read, { name: 'row' })
+    const first = read()
+    await gates[0]!.reached()
+    await clearElsewhere('row')
+    const later = [read(), read(), read()]
+    await gates[1]!.reached()
+    for (const gate of gates) gate.open()
+    await Promise.all([first, ...later])
+    expect(source.loads).toBe(2)
+  })
+
+  const fallbacks: [string, MemoizeOptions<() => Promise<string>>][] = [
+    ['failed', { ttl: 50, staleIfError: '1h' }],
+    ['is slow', { ttl: 50, staleIfError: '1h', softTimeout: 20 }],
+  ]
+  test.each(fallbacks)('takes no stale value that another caller had found in place of a load that %s', async (how, options) => {
+    const { clock, here, clearElsewhere } = await newSilent()
+    const source = newSource('old')
+    const gate = source.hold(2)
+    const failing = async (): Promise<string> => {
+      const row = await source.read()
+      if (how === 'failed' && source.loads === 2) throw new Error('the database is away')
+      return row
+    }
+    // In Redis time passes by itself.
+    const read = here.memoize(failing, { name: 'row', store: 'memory', ...options })
+    await read()
+    clock.advance(50)
+    const first = read()
+    await gate.reached()
+    source.row = 'new'
+    await clearElsewhere('row')
+    const second = read()
+    await new Promise((resolve) => setImmediate(resolve))
+    gate.open()
+    expect(await first).toBe('old')
+    expect(await second).toBe('new')
+  })
+
+  test('takes no entry that another caller was looking for when the clear came', async () => {
+    const { clock, proxy, here, clearElsewhere } = await newSilent()
+    const source = newSource('old')
+    const read = here.memoize(source.read, { name: 'row', store: 'redis' })
+    await read()
+    await until(async () => (await read.peek()) === 'old')
+    const wire = proxy.asking()
+    wire.hold()
+    const first = read()
+    await until(() => wire.sent().lastIndexOf('get') > wire.sent().lastIndexOf('set'))
+    source.row = 'new'
+    const second = (async () => {
+      await clearElsewhere('row')
+      return read()
+    })()
+    expect(await second).toBe('new')
+    await first
+  })
+
+  test('counts the time that an answer of Redis lay unread as time that has passed', async () => {
+    const clock = newClock()
+    const proxy = await newProxy(redis.port)
+    const here = await open(clock, { redis: proxy.url, prefix: newPrefix(), maxStaleness: '1h' })
+    const source = newSource('old')
+    const read = here.memoize(source.read, { name: 'row', store: 'redis', ttl: '2s' })
+    await read()
+    await until(async () => (await read.peek()) === 'old')
+    const wire = proxy.asking()
+    wire.hold()
+    const before = wire.sent().length
+    const reading = read()
+    await until(() => wire.sent().slice(before).includes('get'))
+    clock.advance(3800)
+    source.row = 'new'
+    wire.release()
+    expect(await reading).toBe('new')
+  })
+})
+
+const places: [string, () => CacheOptions, () => 'memory' | 'redis' | 'tiered' | Store][] = [
+  ['memory', () => ({ redis: false }), () => 'memory'],
+  ['redis', () => ({ redis: redis.url, prefix: newPrefix() }), () => 'redis'],
+  ['tiered', () => ({ redis: redis.url, prefix: newPrefix() }), () => 'tiered'],
+  ['a store of your own', () => ({ redis: false }), newMapStore],
+]
+
+describe.each(places)('while a load runs that is made in any case (%s)', (_, options, store) => {
+  async function newRead(more: MemoizeOptions<() => Promise<string>>) {
+    const cache = await open(newClock(), options())
+    const source = newSource('old')
+    const read = cache.memoize(source.read, { name: 'row', store: store(), ...more })
+    await read()
+    await until(async () => (await read.peek()) === 'old')
+    source.row = 'new'
+    return { cache, read, source, gate: source.hold(2) }
+  }
+
+  test('every caller is given the stale value that may be served, and not the first alone', async () => {
+    const { read, gate } = await newRead({ staleWhileRevalidate: '1h' })
+    await read.expire()
+    expect(await read()).toBe('old')
+    await gate.reached()
+    expect([await read(), await read(), await read()]).toEqual(['old', 'old', 'old'])
+    expect(await read.many([[], []])).toEqual(['old', 'old'])
+    gate.open()
+    await until(async () => (await read()) === 'new')
+  })
+
+  test('every caller is given the fresh value while it is refreshed', async () => {
+    const { read, gate } = await newRead({})
+    const refreshing = read.refresh()
+    await gate.reached()
+    expect([await read(), await read()]).toEqual(['old', 'old'])
+    gate.open()
+    expect(await refreshing).toBe('new')
+    await until(async () => (await read()) === 'new')
+  })
+
+  test('every caller has the stale value past `softTimeout`, also where nobody looked for one before', async () => {
+    const { read, gate } = await newRead({ staleIfError: '1h', softTimeout: 20 })
+    await read.expire()
+    const refreshing = read.refresh()
+    await gate.reached()
+    expect([await read(), await read()]).toEqual(['old', 'old'])
+    gate.open()
+    expect(await refreshing).toBe('new')
+  })
+
+  test('who comes after a clear gets none of it', async () => {
+    const { read, gate, source } = await newRead({ staleWhileRevalidate: '1h' })
+    await read.expire()
+    await read()
+    await gate.reached()
+    source.row = 'newest'
+    await read.clear()
+    expect(await read()).toBe('newest')
+    gate.open()
+  })
+
+  test('a newer value that is not to be kept takes the older one with it', async () => {
+    const { read, gate } = await newRead({ shouldCache: (row) => row === 'old' })
+    gate.open()
+    expect(await read.refresh()).toBe('new')
+    await until(async () => (await read.peek()) === undefined)
+    expect(await read()).toBe('new')
+  })
+})
+
+describe('a load with a transaction in it that was rolled back', () => {
+  async function newRolledBack() {
+    const cache = await open(newClock(), { redis: false })
+    const source = newSource('of nobody else')
+    const gate = source.hold(1)
+    const inner = cache.memoize(
+      () =>
+        cache
+          .transaction(async () => {
+            const row = await source.read()
+            throw new Error(row)
+          })
+          .catch((error: Error) => error.message),
+      { name: 'inner' },
+    )
+    return { cache, source, gate, inner }
+  }
+
+  test('is for its own caller alone', async () => {
+    const { source, gate, inner } = await newRolledBack()
+    const first = inner()
+    await gate.reached()
+    const second = inner()
+    source.row = 'committed'
+    gate.open()
+    expect([await first, await second]).toEqual(['of nobody else', 'committed'])
+  })
+
+  test('leaves nothing in what was computed from it', async () => {
+    const { cache, gate, inner } = await newRolledBack()
+    gate.open()
+    let runs = 0
+    const outer = cache.memoize(async () => (runs++, await inner()), { name: 'outer' })
+    await outer()
+    await outer()
+    expect(runs).toBe(2)
+  })
+
+  test('leaves nothing, where it is the load of a synchronous function', async () => {
+    const { cache } = await newRolledBack()
+    let runs = 0
+    const inner = cache.memoizeSync(() => void cache.transaction(async () => {}), { name: 'sync' })
+    const outer = cache.memoize(async () => (runs++, inner()), { name: 'outer' })
+    await outer()
+    await outer()
+    expect(runs).toBe(2)
+  })
+})
