@@ -154,7 +154,7 @@ export class Calls<V> implements Named {
     const running = join ? this.#loads.flights.get(call.key) : undefined
     if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller })
     const { next } = running
-    this.#loads.refuseCycle(call, reader, next ?? running)
+    this.#loads.refuseCycle(call, reader, running)
     place?.pass()
     const arrived = { position: this.#engine.log.position, time: this.#engine.clock() }
     // Who waits for it is not counted: it ends when it has loaded.

@@ -12,6 +12,8 @@ export interface Wire {
   hold(): void
   /** What was held back arrives, and what follows. */
   release(): void
+  /** The first piece of what was held back arrives. */
+  releaseOne(): void
   cut(): void
 }
 
@@ -93,6 +95,10 @@ function newWire(client: Socket, server: Socket, onClose: () => void): Wire {
     release() {
       isHeld = false
       for (const bytes of held.splice(0)) client.write(bytes)
+    },
+    releaseOne() {
+      const [bytes] = held.splice(0, 1)
+      if (bytes !== undefined) client.write(bytes)
     },
     cut: end,
   }
