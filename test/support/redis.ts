@@ -6,8 +6,10 @@ import { createConnection } from 'node:net'
 import { pathOf, redisImage } from '../../scripts/program.ts'
 
 export interface RedisOptions {
-  /** Further arguments of `redis-server`, such as `['--maxmemory', '4mb']`. */
-  readonly args?: readonly string[]
+  /** Further arguments of `redis-server`, such as `['--maxmemory', '4mb']`; what is known only with the port, by a function of it. */
+  readonly args?: readonly string[] | ((port: number) => readonly string[])
+  /** What it says once it can be talked to. */
+  readonly isReady?: string
 }
 
 export interface RedisServer extends AsyncDisposable {
@@ -28,8 +30,7 @@ export interface RedisServer extends AsyncDisposable {
 
 /** Starts a server on a free port of 127.0.0.1 that keeps nothing on disk. Resolves once it answers PING. */
 export async function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
-  const args = options.args ?? []
-  const { port, ...first } = await startSomewhere(args)
+  const { port, ...first } = await startSomewhere(options)
   let server = first.server
   const kill = () => server.end()
   return {
@@ -43,12 +44,15 @@ export async function startRedis(options: RedisOptions = {}): Promise<RedisServe
     kill,
     async restart() {
       await kill()
-      server = await startOn(port, args)
+      server = await startOn(port, options)
     },
     stop: kill,
     [Symbol.asyncDispose]: kill,
   }
 }
+
+// A replica would leave what it got in the working folder, for the next server that is started there.
+const nothingOnDisk = ['--save', '', '--appendonly', 'no', '--repl-diskless-sync', 'yes', '--repl-diskless-load', 'swapdb']
 
 interface Running {
   readonly pid: number
@@ -57,27 +61,30 @@ interface Running {
   end(): Promise<void>
 }
 
-async function startSomewhere(args: readonly string[]): Promise<{ port: number; server: Running }> {
+async function startSomewhere(options: RedisOptions): Promise<{ port: number; server: Running }> {
   for (let attempt = 1; ; attempt++) {
     // Below the ports that systems hand to outgoing connections: a client that reconnects to a server that is down could get its port
     // as its own, and be connected to itself.
     const port = randomInt(10_000, 32_000)
     try {
-      return { port, server: await startOn(port, args) }
+      return { port, server: await startOn(port, options) }
     } catch (error) {
       if (attempt === 10) throw error
     }
   }
 }
 
-async function startOn(port: number, args: readonly string[]): Promise<Running> {
-  const { command, end, signal } = howToRun(port)
+async function startOn(port: number, { args = [], isReady = 'Ready to accept connections' }: RedisOptions): Promise<Running> {
+  const { command, args: own, end, signal } = howToRun(port)
   // The shell becomes the server, and leaves behind a watcher of the pipe from this process: it closes however this process ends.
   const script = `exec 3<&0; (cat <&3; ${end}) >/dev/null 2>&1 & exec "$@" 3<&- </dev/null`
-  const config = ['--port', `${port}`, '--save', '', '--appendonly', 'no', ...args]
+  const all = typeof args === 'function' ? args(port) : args
+  // A file of settings comes first; what follows counts more.
+  const at = all[0]?.startsWith('--') === false ? 1 : 0
+  const config = [...all.slice(0, at), ...own, '--port', `${port}`, ...nothingOnDisk, ...all.slice(at)]
   const child = spawn('/bin/sh', ['-c', script, 'redis', ...command, ...config], { stdio: 'pipe', detached: true })
   const exited = once(child, 'exit')
-  await isReady(child, port)
+  await started(child, port, isReady)
   return {
     pid: child.pid!,
     pause: () => signal.pause(child),
@@ -91,6 +98,7 @@ async function startOn(port: number, args: readonly string[]): Promise<Running> 
 
 interface Way {
   readonly command: readonly string[]
+  readonly args: readonly string[]
   /** The shell command that ends the server; in it, `$$` is the id of the process that started as the shell. */
   readonly end: string
   readonly signal: { pause(child: ChildProcess): void; resume(child: ChildProcess): void }
@@ -100,7 +108,8 @@ function howToRun(port: number): Way {
   const path = pathOf('redis-server')
   if (path !== undefined) {
     return {
-      command: [path, '--bind', '127.0.0.1'],
+      command: [path],
+      args: ['--bind', '127.0.0.1'],
       end: 'kill -KILL $$',
       signal: { pause: (child) => child.kill('SIGSTOP'), resume: (child) => child.kill('SIGCONT') },
     }
@@ -114,21 +123,22 @@ function inDocker(image: string, port: number): Way {
   const name = `cache-alchemy-test-${randomBytes(6).toString('hex')}`
   const docker = (verb: string) => void spawnSync('docker', [verb, name], { stdio: 'ignore' })
   return {
-    command: ['docker', 'run', '--rm', '--name', name, '-p', `127.0.0.1:${port}:${port}`, image, 'redis-server', '--protected-mode', 'no'],
+    command: ['docker', 'run', '--rm', '--name', name, '-p', `127.0.0.1:${port}:${port}`, image, 'redis-server'],
+    args: ['--protected-mode', 'no'],
     end: `docker rm --force ${name}; kill -KILL $$`,
     signal: { pause: () => docker('pause'), resume: () => docker('unpause') },
   }
 }
 
 /** Resolves when the server says that it is ready and answers; rejects with what it said when it ends instead, as on a port that is taken. */
-function isReady(child: ChildProcess, port: number): Promise<void> {
+function started(child: ChildProcess, port: number, isReady: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = ''
     let asked = false
     const listen = (chunk: Buffer) => {
       if (asked) return
       said += chunk.toString()
-      asked = said.includes('Ready to accept connections')
+      asked = said.includes(isReady)
       if (asked) ping(port).then(resolve, reject)
     }
     child.stdout?.on('data', listen)
