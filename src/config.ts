@@ -1,17 +1,17 @@
 // Knows the settings of a cache: its options, the environment behind them, and what stands where neither says.
 
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
 import { ConfigError, type CacheError } from './errors.ts'
 import { checkChoice, checkFunction, checkNames, toLimit } from './options.ts'
 
 export interface CacheOptions {
   /**
-   * Where clears are shared and entries kept across processes: a URL, an ioredis client (its settings are used, on connections of the
-   * cache's own), or false for this process alone. @default CACHE_ALCHEMY_REDIS_URL if set, else this process alone
+   * Where clears are shared and entries kept across processes: a URL, a client or Cluster of ioredis (its settings are used, on connections of
+   * the cache's own), or false for this process alone. @default CACHE_ALCHEMY_REDIS_URL if set, else this process alone
    * @example redis: "redis://127.0.0.1:6379"
    */
-  redis?: string | Redis | false
+  redis?: string | Redis | Cluster | false
   /** Begins every key in Redis. Caches with different prefixes never meet. @default CACHE_ALCHEMY_CACHE_KEY_PREFIX, or "" @example prefix: "shop" */
   prefix?: string
   /** How long a result is fresh. 0: not cached; -1 or Infinity: no expiry. @default CACHE_ALCHEMY_DEFAULT_EXPIRE (in seconds), or "1d" @example ttl: "10m" */
@@ -45,7 +45,7 @@ export interface CacheOptions {
 }
 
 export interface Config {
-  readonly redis: string | Redis | undefined
+  readonly redis: string | Redis | Cluster | undefined
   readonly prefix: string
   readonly ttl: number
   readonly limit: number

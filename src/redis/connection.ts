@@ -1,24 +1,21 @@
-// Knows how Redis is talked to: own connections, a bounded wait for every command, and a circuit for a server that does not answer.
+// Knows how Redis is talked to: over own connections, with a bounded wait for every command, and by a second one that listens.
 
-import {
-  circuitBreaker,
-  CircuitState,
-  ConsecutiveBreaker,
-  handleWhen,
-  isBrokenCircuitError,
-  type CircuitBreakerPolicy,
-  type IBackoff,
-} from 'cockatiel'
-import type { Redis } from 'ioredis'
-import { CacheError, StoreError, type TimeoutError } from '../errors.ts'
-import { newClient, templateOf } from './client.ts'
-import { newLimit } from './limit.ts'
+import type { Cluster, Redis } from 'ioredis'
+import { CacheError, StoreError } from '../errors.ts'
+import { isCluster, templateOf } from './client.ts'
+import { ClusterServers } from './cluster.ts'
+import { newLimit, type Limit } from './limit.ts'
 import { Line } from './line.ts'
+import { beginningWith } from './naming.ts'
+import { isReply } from './reply.ts'
 import type { Script } from './script.ts'
+import type { Server } from './server.ts'
+import { OneServer, type Servers } from './servers.ts'
+import { sendSteps, type Answer, type Step } from './steps.ts'
 
 export interface ConnectionOptions {
   /** A URL, or a client whose settings are taken: it is never used itself, nor closed. */
-  redis: string | Redis
+  redis: string | Redis | Cluster
   /** Milliseconds that Redis may keep a caller waiting. */
   commandTimeout: number
   /** Told once when Redis goes away, and when it refuses a subscription. */
@@ -36,90 +33,92 @@ export interface Listener {
 
 // Below this a far server could never be connected to, however short a command may take.
 const SHORTEST_ATTEMPT = 2000
-const FAILURES_TO_OPEN = 3
-const OPEN_FOR = 1000
+const SCAN_STEP = 200
 
-/** Two connections to one Redis server: one for commands, one that listens. Both come back by themselves. */
+/** The connections of one process to Redis: one for commands to each server that has keys, and one that listens. They come back by themselves. */
 export class RedisConnection {
-  /** What the client puts before every key. Channels and SCAN patterns need it by hand. */
-  readonly keyPrefix: string
-  /** The number of the database: channels are common to all of them. */
-  readonly database: number
   readonly #options: ConnectionOptions
-  readonly #template: Redis
-  readonly #main: Line
-  readonly #circuit: CircuitBreakerPolicy
+  readonly #servers: Servers
   readonly #readyHandlers: Array<() => void> = []
   readonly #listeners: Map<string, Listener> = new Map()
   /** In which session of the second connection each channel was subscribed to. */
   readonly #subscribed: Map<string, number> = new Map()
-  #silence: TimeoutError | undefined
-  #subscriber: Line | undefined
+  #subscriber: Line<Redis> | undefined
   #isChecking = false
 
   constructor(options: ConnectionOptions) {
     this.#options = options
-    this.#template = templateOf(options.redis)
-    this.keyPrefix = this.#template.options.keyPrefix ?? ''
-    this.database = this.#template.options.db ?? 0
-    // However many commands were waiting: a connection that fell silent counts once.
-    this.#circuit = circuitBreaker(
-      handleWhen((error) => error === this.#silence),
-      {
-        breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
-        halfOpenAfter: { next: () => after(OPEN_FOR, options.clock) },
-      },
-    )
-    this.#main = new Line(newClient(this.#template, this.#attemptTimeout), {
+    const template = templateOf(options.redis)
+    const given = {
       attemptTimeout: this.#attemptTimeout,
+      clock: options.clock,
       onReady: () => this.#readyHandlers.forEach((handler) => handler()),
       onAway: options.onError,
-    })
+    }
+    this.#servers = isCluster(template) ? new ClusterServers(template, given) : new OneServer(template, given)
+  }
+
+  /** What the client puts before every key. Channels need it by hand. */
+  get keyPrefix(): string {
+    return this.#servers.keyPrefix
+  }
+
+  /** The number of the database: channels are common to all of them. */
+  get database(): number {
+    return this.#servers.database
   }
 
   /** Called when commands can be sent, and again after every reconnection. */
   onReady(handler: () => void): void {
     this.#readyHandlers.push(handler)
-    if (this.#main.isReady) handler()
+    if (this.#servers.isReady) handler()
   }
 
   /**
-   * Sends what `run` sends, once there is a connection. Rejects with a `StoreError` or a `TimeoutError` after at most `commandTimeout`,
-   * and at once while the server is known to be away.
+   * Sends what `run` sends, one command about `key`, once there is a connection. Rejects with a `StoreError` or a `TimeoutError` after at
+   * most `commandTimeout`, and at once while the server is known to be away.
    */
-  async command<T>(run: (client: Redis) => Promise<T>): Promise<T> {
-    const limit = newLimit(this.#options.commandTimeout)
-    try {
-      const client = await limit.race(this.#main.ready(), () => this.#main.giveUp())
-      // One caller finds out whether the server answers again; the others do not wait for it.
-      if (this.#circuit.state === CircuitState.HalfOpen) throw notAnswering()
-      const { session } = this.#main
-      return await this.#circuit.execute(() => limit.race(run(client), (error) => this.#dropMain(session, error)))
-    } catch (error) {
-      throw asCacheError(error)
-    } finally {
-      limit.end()
-    }
+  command<T>(key: string, run: (client: Redis) => Promise<T>): Promise<T> {
+    return this.#within((limit) => this.#servers.send(key, run, limit))
   }
 
   /** Runs a script by its hash, or by its text where the server does not have it. `argsOf` is called when it is sent. */
   script(script: Script, key: string, argsOf: () => readonly string[]): Promise<unknown> {
-    return this.command(async (client) => {
-      const args = argsOf()
+    return this.#within(async (limit) => {
       try {
-        return await client.evalsha(script.sha, 1, key, ...args)
+        return await this.#servers.send(key, (client) => client.evalsha(script.sha, 1, key, ...argsOf()), limit)
       } catch (error) {
         if (!(error instanceof Error && error.message.includes('NOSCRIPT'))) throw error
-        return await client.eval(script.text, 1, key, ...args)
+        return await this.#servers.send(key, (client) => client.eval(script.text, 1, key, ...argsOf()), limit)
       }
     })
+  }
+
+  /** The answers to the same steps for many keys: what goes to one server goes in one piece, and waits for no other. */
+  together(keys: readonly string[], steps: readonly Step[]): Array<Promise<readonly Answer[]>> {
+    const groups = this.#servers.together(Array.from(new Set(keys)))
+    const answers = sendSteps(groups, steps, (key, run) => this.command(key, run))
+    return keys.map((key) => answers.get(key)!)
+  }
+
+  /** Removes keys. Rejects with a `StoreError` where one could not be removed. */
+  async unlink(keys: readonly string[]): Promise<void> {
+    for (const [answer] of await Promise.all(this.together(keys, [(client, key) => client.unlink(key)]))) {
+      if (answer?.[0]) throw asCacheError(answer[0])
+    }
+  }
+
+  /** All keys that begin with a text, some at a time, as commands take them. One may come twice. */
+  async *scan(start: string): AsyncGenerator<string[]> {
+    for (const server of await this.#within((limit) => this.#servers.all(limit)))
+      yield* this.#scanOne(server, beginningWith(this.keyPrefix + start))
   }
 
   /** Listens to a channel by the second connection, which all of them share. */
   listen(channel: string, listener: Listener): void {
     this.#listeners.set(channel, listener)
     if (this.#subscriber?.isReady === true) void this.#subscribe(channel, listener)
-    this.#subscriber ??= this.#newSubscriber()
+    if (this.#listeners.size === 1) this.#servers.listening((client) => (this.#subscriber = this.#newSubscriber(client)))
   }
 
   /** Whether what is said in the channels arrives here. */
@@ -136,13 +135,34 @@ export class RedisConnection {
     this.#isChecking = false
   }
 
-  /** Ends both connections, also while they are being made. */
+  /** Ends all connections, also while they are being made. */
   async close(): Promise<void> {
-    await Promise.all([this.#main.close(), this.#subscriber?.close()])
+    await Promise.all([this.#servers.close(), this.#subscriber?.close()])
   }
 
-  #newSubscriber(): Line {
-    const client = newClient(this.#template, this.#attemptTimeout)
+  async #within<T>(work: (limit: Limit) => Promise<T>): Promise<T> {
+    const limit = newLimit(this.#options.commandTimeout)
+    try {
+      return await work(limit)
+    } catch (error) {
+      throw asCacheError(error)
+    } finally {
+      limit.end()
+    }
+  }
+
+  async *#scanOne(server: Server, pattern: string): AsyncGenerator<string[]> {
+    let cursor = '0'
+    do {
+      const [next, keys] = await this.#within((limit) =>
+        server.send((client) => client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_STEP), limit),
+      )
+      if (keys.length > 0) yield keys.map((key) => key.slice(this.keyPrefix.length))
+      cursor = next
+    } while (cursor !== '0')
+  }
+
+  #newSubscriber(client: Redis): Line<Redis> {
     client.on('message', (channel: string, text: string) => this.#listeners.get(channel)?.onMessage(text))
     return new Line(client, {
       attemptTimeout: this.#attemptTimeout,
@@ -175,39 +195,13 @@ export class RedisConnection {
     }
   }
 
-  #dropMain(session: number, error: TimeoutError): void {
-    if (this.#main.drop(session, error)) this.#silence = error
-  }
-
   get #attemptTimeout(): number {
     return Math.max(SHORTEST_ATTEMPT, this.#options.commandTimeout)
   }
 }
 
-/** The circuit's own clock is the wall's, which may jump: here it is asked nothing but whether our time has come. */
-function after(ms: number, clock: () => number): IBackoff<unknown> {
-  const end = clock() + ms
-  return {
-    get duration() {
-      return clock() < end ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
-    },
-    next: () => after(ms, clock),
-  }
-}
-
-function notAnswering(): StoreError {
-  return new StoreError('Redis did not answer lately, and is left alone for a moment.')
-}
-
-/** Whether it is the server's own answer, and not the lack of one. */
-export function isReply(error: unknown): boolean {
-  const cause = error instanceof CacheError ? error.cause : error
-  return cause instanceof Error && cause.name === 'ReplyError'
-}
-
 function asCacheError(error: unknown): CacheError {
   if (error instanceof CacheError) return error
-  if (isBrokenCircuitError(error)) return notAnswering()
   const said = error instanceof Error ? error.message : String(error)
   return new StoreError(isReply(error) ? `Redis refused a command: ${said}` : `The connection to Redis failed: ${said}`, error)
 }

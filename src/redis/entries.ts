@@ -1,11 +1,11 @@
 // Knows entries in Redis: a readable header line and the value's bytes, found by the call's key.
 
-import type { Redis } from 'ioredis'
 import { decodeEntry, encodeEntry, garbage, type NewRemoteEntry, type RemoteEntry } from '../entry-bytes.ts'
 import { CodecError, StoreError, type CacheError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
-import { beginningWith, endOf, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
+import { endOf, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
 import { Refusals } from './refusals.ts'
+import type { Answer, Step } from './steps.ts'
 import { Uses } from './uses.ts'
 
 interface Read {
@@ -14,11 +14,12 @@ interface Read {
   reject(error: unknown): void
 }
 
-const SCAN_STEP = 200
 // What PTTL says of a key that stays.
 const NO_EXPIRY = -1
 // Enough of an entry for its generation and epoch.
 const HEAD = 160
+// The time first: if the entry is replaced in between, the new one is taken for older than it is, never for younger.
+const readSteps: readonly Step[] = [(client, key) => client.pttl(key), (client, key) => client.getBuffer(key)]
 
 /** The entries of one prefix. */
 export class RedisEntries {
@@ -42,12 +43,12 @@ export class RedisEntries {
   /** Stores an entry until its lifetime and its stale window have passed; 30 days where it has no end. Rejects with a `StoreError`. */
   async write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void> {
     const lifetime = lifetimeInRedis(entry.lifetime + entry.staleWindow)
-    const stored = entryKeyOf(this.#prefix, name, key, version)
-    await this.#writing.watch(this.#connection.command((client) => client.set(stored, encodeEntry(entry), 'PX', lifetime)))
+    const at = entryKeyOf(this.#prefix, name, key, version)
+    await this.#writing.watch(this.#connection.command(at, (client) => client.set(at, encodeEntry(entry), 'PX', lifetime)))
   }
 
   async remove(name: string, key: string, version?: string): Promise<void> {
-    await this.#connection.command((client) => client.unlink(entryKeyOf(this.#prefix, name, key, version)))
+    await this.#connection.unlink([entryKeyOf(this.#prefix, name, key, version)])
   }
 
   /** Holds the entries of a function to a number, as far as this process writes and uses them. */
@@ -63,7 +64,7 @@ export class RedisEntries {
     const end = endOf(version)
     // SCAN may give a key twice.
     const seen = new Set<string>()
-    for await (const keys of this.#scan(start)) {
+    for await (const keys of this.#connection.scan(start)) {
       const fresh = keys.filter((key) => key.endsWith(end) && !seen.has(key))
       for (const key of fresh) seen.add(key)
       const entries = await Promise.all(fresh.map((key) => this.#read(key).catch(nothingOfGarbage)))
@@ -73,60 +74,38 @@ export class RedisEntries {
 
   /** Gives back the space of all entries of the prefix, or of all but those whose load began at `since` or later; a few at a time. */
   async sweep(since?: { readonly generation: string | undefined; readonly epoch: number }): Promise<void> {
-    for await (const keys of this.#scan(entriesOf(this.#prefix))) {
+    for await (const keys of this.#connection.scan(entriesOf(this.#prefix))) {
       const old = since === undefined ? keys : await this.#before(since, keys)
       if (old.length === 0) continue
-      await this.#connection.command((client) => client.unlink(...old))
+      await this.#connection.unlink(old)
       for (const uses of this.#bounds) await uses.forget(old)
     }
   }
 
   async #before(since: { readonly generation: string | undefined; readonly epoch: number }, keys: readonly string[]): Promise<string[]> {
-    const heads = await this.#connection.command((client) => Promise.all(keys.map((key) => client.getrangeBuffer(key, 0, HEAD))))
-    return keys.filter((_, index) => !isSince(heads[index], since))
+    const heads = await Promise.all(this.#connection.together(keys, [(client, key) => client.getrangeBuffer(key, 0, HEAD)]))
+    return keys.filter((_, index) => !isSince(heads[index]?.[0]?.[1], since))
   }
 
   #read(key: string): Promise<RemoteEntry | undefined> {
     return new Promise((resolve, reject) => {
       this.#reads.push({ key, resolve, reject })
-      if (this.#reads.length === 1) void Promise.resolve().then(() => process.nextTick(() => void this.#readAll()))
+      if (this.#reads.length === 1) void Promise.resolve().then(() => process.nextTick(() => this.#readAll()))
     })
   }
 
-  async #readAll(): Promise<void> {
+  #readAll(): void {
     const reads = this.#reads
     this.#reads = []
-    try {
-      const replies = await this.#connection.command((client) => readThrough(client, reads))
-      reads.forEach((read, index) => settle(read, replies[2 * index], replies[2 * index + 1]))
-    } catch (error) {
-      for (const read of reads) read.reject(error)
-    }
-  }
-
-  /** Keys that begin with a text, as commands take them, in bounded steps. */
-  async *#scan(start: string): AsyncGenerator<string[]> {
-    const { keyPrefix } = this.#connection
-    let cursor = '0'
-    do {
-      const pattern = beginningWith(keyPrefix + start)
-      const [next, keys] = await this.#connection.command((client) => client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_STEP))
-      if (keys.length > 0) yield keys.map((key) => key.slice(keyPrefix.length))
-      cursor = next
-    } while (cursor !== '0')
+    const replies = this.#connection.together(
+      reads.map(({ key }) => key),
+      readSteps,
+    )
+    for (const [index, read] of reads.entries()) void replies[index]!.then((answers) => settle(read, answers), read.reject)
   }
 }
 
-type Answer = readonly [error: Error | null, result: unknown]
-
-async function readThrough(client: Redis, reads: readonly Read[]): Promise<readonly Answer[]> {
-  const pipeline = client.pipeline()
-  // The time first: if the entry is replaced in between, the new one is taken for older than it is, never for younger.
-  for (const { key } of reads) pipeline.pttl(key).getBuffer(key)
-  return (await pipeline.exec()) ?? []
-}
-
-function settle(read: Read, ttl: Answer | undefined, value: Answer | undefined): void {
+function settle(read: Read, [ttl, value]: readonly Answer[]): void {
   const error = ttl?.[0] ?? value?.[0]
   if (error?.message.startsWith('WRONGTYPE')) return read.reject(garbage(read.key, 'is of another type'))
   if (error) return read.reject(new StoreError(`Redis could not read an entry: ${error.message}`, error))
@@ -152,7 +131,7 @@ function nothingOfGarbage(error: unknown): undefined {
   if (!(error instanceof CodecError)) throw error
 }
 
-function isSince(head: Buffer | undefined, since: { generation: string | undefined; epoch: number }): boolean {
-  const [, generation, epoch] = /"generation":"([^"]*)","epoch":(\d+)/.exec(head?.toString('latin1') ?? '') ?? []
+function isSince(head: unknown, since: { generation: string | undefined; epoch: number }): boolean {
+  const [, generation, epoch] = /"generation":"([^"]*)","epoch":(\d+)/.exec(Buffer.isBuffer(head) ? head.toString('latin1') : '') ?? []
   return generation !== undefined && generation === since.generation && Number(epoch) >= since.epoch
 }

@@ -2,10 +2,11 @@
 
 import { randomBytes } from 'node:crypto'
 import { CodecError, type CacheError } from '../errors.ts'
-import { isReply, type RedisConnection } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
 import type { SharedLog } from './log.ts'
 import { turnChannelOf } from './naming.ts'
 import { endLeaseScript, renewLeaseScript, takeLeaseScript } from './lease-scripts.ts'
+import { isReply } from './reply.ts'
 import type { Script } from './script.ts'
 
 /**

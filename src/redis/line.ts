@@ -1,10 +1,18 @@
 // Knows one socket to Redis: it connects by itself, again and again, and while it cannot it says so at once.
 
-import type { Redis } from 'ioredis'
 import { StoreError } from '../errors.ts'
 
-interface Waiter {
-  resolve(client: Redis): void
+/** What a client of one server and one of a Cluster have in common. */
+interface Connectable {
+  readonly status: string
+  connect(): Promise<void>
+  disconnect(reconnect?: boolean): void
+  on(event: string, listener: (error: unknown) => void): unknown
+  once(event: string, listener: () => void): unknown
+}
+
+interface Waiter<Client> {
+  resolve(client: Client): void
   reject(error: StoreError): void
 }
 
@@ -12,7 +20,7 @@ interface LineOptions {
   /** Milliseconds after which a connection attempt that hangs is given up for the next one. */
   attemptTimeout: number
   /** Connected, or connected again. */
-  onReady(client: Redis): void
+  onReady(): void
   /** Away: told once, until it is ready again. */
   onAway(error: StoreError): void
 }
@@ -22,10 +30,10 @@ const BEGIN_AGAIN = 1000
 const LONGEST_CLOSE = 100
 
 /** One connection of our own. It takes a client that has not connected yet. */
-export class Line {
-  readonly #client: Redis
+export class Line<Client extends Connectable> {
+  readonly #client: Client
   readonly #options: LineOptions
-  readonly #waiting = new Set<Waiter>()
+  readonly #waiting = new Set<Waiter<Client>>()
   #session = 0
   #isReady = false
   #mayWait = true
@@ -34,7 +42,7 @@ export class Line {
   #failure: unknown
   #timer: NodeJS.Timeout | undefined
 
-  constructor(client: Redis, options: LineOptions) {
+  constructor(client: Client, options: LineOptions) {
     this.#client = client
     this.#options = options
     client.on('error', (error: unknown) => (this.#failure = error))
@@ -55,7 +63,7 @@ export class Line {
   }
 
   /** The client, connected. Waits for the first attempt at a connection; once one has failed it rejects at once until another succeeds. */
-  ready(): Promise<Redis> {
+  ready(): Promise<Client> {
     if (this.#isReady) return Promise.resolve(this.#client)
     if (!this.#mayWait || this.#isClosed) return Promise.reject(this.#away())
     return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }))
@@ -104,7 +112,7 @@ export class Line {
     this.#isReady = true
     this.#mayWait = true
     this.#isAway = false
-    this.#options.onReady(this.#client)
+    this.#options.onReady()
     for (const waiter of this.#waiting) waiter.resolve(this.#client)
     this.#waiting.clear()
   }
@@ -121,7 +129,8 @@ export class Line {
   }
 
   #end(): void {
-    this.giveUp()
+    // Where it could not even begin, nothing was closed before.
+    this.#lose()
     if (!this.#isClosed) this.#after(BEGIN_AGAIN, () => this.#connect())
   }
 
@@ -135,7 +144,7 @@ export class Line {
   }
 }
 
-function ended(client: Redis): Promise<void> {
+function ended(client: Connectable): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, LONGEST_CLOSE)
     client.once('end', () => {

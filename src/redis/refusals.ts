@@ -1,7 +1,7 @@
 // Knows which failures of Redis are news: what the server refuses, once until it takes it again. That it is away, the connection tells.
 
 import { CodecError } from '../errors.ts'
-import { isReply } from './connection.ts'
+import { isReply } from './reply.ts'
 
 const known = new WeakSet<object>()
 

@@ -1,8 +1,9 @@
 // Knows which entries of a function in Redis were used last, where their number is bounded: past it the others go.
 
 import type { CacheError } from '../errors.ts'
-import { isReply, type RedisConnection } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
 import { entriesOf, entryKeyOf, lifetimeInRedis, usesKeyOf } from './naming.ts'
+import { isReply } from './reply.ts'
 import { usesScript } from './uses-scripts.ts'
 
 export interface UsesOptions {
@@ -55,9 +56,9 @@ export class Uses {
   async forget(keys: readonly string[]): Promise<void> {
     const entries = keys.filter((key) => key.startsWith(this.#start)).map((key) => key.slice(this.#start.length))
     if (entries.length === 0) return
-    await this.#options.connection.command((client) =>
-      Promise.all([client.zrem(this.#key, ...entries), client.zrem(`${this.#key}:ends`, ...entries)]),
-    )
+    const { connection } = this.#options
+    const sets = [this.#key, `${this.#key}:ends`]
+    await Promise.all(sets.map((set) => connection.command(set, (client) => client.zrem(set, ...entries))))
   }
 
   #note(key: string, version: string | undefined, ends: string): void {
@@ -84,7 +85,7 @@ export class Uses {
     const args = [`${limit}`, `${2 * MOST_AT_ONCE}`, ...part.flat()]
     try {
       const gone = await connection.script(usesScript, this.#key, () => args)
-      if (Array.isArray(gone) && gone.length > 0) await this.#remove(gone.map(String))
+      if (Array.isArray(gone) && gone.length > 0) await connection.unlink(gone.map((entry) => this.#start + String(entry)))
       this.#isFailing = false
     } catch (error) {
       this.#takeBack(part)
@@ -92,11 +93,6 @@ export class Uses {
       if (isReply(error) && !this.#isFailing) onError(error as CacheError)
       this.#isFailing ||= isReply(error)
     }
-  }
-
-  /** One by one: in a Cluster each lies in a slot of its own. */
-  async #remove(entries: readonly string[]): Promise<void> {
-    await this.#options.connection.command((client) => Promise.all(entries.map((entry) => client.unlink(this.#start + entry))))
   }
 
   /** Entries that were written and are not noted would stay until they end: they go with the next ones. */

@@ -33,7 +33,7 @@ function connect(redis: string | Redis, options: Partial<ConnectionOptions> = {}
   return { connection, errors }
 }
 
-const ping = (connection: RedisConnection) => connection.command((client) => client.ping())
+const ping = (connection: RedisConnection) => connection.command('key', (client) => client.ping())
 
 /** How a command ends, and after how many milliseconds. */
 async function outcome(work: Promise<unknown>): Promise<{ code: unknown; ms: number }> {
@@ -129,7 +129,7 @@ describe('a command', () => {
 
   test('works at once after the server cut the connection and takes the next one', async () => {
     const { connection } = connect(server.url)
-    const id = await connection.command((client) => client.client('ID'))
+    const id = await connection.command('key', (client) => client.client('ID'))
     await plain.client('KILL', 'ID', id)
     await until(async () => !String(await plain.client('LIST')).includes(`id=${id} `))
     const outcomes: unknown[] = []
@@ -147,7 +147,7 @@ describe('a command', () => {
     const { connection } = connect(proxy.url)
     await ping(connection)
     proxy.asking().hold()
-    const counted = connection.command((client) => client.incr('sent once'))
+    const counted = connection.command('key', (client) => client.incr('sent once'))
     await until(async () => (await plain.get('sent once')) === '1')
     proxy.refuse()
     expect((await outcome(counted)).code).toBe('STORE')
@@ -174,7 +174,7 @@ describe('a command', () => {
 
   test('that the server refuses says why, and closes nothing', async () => {
     const { connection, errors } = connect(server.url)
-    const refused = connection.command((client) => client.call('NO-SUCH-COMMAND'))
+    const refused = connection.command('key', (client) => client.call('NO-SUCH-COMMAND'))
     await expect(refused).rejects.toMatchObject({
       code: 'STORE',
       message: expect.stringContaining('unknown command'),
@@ -193,7 +193,7 @@ describe('the circuit', () => {
     // A first connection that takes its time is no silence.
     await until(async () => (await said()) === 'PONG')
     for (let times = 0; times < 3; times++) {
-      await until(async () => (await outcome(connection.command(() => new Promise(() => undefined)))).code === 'TIMEOUT')
+      await until(async () => (await outcome(connection.command('key', () => new Promise(() => undefined)))).code === 'TIMEOUT')
     }
     // The connection is back by now, and left alone.
     await until(async () => (await said()) === isOpen)
@@ -201,7 +201,7 @@ describe('the circuit', () => {
     expect(await said()).toBe(isOpen)
     clock.advance(1)
     const gate = newGate()
-    const [trial, ...others] = [connection.command(() => gate.wait()), said(), said()]
+    const [trial, ...others] = [connection.command('key', () => gate.wait()), said(), said()]
     await gate.reached()
     expect(await Promise.all([...others, said()])).toEqual([isOpen, isOpen, isOpen])
     gate.open()
@@ -289,7 +289,7 @@ describe('what is given', () => {
     const { connection } = connect(
       new Redis(server.url, { lazyConnect: true, enableAutoPipelining: true, maxRetriesPerRequest: null, reconnectOnError: () => 2 }),
     )
-    const settings = await connection.command((client) => Promise.resolve(client.options))
+    const settings = await connection.command('key', (client) => Promise.resolve(client.options))
     expect(settings).toMatchObject({
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -307,11 +307,6 @@ describe('what is given', () => {
   ])('%j is a ConfigError', (redis, expected) => {
     expect(() => connect(redis as string)).toThrow(ConfigError)
     expect(() => connect(redis as string)).toThrow(expected)
-  })
-
-  test('a Cluster is a ConfigError, until it is supported', () => {
-    const cluster = new Redis.Cluster([{ port: 1 }], { lazyConnect: true })
-    expect(() => connect(cluster as unknown as Redis)).toThrow(ConfigError)
   })
 })
 

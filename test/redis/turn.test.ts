@@ -434,7 +434,7 @@ describe('where Redis is no help', () => {
   test('that refuses, it is one’s turn, and that is told once', async () => {
     await using server = await startRedis()
     const a = await newPlayer({ redis: server.url })
-    await a.process.connection.command((client) => client.config('SET', 'maxmemory', '1'))
+    await a.process.connection.command('key', (client) => client.config('SET', 'maxmemory', '1'))
     expect([await a.turn(), await a.turn(), a.process.errors]).toEqual([LOAD, LOAD, [expect.objectContaining({ code: 'STORE' })]])
   })
 

@@ -1,0 +1,385 @@
+// A real Cluster: what holds on one server holds on six, also while slots move, nodes hang and masters are replaced.
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { Cluster, Redis } from 'ioredis'
+import { Cluster as Cluster5 } from 'ioredis5'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { entryKeyOf, leaseKeyOf, logKeyOf } from '../../src/redis/naming.ts'
+import { slotOf } from '../../src/redis/slot.ts'
+import { startCluster, type ClusterGroup, type ClusterNode } from '../support/cluster.ts'
+import { eventually } from '../support/eventually.ts'
+import { newGate } from '../support/gate.ts'
+import { ask } from '../support/replication.ts'
+import { newPair, refused, timed, type Pair } from './pair.ts'
+import { until } from './process.ts'
+import { newProxy } from './proxy.ts'
+
+let group: ClusterGroup
+
+beforeAll(async () => void (group = await startCluster()), 30_000)
+afterAll(() => group.stop())
+
+const connect = (options: object = {}): Cluster => new Cluster(group.startupNodes, { lazyConnect: true, ...options })
+const connect5 = (options: object = {}): Cluster =>
+  new Cluster5(group.startupNodes, { lazyConnect: true, ...options }) as unknown as Cluster
+
+const keyOfRow = ({ prefix }: Pair, id: string) => entryKeyOf(prefix, 'row', JSON.stringify(id))
+
+/** An id whose entry and lease lie on a node, or neither of them. */
+async function idOn({ prefix }: Pair, node: ClusterNode, isOn: boolean): Promise<string> {
+  for (let id = 0; ; id++) {
+    const keys = [entryKeyOf, leaseKeyOf].map((keyFor) => keyFor(prefix, 'row', JSON.stringify(`${id}`)))
+    const owners = await Promise.all(keys.map((key) => group.ownerOf(key)))
+    if (owners.every((owner) => (owner === node) === isOn)) return `${id}`
+  }
+}
+
+async function onMasters<T>(question: (client: Redis) => Promise<T>): Promise<T[]> {
+  return Promise.all((await group.masters()).map((node) => ask(node, question)))
+}
+
+/** The names of all commands that the masters run meanwhile, also those inside scripts. */
+async function commandsDuring(work: () => Promise<unknown>): Promise<string[]> {
+  const names: string[] = []
+  const monitors = await Promise.all(
+    (await group.masters()).map(async ({ port }) => {
+      // Else its own INFO would be among what it monitors.
+      const client = new Redis({ port, enableReadyCheck: false })
+      const monitor = await client.monitor()
+      client.disconnect()
+      monitor.on('monitor', (_: string, args: string[]) => names.push(args[0]!.toLowerCase()))
+      return monitor
+    }),
+  )
+  await work()
+  await onMasters((client) => client.echo('end'))
+  await until(() => names.filter((name) => name === 'echo').length === monitors.length)
+  for (const monitor of monitors) monitor.disconnect()
+  return names
+}
+
+/** Moves a key's slot to another master. `between` runs when all is there, and nobody but the two knows. */
+async function moveSlotOf(key: string, between: () => Promise<void>): Promise<void> {
+  const slot = slotOf(key)
+  const from = await group.ownerOf(key)
+  const to = (await group.masters()).find((node) => node !== from)!
+  await ask(to, (client) => client.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id))
+  await ask(from, async (client) => {
+    await client.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id)
+    const keys = (await client.call('CLUSTER', 'GETKEYSINSLOT', slot, 100)) as string[]
+    if (keys.length > 0) await client.call('MIGRATE', '127.0.0.1', to.port, '', 0, 1000, 'KEYS', ...keys)
+  })
+  await between()
+  for (const node of [to, from, ...(await group.masters())])
+    await ask(node, (client) => client.call('CLUSTER', 'SETSLOT', slot, 'NODE', to.id))
+}
+
+/** The masters from which the caches of a pair hear messages, one for each cache. */
+async function listenedTo({ prefix }: Pair): Promise<ClusterNode[]> {
+  const nodes = await group.masters()
+  const counts = await Promise.all(nodes.map((node) => ask(node, (client) => client.pubsub('NUMSUB', `${logKeyOf(prefix)}@0`))))
+  return nodes.flatMap((node, index) => Array<ClusterNode>(Number(counts[index]![1])).fill(node))
+}
+
+describe.each([
+  ['ioredis 6', connect],
+  ['ioredis 5', connect5],
+])('over %s', (_, connectTo) => {
+  test('what one process stored another one serves, and what one clears the other loads again, with what depends on it', async () => {
+    const pair = newPair(connectTo)
+    const { a, b } = pair
+    for (let id = 0; id < 20; id++) expect([await a.page(`${id}`), await b.page(`${id}`)]).toEqual(Array(2).fill(`page of ${id} old`))
+    await until(() => a.errors.length === 0)
+    expect([a.row.stats().loads, b.row.stats().loads]).toEqual([20, 0])
+    pair.value = 'new'
+    await a.row.clear('7')
+    expect(await a.page('7')).toContain('new')
+    await until(async () => (await b.page('7')).includes('new'))
+    expect(await b.page('8')).toBe('page of 8 old')
+    expect([a.errors, b.errors]).toEqual([[], []])
+  })
+
+  test.each([
+    ['beside redisOptions', { keyPrefix: 'app*:' }],
+    ['within redisOptions', { redisOptions: { keyPrefix: 'app*:' } }],
+  ])("the client's prefix begins every key: %s", async (_, options) => {
+    const { a, b, prefix } = newPair(() => connectTo(options))
+    await Promise.all(Array.from({ length: 10 }, (_, id) => a.row(`${id}`)))
+    await a.row.clear('0')
+    await until(async () => (await b.row.count()) === 9)
+    const keys = (await onMasters((client) => client.keys(`*${encodeURIComponent(prefix)}*`))).flat()
+    expect(keys.length).toBeGreaterThanOrEqual(10)
+    expect(keys.filter((key) => !key.startsWith('app*:'))).toEqual([])
+    await a.cache.flush()
+    await until(async () => (await b.row.count()) === 0)
+  })
+
+  test('the given client is neither used nor closed, and its own settings do not make a command wait', async () => {
+    const given = connectTo({ scaleReads: 'slave', enableAutoPipelining: true, slotsRefreshInterval: 50, retryDelayOnFailover: 10_000 })
+    const { a } = newPair(() => given)
+    expect(await a.row('1')).toBe('1 old')
+    expect(given.status).toBe('wait')
+    await a.cache.close()
+    expect(await given.get('nothing')).toBe(null)
+  })
+})
+
+test('one load in all processes, and an answer for who waits', async () => {
+  const { a, b } = newPair(connect)
+  const gate = newGate()
+  let loads = 0
+  const load = async () => (loads++, await gate.wait(), 'loaded')
+  const [inA, inB] = [a.cache.memoize(load, { name: 'slow' }), b.cache.memoize(load, { name: 'slow' })]
+  const calls = [inA(), inA(), inB()]
+  await gate.reached()
+  gate.open()
+  expect([await Promise.all(calls), loads]).toEqual([Array(3).fill('loaded'), 1])
+})
+
+test('a limit holds over all nodes', async () => {
+  const { a, b, prefix } = newPair(connect)
+  const bounded = [a, b].map(({ cache }) => cache.memoize(async (id: number) => id, { name: 'bounded', limit: 10 }))
+  for (let id = 0; id < 60; id++) await bounded[id % 2]!(id)
+  const stored = async () => (await onMasters((client) => client.keys(`${encodeURIComponent(prefix)}:bounded(*`))).flat().length
+  await eventually('entries within their limit', async () => (await stored()) <= 10)
+})
+
+test('flush gives back the space on all nodes, and nothing walks keys but flush and count', async () => {
+  const { a, b, prefix } = newPair(connect)
+  const names = await commandsDuring(async () => {
+    await Promise.all(Array.from({ length: 300 }, (_, id) => a.row(`${id}`)))
+    await b.row('5')
+    await a.row.clear('5')
+    await b.row.clear('6')
+    await b.row('6')
+  })
+  expect(new Set(names)).toContain('evalsha')
+  expect(names.filter((name) => /^(keys|scan|flushall|flushdb|randomkey|dbsize)$/.test(name))).toEqual([])
+  await until(async () => (await a.row.count()) === 299)
+  await a.cache.flush()
+  const stored = async () => (await onMasters((client) => client.keys(`${encodeURIComponent(prefix)}:*`))).flat().length
+  await eventually('no entry', async () => (await stored()) === 0)
+  expect([a.errors, b.errors]).toEqual([[], []])
+})
+
+test('scripts run also after all nodes have forgotten them', async () => {
+  const pair = newPair(connect)
+  const { a, b } = pair
+  await a.row('1')
+  await onMasters((client) => client.script('FLUSH'))
+  pair.value = 'new'
+  await b.row.clear('1')
+  await until(async () => (await a.row('1')) === '1 new')
+  expect([a.errors, b.errors]).toEqual([[], []])
+})
+
+test('reads of one tick are one piece for each node; addresses are translated as the client says', async () => {
+  const proxies = await Promise.all(group.nodes.map(({ port }) => newProxy(port)))
+  const at = proxies.map(({ url }) => ({ host: '127.0.0.1', port: Number(new URL(url).port) }))
+  const natMap = Object.fromEntries(group.nodes.map(({ port }, index) => [`127.0.0.1:${port}`, at[index]!]))
+  const pair = newPair(() => new Cluster(at, { natMap, lazyConnect: true, redisOptions: { connectionName: 'through' } }), {
+    maxStaleness: '1h',
+  })
+  const ids = Array.from({ length: 60 }, (_, id) => `${id}`)
+  await Promise.all(ids.map((id) => pair.a.row(id)))
+  await until(async () => (await pair.b.row.count()) === ids.length)
+  await pair.b.row.count()
+  const pieces = () => proxies.flatMap((proxy) => proxy.wires().map((wire) => [wire, wire.sent().length, wire.pieces()] as const))
+  const before = new Map(pieces().map(([wire, , count]) => [wire, count]))
+  await Promise.all(ids.map((id) => pair.b.row(id)))
+  const asked = pieces().filter(([wire, , count]) => count > (before.get(wire) ?? 0))
+  // Beside them the log is asked, once.
+  expect(asked.reduce((sum, [wire, , count]) => sum + count - (before.get(wire) ?? 0), 0)).toBeLessThanOrEqual(4)
+  expect(pair.b.row.stats().loads).toBe(0)
+  // What nodes say of others, of their slots and when they redirect, is translated too: nothing goes past the proxies.
+  const { loads } = pair
+  await moveSlotOf(keyOfRow(pair, '1'), async () => void (await pair.newMember().row('1')))
+  await pair.newMember().row('1')
+  expect(pair.loads).toBe(loads)
+  const lists = () => Promise.all(group.nodes.map((node) => ask(node, (client) => client.client('LIST'))))
+  const clients = async () => (await lists()).join(' ').split('name=through ').length - 1
+  await until(async () => (await clients()) === proxies.flatMap((proxy) => proxy.wires()).length)
+  expect([pair.a.errors, pair.b.errors]).toEqual([[], []])
+})
+
+describe('a slot that moves', () => {
+  test('with an entry: it is served and replaced meanwhile and afterwards', async () => {
+    const pair = newPair(connect)
+    const { a, b } = pair
+    await a.row('1')
+    await b.row('other')
+    await moveSlotOf(keyOfRow(pair, '1'), async () => {
+      expect(await b.row('1')).toBe('1 old')
+      expect(b.row.stats().loads).toBe(1)
+      pair.value = 'new'
+      await a.row.clear('1')
+      expect(await a.row('1')).toBe('1 new')
+      await until(async () => (await b.row('1')) === '1 new')
+    })
+    const { loads } = pair
+    const c = pair.newMember()
+    await c.row('other')
+    expect(await c.row('1')).toBe('1 new')
+    pair.value = 'newer'
+    await b.row.clear('1')
+    expect(await b.row('1')).toBe('1 newer')
+    await until(async () => (await a.row('1')) === '1 newer')
+    expect(pair.loads).toBe(loads + 1)
+    expect([a.errors, b.errors, c.errors]).toEqual([[], [], []])
+  })
+
+  test('with the log: no clear is lost, and those that follow count everywhere', async () => {
+    const pair = newPair(connect)
+    const { a, b } = pair
+    await Promise.all([a.row('1'), b.row('1')])
+    await moveSlotOf(logKeyOf(pair.prefix), async () => {
+      pair.value = 'new'
+      await a.row.clear('1')
+      await until(async () => (await b.row('1')) === '1 new')
+    })
+    pair.value = 'newer'
+    await b.row.clear('1')
+    await until(async () => (await a.row('1')) === '1 newer')
+    expect(await pair.newMember().row('1')).toBe('1 newer')
+    // Again and again, sooner than anybody asks who has which slot.
+    for (let times = 0; times < 3; times++) {
+      await moveSlotOf(logKeyOf(pair.prefix), () => Promise.resolve())
+      await a.row.clear('1')
+    }
+    expect([a.errors, b.errors]).toEqual([[], []])
+  })
+})
+
+describe('a Cluster that says it is down', () => {
+  test('costs a bounded wait, then loads; the clears made meanwhile are delivered', async () => {
+    const pair = newPair(connect)
+    const { a, b } = pair
+    await Promise.all([a.row('1'), b.row('1')])
+    const owner = await group.ownerOf(logKeyOf(pair.prefix))
+    const slot = slotOf(logKeyOf(pair.prefix))
+    await ask(owner, (client) => client.call('CLUSTER', 'DELSLOTS', slot))
+    await eventually('a node that is down', () =>
+      ask(owner, async (client) => String(await client.call('CLUSTER', 'INFO')).includes('cluster_state:fail')),
+    )
+    pair.value = 'new'
+    const [ms] = await timed(refused(a.row.clear('1')))
+    expect(ms).toBeLessThan(600)
+    const [waited, value] = await timed(a.row('1'))
+    expect([value, waited < 900]).toEqual(['1 new', true])
+    await ask(owner, (client) => client.call('CLUSTER', 'ADDSLOTS', slot))
+    await eventually('the other process follows', async () => (await b.row('1')) === '1 new')
+  })
+})
+
+describe('a master that fails', () => {
+  test('and has the log: what an acknowledged clear made stale is not served, also where the new one never heard of it', async () => {
+    // So that nothing but the new master's coming makes anybody ask.
+    const pair = newPair(connect, { maxStaleness: '1h' })
+    const { a, b } = pair
+    const old = await group.ownerOf(logKeyOf(pair.prefix))
+    const id = await idOn(pair, old, false)
+    await Promise.all([a.row(id), b.row(id)])
+    await group.cutReplicaOf(old)
+    pair.value = 'new'
+    // Of the entry, Redis keeps what was computed before the clear.
+    await a.row.clear(id)
+    await old.kill()
+    await expect(a.row.clear('meanwhile')).rejects.toMatchObject({ code: 'STORE' })
+    const next = await group.failOver(old)
+    await eventually('the clear made meanwhile', async () =>
+      String(await ask(next, (client) => client.zrange(logKeyOf(pair.prefix), '0', '-1'))).includes('meanwhile'),
+    )
+    const c = pair.newMember()
+    expect(await c.row(id)).toBe(`${id} new`)
+    await eventually('all follow', async () => (await Promise.all([a.row(id), b.row(id)])).every((value) => value === `${id} new`))
+    pair.value = 'newer'
+    await b.row.clear(id)
+    await until(async () => (await a.row(id)) === `${id} newer`)
+    await old.restart()
+    await eventually('a replica again', async () =>
+      (await ask(old, (client) => client.info('replication'))).includes('master_link_status:up'),
+    )
+  })
+
+  test('and was listened to: messages come by another one', async () => {
+    const pair = newPair(connect, { maxStaleness: '1h' })
+    const { a, b } = pair
+    await until(async () => (await listenedTo(pair)).length === 2)
+    await Promise.all([a.row('1'), b.row('1')])
+    const [heard] = await listenedTo(pair)
+    await heard!.kill()
+    await group.failOver(heard!)
+    await eventually('caches that listen', async () => (await listenedTo(pair)).length === 2)
+    pair.value = 'new'
+    await eventually('a clear', () => a.row.clear('1').then(() => true))
+    await eventually('the other follows', async () => (await b.row('1')) === '1 new', 5000)
+    await heard!.restart()
+    await eventually('a replica again', async () =>
+      (await ask(heard!, (client) => client.info('replication'))).includes('master_link_status:up'),
+    )
+  })
+
+  test('by hanging: who needs it waits a bounded time, who does not waits not at all, until another one has taken its place', async () => {
+    const pair = newPair(connect)
+    const { a, b } = pair
+    const old = await group.ownerOf(logKeyOf(pair.prefix))
+    const hanging = (await group.masters()).find((node) => node !== old)!
+    const [on, off] = [await idOn(pair, hanging, true), await idOn(pair, hanging, false)]
+    await Promise.all([a, b].flatMap(({ row }) => [row(on), row(off)]))
+    const sockets = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+    const before = sockets()
+    hanging.pause()
+    onTestFinished(() => hanging.resume())
+    for (let times = 0; times < 5; times++) {
+      const [cleared] = await timed(b.cache.clear(b.row.ref(on), b.row.ref(off)))
+      const [other] = await timed(b.row(off))
+      const [needed] = await timed(b.row(on))
+      // Once it is known to be away, nobody waits for it.
+      expect([cleared < 200, other < 200, needed < (times === 0 ? 900 : 200)]).toEqual([true, true, true])
+      expect(sockets()).toBeLessThan(before + 10)
+    }
+    const [ms] = await timed(pair.newMember().row(off))
+    expect(ms).toBeLessThan(900)
+    await group.failedOver(hanging)
+    await eventually('no wait any more', async () => {
+      await b.row.clear(on)
+      return (await timed(b.row(on)))[0] < 100
+    })
+    await eventually('an entry on the new master', async () => {
+      const { loads } = pair
+      await pair.newMember().row(on)
+      return pair.loads === loads
+    })
+    hanging.resume()
+    expect(a.errors.length).toBeGreaterThan(0)
+  })
+})
+
+describe('close', () => {
+  test('leaves no connection', async () => {
+    const pair = newPair(() => connect({ redisOptions: { connectionName: 'to-be-closed' } }))
+    const lists = () => Promise.all(group.nodes.map((node) => ask(node, (client) => client.client('LIST'))))
+    const count = async () => (await lists()).join(' ').split('to-be-closed').length - 1
+    await Promise.all(Array.from({ length: 20 }, (_, id) => pair.a.row(`${id}`)))
+    expect(await count()).toBeGreaterThan(3)
+    await Promise.all([pair.a.cache.close(), pair.b.cache.close()])
+    await until(async () => (await count()) === 0)
+  })
+
+  test.each([
+    ['while it is connected', () => group.startupNodes],
+    ['while no node is there', () => [{ host: '127.0.0.1', port: 1 }]],
+  ])('lets the process end: %s', async (_, nodes) => {
+    const code = `
+      import { Cluster } from 'ioredis'
+      import { createCache } from './src/index.ts'
+      const redis = new Cluster(JSON.parse(process.argv[1]), { lazyConnect: true, slotsRefreshInterval: 1000 })
+      const cache = createCache({ redis, prefix: 'ends', commandTimeout: 200, onError: () => undefined })
+      const row = cache.memoize(async (id) => id, { name: 'row' })
+      await Promise.all([row('1'), row('2'), row('3'), row.clear('4').catch(() => undefined)])
+      await cache.close()
+      console.log('closed')`
+    const args = ['--import', 'tsx', '--input-type', 'module', '-e', code, JSON.stringify(nodes())]
+    expect(await promisify(execFile)(process.execPath, args, { timeout: 10_000 })).toMatchObject({ stdout: 'closed\n', stderr: '' })
+  })
+})
