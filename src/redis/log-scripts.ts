@@ -27,7 +27,10 @@ end
 
 local function replication()
   local info = redis.pcall('INFO', 'replication')
-  return type(info) == 'string' and string.match(info, 'master_replid:(%w+)') or ''
+  if type(info) ~= 'string' then return '' end
+  -- What a replica has may be late.
+  if string.find(info, 'role:slave', 1, true) then error('READONLY The clear log is asked of a master.') end
+  return string.match(info, 'master_replid:(%w+)') or ''
 end
 
 local function mark(generation, source, floor)

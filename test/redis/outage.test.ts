@@ -106,6 +106,30 @@ describe('a lost log', () => {
   })
 })
 
+describe('a server that has become a replica', () => {
+  test('is asked for nothing, and left for whoever is the master by then', async () => {
+    await using master = await startRedis()
+    await using server = await startRedis()
+    const plain = new Redis(server.url)
+    onTestFinished(() => plain.disconnect())
+    const a = await heard({ redis: server.url })
+    const id = () => a.connection.command('', (client) => client.client('ID')).catch(() => undefined)
+    const before = await id()
+    await plain.replicaof('127.0.0.1', master.port)
+    expect(await a.shared.ask()).toBe(false)
+    expect(a.errors.some(({ message }) => message.includes('READONLY'))).toBe(true)
+    let now = before
+    await until(async () => ![undefined, before].includes((now = await id())))
+    // It is left once a second at most: it may stay a replica.
+    for (let times = 0; times < 3; times++) expect(await a.shared.ask()).toBe(false)
+    await expect(a.clear(patternOf('user', '1'))).rejects.toMatchObject({ code: 'STORE' })
+    expect(await id()).toBe(now)
+    await plain.replicaof('NO', 'ONE')
+    await until(() => a.shared.ask())
+    await until(() => !a.log.clearedSinceEpoch([user('1')], a.shared.epoch))
+  })
+})
+
 describe('while Redis cannot be reached', () => {
   test('clears count here, reject, and are delivered in one append on return', async () => {
     const proxy = await newProxy(world.server.port)
