@@ -53,14 +53,14 @@ export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
 /**
  * Clears what a successful unsafe request (not GET, HEAD, OPTIONS or TRACE) changed, before its response reaches the client: all of a
  * cached function or route, the calls of it that `argsOf` gives the leading arguments of, or a ref.
+ * @example app.put('/users/:id', invalidates(getUser, (req) => [req.params.id]), handler)
  */
 export function invalidates(target: Clearable, argsOf?: (req: Request) => readonly unknown[], options?: InvalidatesOptions): Middleware
 export function invalidates(target: Ref, argsOf?: undefined, options?: InvalidatesOptions): Middleware
-/** The same for refs that are worked out from the request. */
+/** The same for refs that are worked out from the request.@example invalidates((req) => [getUser.ref(req.params.id), cache.tag('table:users')]) */
 export function invalidates(refsOf: (req: Request) => readonly Ref[], options?: InvalidatesOptions): Middleware
 export function invalidates(target: Target<Request>, second?: unknown, third?: InvalidatesOptions): Middleware {
-  const isOptions = typeof second === 'object' && second !== null
-  const mutation = resolveMutation(target, isOptions ? undefined : second, third ?? (isOptions ? second : {}))
+  const mutation = resolveMutation(target, second, third)
   const middleware = (req: Request, _res: Response, next: NextFunction): void => {
     clearBeforeAnswer(visitOf(req, next), mutation)
     next()

@@ -42,14 +42,14 @@ export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
 /**
  * Clears what a successful unsafe request (not GET, HEAD, OPTIONS or TRACE) changed, before its response reaches the client: all of a
  * cached function or route, the calls of it that `argsOf` gives the leading arguments of, or a ref.
+ * @example router.put('/users/:id', invalidates(getUser, (ctx) => [ctx.params.id]), handler)
  */
 export function invalidates(target: Clearable, argsOf?: (ctx: Context) => readonly unknown[], options?: InvalidatesOptions): Middleware
 export function invalidates(target: Ref, argsOf?: undefined, options?: InvalidatesOptions): Middleware
-/** The same for refs that are worked out from the context. */
+/** The same for refs that are worked out from the context.@example invalidates((ctx) => [getUser.ref(ctx.params.id), cache.tag('table:users')]) */
 export function invalidates(refsOf: (ctx: Context) => readonly Ref[], options?: InvalidatesOptions): Middleware
 export function invalidates(target: Target<Context>, second?: unknown, third?: InvalidatesOptions): Middleware {
-  const isOptions = typeof second === 'object' && second !== null
-  const mutation = resolveMutation(target, isOptions ? undefined : second, third ?? (isOptions ? second : {}))
+  const mutation = resolveMutation(target, second, third)
   return function invalidating(ctx, next) {
     const visit = new KoaVisit(ctx, next)
     clearBeforeAnswer(visit, mutation)

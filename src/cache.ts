@@ -20,10 +20,17 @@ import type { CacheStats } from './stats.ts'
 
 /** One cache: its functions, its routes and everything that was computed from them. */
 export interface Cache extends AsyncDisposable {
-  /** Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. @example const getUser = cache.memoize(loadUser, { name: 'user', ttl: '10m' }) */
+  /**
+   * Wraps a function so that its results are kept until their time is up or something they were computed from is cleared. Throws a
+   * `ConfigError` for an option that is wrong and for a name that is taken.
+   * @example const getUser = cache.memoize(loadUser, { name: 'user', ttl: '10m' })
+   */
   memoize<F extends Cacheable>(fn: F, options: MemoizeOptions<F, unknown> & { strict: false }): CachedFunction<F, []>
   memoize<F extends Cacheable, const K = ArgsOf<F>>(fn: F, options?: MemoizeOptions<F, K>): CachedFunction<F, K>
-  /** As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. @example const parse = cache.memoizeSync(JSON.parse, { name: 'parse' }) */
+  /**
+   * As `memoize`, for a synchronous function: it stays synchronous, and its values in this process. One that gives a promise is refused.
+   * @example const parse = cache.memoizeSync(JSON.parse, { name: 'parse' })
+   */
   memoizeSync<F extends Cacheable>(
     fn: F & Synchronous<F>,
     options: MemoizeSyncOptions<F, unknown> & { strict: false },
@@ -36,23 +43,54 @@ export interface Cache extends AsyncDisposable {
    * Decorates an asynchronous method, instance or static: `@cache.method({ name: "users.find" })`. Its `this` is no argument, so instances
    * share their entries, unless `key` makes it one. `cachedFunction(users, "find")` is the method with `clear`, `ref` and the rest.
    * The name is by default the method's, which only one class of a cache can have.
+   *
+   * @example
+   * class Users {
+   *   @cache.method({ name: 'users.find' })
+   *   async find(id: string): Promise<User> { … }
+   * }
+   * await cachedFunction(users, 'find').clear('42')
    */
   readonly method: DecorateMethod
   /**
    * Decorates a getter, instance or static. One that gives plain values stays synchronous; of one that gives a promise, the value is kept.
    * Both are kept in this process, and by one value for all instances unless `key` tells them apart. What only an asynchronous function
    * has, such as `store`, says that it gives a promise. `cachedFunction(config, "flags").clear()` clears it.
+   *
+   * @example
+   * class Config {
+   *   @cache.getter({ name: 'config.flags', ttl: '1m' })
+   *   get flags(): Promise<Flags> { … }
+   * }
    */
   readonly getter: DecorateGetter
-  /** A dependency that is not a function, such as a table: `cache.tag("table:users")`. */
+  /**
+   * A dependency that is not a function, such as a table: for `dependsOn`, `track` and `clear`. The name is any text but the empty one, and
+   * does not begin with #.
+   * @example await cache.clear(cache.tag('table:users'))
+   */
   tag(name: string): Ref
-  /** A ref of a function that this process does not have, for a worker that only clears. @example await cache.clear(cache.ref('user', '42')) */
+  /**
+   * A ref of a function that this process does not have, for a worker that only clears: the name is all that ties the two.
+   * @example await cache.clear(cache.ref('user', '42'))
+   */
   ref(name: string, ...args: unknown[]): Ref
-  /** Inside a load: its result also depends on these. Outside of one it does nothing. @example cache.track(cache.tag('table:users')) */
+  /**
+   * Inside a load: its result also depends on these. Outside of one it does nothing, nor for the result of a function with `track: false`.
+   * @example cache.track(cache.tag('table:users'))
+   */
   track(...refs: Ref[]): void
-  /** From now on nothing that was computed from what the refs cover is served. All of them at one instant. Rejects with a `StoreError` when Redis did not confirm in time: it then holds here and stays queued. @example await cache.clear(getUser.ref('42'), cache.tag('table:users')) */
+  /**
+   * From now on nothing that was computed from what the refs cover is served. All of them at one instant. Rejects with a `StoreError` when Redis
+   * did not confirm in time: it then holds here and stays queued. A ref of another cache is a name like any here: it clears nothing there, unless
+   * the two share Redis and prefix.
+   * @example await cache.clear(getUser.ref('42'), cache.tag('table:users'))
+   */
   clear(...refs: Ref[]): Promise<void>
-  /** Stale at once: what the refs cover may still be served where `staleWhileRevalidate` or `staleIfError` allow. @example await cache.expire(listPosts.ref()) */
+  /**
+   * As `clear`, but what the refs cover is stale at once: it may still be served where `staleWhileRevalidate` or `staleIfError` allow.
+   * @example await cache.expire(listPosts.ref())
+   */
   expire(...refs: Ref[]): Promise<void>
   /**
    * Clears inside take effect together when `work` resolves, and are dropped when it throws. Until then, reads inside bypass what was
@@ -70,7 +108,11 @@ export interface Cache extends AsyncDisposable {
   flush(): Promise<void>
   /** What happened in this process: of each function and route by name, and of the cache itself. @example cache.stats().functions */
   stats(): CacheStats
-  /** Ends what the cache opened, after writes under way, and closes stores of one's own; never a client it was given. @example await cache.close() */
+  /**
+   * Ends what the cache opened, after writes under way, and closes stores of one's own; never a client it was given. `await using` and
+   * `cache[Symbol.asyncDispose]()` are the same.
+   * @example await cache.close()
+   */
   close(): Promise<void>
 }
 
@@ -83,7 +125,10 @@ export function engineOf(cache: Cache): Engine {
   throw new ConfigError(`Expected a cache made by createCache, got ${show(cache)}.`)
 }
 
-/** Creates a cache. Throws a `ConfigError` for an option that is wrong; never waits for Redis. */
+/**
+ * Creates a cache. Throws a `ConfigError` for an option or an environment variable that is wrong; never waits for Redis.
+ * @example const cache = createCache({ redis: 'redis://127.0.0.1:6379', prefix: 'shop', ttl: '10m' })
+ */
 export function createCache(options: CacheOptions = {}): Cache {
   return openCache(options, () => performance.now())
 }

@@ -5,27 +5,36 @@ import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
 import { ConfigError, type CacheError } from './errors.ts'
 import { checkChoice, checkFunction, checkNames, toLimit } from './options.ts'
 
+/** The options of a cache. One that does not exist, or a value that is none of its own, `null` among them, is a `ConfigError`. */
 export interface CacheOptions {
   /**
    * Where clears are shared and entries kept across processes: a URL, a client or Cluster of ioredis (its settings are used, on connections of
    * the cache's own), or false for this process alone. @default CACHE_ALCHEMY_REDIS_URL if set, else this process alone
-   * @example redis: "redis://127.0.0.1:6379"
+   * @example redis: 'redis://127.0.0.1:6379'
    */
   redis?: string | Redis | Cluster | false
-  /** Begins every key in Redis. Caches with different prefixes never meet. @default CACHE_ALCHEMY_CACHE_KEY_PREFIX, or "" @example prefix: "shop" */
+  /**
+   * Begins every key in Redis. Caches with different prefixes never meet. At most 200 characters. @default CACHE_ALCHEMY_CACHE_KEY_PREFIX, or ""
+   * @example prefix: 'shop'
+   */
   prefix?: string
-  /** How long a result is fresh. 0: not cached; -1 or Infinity: no expiry. @default CACHE_ALCHEMY_DEFAULT_EXPIRE (in seconds), or "1d" @example ttl: "10m" */
+  /**
+   * How long a result is fresh, where its function or route does not say: milliseconds, or a string with its unit. 0: not cached; -1 or
+   * Infinity: no expiry; what else is negative is refused. @default CACHE_ALCHEMY_DEFAULT_EXPIRE (in seconds), or "1d"
+   * @example ttl: '10m'
+   */
   ttl?: Duration
   /**
-   * Entries a function keeps in this process, and about as many in Redis; the least recently used go first. 0: not cached; -1 or Infinity:
-   * no bound. @default CACHE_ALCHEMY_DEFAULT_LIMIT, or 1000 in this process and no bound in Redis
+   * Entries a function keeps in this process, and about as many in Redis, where it does not say; the least recently used go first. 0: not
+   * cached; -1 or Infinity: no bound; what else is no whole number of 0 or more is refused.
+   * @default CACHE_ALCHEMY_DEFAULT_LIMIT, or 1000 in this process and no bound in Redis
    * @example limit: 10_000
    */
   limit?: number
   /**
    * Bytes that stored responses and serialised values may take in this process. Past it the function that holds most loses its least
    * recently used. A value that stays in this process counts by the function's `size`, and without one not at all. -1 or Infinity: no
-   * bound. @default 67108864, 64 MiB
+   * bound; 0, what else is negative and what is no whole number is refused. @default 67108864, 64 MiB
    * @example maxBytes: 256 * 1024 * 1024
    */
   maxBytes?: number
@@ -33,14 +42,26 @@ export interface CacheOptions {
    * When another process's clear counts here. "eventual": with the delivery of one message, and within `maxStaleness` whatever happens to
    * messages. "strong": for every call that starts after the clear was acknowledged, at the price of a round trip to Redis a call; where
    * Redis does not answer, calls load. Synchronous functions and getters cannot ask, and are eventual. @default "eventual"
-   * @example consistency: "strong"
+   * @example consistency: 'strong'
    */
   consistency?: 'eventual' | 'strong'
-  /** How long entries in this process are trusted without word from Redis. @default "1s" @example maxStaleness: "250ms" */
+  /**
+   * How long entries in this process are trusted without word from Redis, which is how late another process's clear may be where its message
+   * is lost: milliseconds, or a string with its unit. More than 0; Infinity is refused. Redis is asked four times within each. @default "1s"
+   * @example maxStaleness: '250ms'
+   */
   maxStaleness?: Duration
-  /** How long Redis, or a store of one's own, may keep a caller waiting. @default "500ms" */
+  /**
+   * How long Redis, or a store of one's own, may keep a caller waiting: a read then loads, a clear rejects and stays queued. Milliseconds, or a
+   * string with its unit. More than 0; Infinity is refused. @default "500ms"
+   * @example commandTimeout: '200ms'
+   */
   commandTimeout?: Duration
-  /** Told of failures that a load answered instead: of Redis once when it goes away, and once of what it refuses until it takes it again. @default one warning of the process a kind of failure @example onError: (error) => logger.warn(error) */
+  /**
+   * Told of failures that a load answered instead: of Redis once when it goes away, and once of what it refuses until it takes it again. It is
+   * called where the failure happens; what it throws is a warning of the process. @default one warning of the process a kind of failure
+   * @example onError: (error) => logger.warn(error)
+   */
   onError?: (error: CacheError) => void
 }
 
@@ -114,7 +135,8 @@ function withoutPassword(url: string): string {
 }
 
 function prefixOf(prefix: string, option: string): string {
-  if (typeof prefix === 'string' && prefix.length <= 200) return prefix
+  // Half of a character is none in Redis, where all halves are one.
+  if (typeof prefix === 'string' && prefix.length <= 200 && !/\p{Surrogate}/u.test(prefix)) return prefix
   throw new ConfigError(`Expected \`${option}\` to be a string of at most 200 characters, got ${show(prefix)}.`)
 }
 

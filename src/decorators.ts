@@ -6,7 +6,8 @@ import { ConfigError, UnsupportedError } from './errors.ts'
 import { memoizeGetter } from './getter.ts'
 import type { CachedFunction, CachedHandle } from './cached-handle.ts'
 import { dress, memoize } from './memoize.ts'
-import type { AnyFunction, MemoizeOptions, MemoizeSyncOptions } from './memoize-options.ts'
+import { NAMES, type AnyFunction, type MemoizeOptions, type MemoizeSyncOptions } from './memoize-options.ts'
+import { checkNames } from './options.ts'
 
 type AnyGet = () => any
 type AsyncOnly = Exclude<keyof MemoizeOptions<AnyGet>, keyof MemoizeSyncOptions<AnyGet>>
@@ -18,15 +19,22 @@ export interface MethodOptions<A extends readonly unknown[] = any[], K = unknown
 > {
   /**
    * What the result is kept by; called with the method's `this`. An array is the argument list for `ref` and `clear`, anything else a list
-   * of one. @default the arguments, without `this`
+   * of one. What it leaves out, no result may depend on; what it throws is the call's rejection. @default the arguments, without `this`
    * @example key(this: Users, id: string) { return [this.tenant, id] }
    */
   key?: (this: any, ...args: A) => K
 }
 
-/** The options of a getter. `store`, `codec`, `staleWhileRevalidate` and `staleIfError` are for one that gives a promise, and say that it does. */
+/**
+ * The options of a getter. Those that `memoizeSync` has not (`version`, `store`, `codec`, the stale windows, `refreshAhead`, the time-outs,
+ * `concurrency`) are for one that gives a promise, and say that it does.
+ */
 export interface GetterOptions<K = unknown> extends Omit<MemoizeOptions<AnyGet, K>, 'key'> {
-  /** What the value is kept by; called with the getter's `this`. @default nothing: all instances share one value */
+  /**
+   * What the value is kept by; called with the getter's `this`. An array is the argument list for `ref` and `clear`, anything else a list of
+   * one. @default nothing: all instances share one value
+   * @example key(this: Tenant) { return this.id }
+   */
   key?: (this: any) => K
 }
 
@@ -95,6 +103,7 @@ export function decoratorOf(engine: Engine, door: Door, given: readonly unknown[
       `Expected options or nothing: write @cache.${door}(), with parentheses, or @cache.${door}({ name: "users.find" }).`,
     )
   }
+  checkNames(options, NAMES, `cache.${door}`)
   const wrap: Wrap = (member) => {
     const named = { ...options, name: nameOf(engine, door, options, member) }
     return door === 'method' ? decorateMethod(engine, member, named) : memoizeGetter(engine, member.fn, named)

@@ -3,7 +3,7 @@
 import ms from 'ms'
 import { ConfigError } from './errors.ts'
 
-/** Milliseconds, or a string such as "250ms", "10s", "5m", "2h", "1d". */
+/** Milliseconds, or a string with its unit, such as "250ms", "10s", "5m", "2h", "1d". A bare number in a string is refused. @example '10m' */
 export type Duration = number | string
 
 function parse(value: Duration): number {

@@ -3,9 +3,14 @@
 /** What went wrong, for programs: stable across releases, while messages are for people and may change. */
 export type CacheErrorCode = 'CONFIG' | 'UNSUPPORTED' | 'KEY' | 'CODEC' | 'STORE' | 'TIMEOUT' | 'CYCLE' | 'LOAD'
 
-/** The root of every error this package makes. `code` says which; `cause` holds what was caught, if anything was. */
+/**
+ * The root of every error this package makes. `code` says which; `cause` holds what was caught, if anything was. With code `LOAD` it is told to
+ * `onError` of a load that failed where a stale value was served, or nobody waited.
+ * @example onError: (error: CacheError) => logger.warn({ code: error.code, cause: error.cause }, error.message)
+ */
 export class CacheError extends Error {
   override readonly name: string = 'CacheError'
+  /** @example if (error instanceof CacheError && error.code === 'TIMEOUT') return fallback */
   readonly code: CacheErrorCode
 
   constructor(code: CacheErrorCode, message: string, cause?: unknown) {
@@ -14,7 +19,10 @@ export class CacheError extends Error {
   }
 }
 
-/** An option, a name or an environment variable is wrong. Thrown where it is given; one that is asked about each value is told to `onError`. */
+/**
+ * An option, a name or an environment variable is wrong. Thrown where it is given; one that is asked about each value is told to `onError`.
+ * @example cache.memoize(loadUser, { ttl: 'soon' }) // ConfigError
+ */
 export class ConfigError extends CacheError {
   override readonly name = 'ConfigError'
 
@@ -23,7 +31,10 @@ export class ConfigError extends CacheError {
   }
 }
 
-/** What was asked for does not exist here: a partial clear of a flat key, a load that waits for itself (`code` is then `CYCLE`). */
+/**
+ * What was asked for does not exist here: a partial clear of a flat key, a load that waits for itself (`code` is then `CYCLE`).
+ * @example await flat.clear('42') // `strict: false`: UnsupportedError
+ */
 export class UnsupportedError extends CacheError {
   override readonly name = 'UnsupportedError'
 
@@ -32,7 +43,10 @@ export class UnsupportedError extends CacheError {
   }
 }
 
-/** An argument that cannot be part of a key: a function, a symbol, a cycle, a class instance without `toJSON`. */
+/**
+ * An argument that cannot be part of a key: a function, a symbol, a cycle, a class instance without `toJSON`, an array with holes. Give `key`.
+ * @example await getUser(() => '42') // KeyError
+ */
 export class KeyError extends CacheError {
   override readonly name = 'KeyError'
 
@@ -41,7 +55,10 @@ export class KeyError extends CacheError {
   }
 }
 
-/** A value that cannot be turned into bytes, or bytes that are no value. */
+/**
+ * A value that cannot be turned into bytes, or bytes that are no value. Told to `onError`: the caller has the value all the same.
+ * @example onError: (error) => error instanceof CodecError && logger.warn(error.message)
+ */
 export class CodecError extends CacheError {
   override readonly name = 'CodecError'
 
@@ -50,7 +67,11 @@ export class CodecError extends CacheError {
   }
 }
 
-/** A store did not do what it was asked: for `clear`, it is applied in this process and queued, but not yet confirmed elsewhere. */
+/**
+ * A store did not do what it was asked: for `clear`, it is applied in this process and queued, but not yet confirmed elsewhere. To a reader it
+ * never comes: the function runs, and `onError` is told.
+ * @example await getUser.clear('42').catch((error) => error instanceof StoreError || Promise.reject(error))
+ */
 export class StoreError extends CacheError {
   override readonly name = 'StoreError'
 
@@ -59,7 +80,10 @@ export class StoreError extends CacheError {
   }
 }
 
-/** Something took longer than it may. */
+/**
+ * Something took longer than it may: to callers, a load past its `loadTimeout`; to `onError`, a store past `commandTimeout`.
+ * @example await callPartner('7').catch((error) => error instanceof TimeoutError ? undefined : Promise.reject(error))
+ */
 export class TimeoutError extends CacheError {
   override readonly name = 'TimeoutError'
 

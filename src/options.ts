@@ -5,7 +5,7 @@ import { ConfigError } from './errors.ts'
 
 /** Refuses an option that does not exist, which is nearly always a misspelled one. */
 export function checkNames(options: object, known: readonly string[], of: string): void {
-  if (typeof options !== 'object' || options === null)
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw new ConfigError(`Expected the options of ${of} to be an object, got ${show(options)}.`)
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) throw new ConfigError(`${of} has no option \`${name}\`. It has: ${known.join(', ')}.`)

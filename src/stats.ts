@@ -2,9 +2,9 @@
 
 import type { Lag } from './redis/lag.ts'
 
-/** What happened to the calls of one function since it was defined, in this process. */
+/** What happened to the calls of one function or route since it was defined, in this process. @example getUser.stats().hits */
 export interface FunctionStats {
-  /** Calls answered by a fresh entry. */
+  /** Calls answered by a fresh entry, wherever it was. */
   hits: number
   /** Calls that found no fresh entry: they loaded, or waited for a load. */
   misses: number
@@ -18,12 +18,16 @@ export interface FunctionStats {
   errors: number
   /** Entries that had to go for room in this process. */
   evictions: number
-  /** Entries found to be overtaken by a clear. */
+  /**
+   * Entries found to be overtaken by a clear, when they were looked at again: a clear itself touches none. One is counted in each place in
+   * which it is kept and found, so that an entry that is in this process and in Redis counts as two.
+   */
   cleared: number
 }
 
-/** The statistics of a cache: of each function and route by name, and of the cache itself. */
+/** The statistics of a cache: of each function and route by name, and of the cache itself. @example cache.stats().storeErrors */
 export interface CacheStats {
+  /** Those of each function and route, by its name. @example cache.stats().functions['user']?.hits */
   readonly functions: Readonly<Record<string, Readonly<FunctionStats>>>
   /** Failures of a store, a codec or an option that a load answered instead. */
   readonly storeErrors: number

@@ -3,8 +3,9 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
 import { types } from 'node:util'
 import { createCache, type Cache } from './cache.ts'
-import type { Codec } from './codec.ts'
-import type { CacheError } from './errors.ts'
+import { resolveCodec, type Codec } from './codec.ts'
+import { show } from './duration.ts'
+import { ConfigError, type CacheError } from './errors.ts'
 import type { Store } from './own-store.ts'
 
 /** One promise of a contract. `run` rejects with an `AssertionError` where it is not kept. */
@@ -24,6 +25,8 @@ const LARGE = 1024 * 1024
  * for (const { name, run } of storeContract(() => new FileStore(newFolder()))) test(name, run)
  */
 export function storeContract(make: () => Store | Promise<Store>): ContractTest[] {
+  if (typeof make !== 'function')
+    throw new ConfigError(`Expected storeContract to be given a function that makes a store, got ${show(make)}.`)
   const within = (name: string, work: (store: Store) => Promise<void>): ContractTest => ({
     name,
     async run() {
@@ -132,6 +135,9 @@ function underACache(make: () => Store | Promise<Store>): ContractTest {
  * for (const { name, run } of codecContract(users, [new User('Ada'), new User('')])) test(name, run)
  */
 export function codecContract<V>(codec: Codec<V>, values: readonly V[]): ContractTest[] {
+  resolveCodec(codec as Codec)
+  if (!Array.isArray(values) || values.length === 0)
+    throw new ConfigError(`Expected codecContract to be given a list of values, at least one, got ${show(values)}.`)
   return [
     {
       name: 'encodes to bytes, at once',

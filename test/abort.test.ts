@@ -196,6 +196,54 @@ describe('a signal among the arguments', () => {
     expect([await first, read.stats().loads]).toEqual(['1', 1])
   })
 
+  test('takes callers out of the line for a lane, and those behind them get theirs', async () => {
+    const gates = new Map(['a', 'b', 'c', 'd'].map((id) => [id, newGate()]))
+    const begun: string[] = []
+    const read = cache.memoize(
+      async (id: string, _signal?: AbortSignal) => {
+        begun.push(id)
+        await gates.get(id)!.wait()
+        return id
+      },
+      { name: 'row', concurrency: 1 },
+    )
+    const [leaving, sharing] = [new AbortController(), new AbortController()]
+    const first = read('a')
+    await gates.get('a')!.reached()
+    const left = [read('b', leaving.signal), read('b', leaving.signal), read('c', sharing.signal)]
+    const kept = [read('c'), read('d')]
+    await settled()
+    leaving.abort(new Error('gone'))
+    sharing.abort(new Error('gone'))
+    for (const call of left) await expect(call).rejects.toThrow('gone')
+    gates.get('a')!.open()
+    expect(await first).toBe('a')
+    await gates.get('c')!.reached()
+    // Nobody waits for b any more, somebody still for c, and one lane is one load at a time.
+    expect(begun).toEqual(['a', 'c'])
+    gates.get('c')!.open()
+    await gates.get('d')!.reached()
+    gates.get('d')!.open()
+    expect(await Promise.all(kept)).toEqual(['c', 'd'])
+    gates.get('b')!.open()
+    expect([await read('b'), begun, read.stats().errors]).toEqual(['b', ['a', 'c', 'd', 'b'], 0])
+  })
+
+  test('gives the lane of a load that ends by it to the next in line', async () => {
+    const { read, gate, signals } = newReader({ concurrency: 1 })
+    const controller = new AbortController()
+    const left = read('1', controller.signal)
+    await gate.reached()
+    const waiting = read('2')
+    await settled()
+    expect(signals.length).toBe(1)
+    controller.abort(new Error('gone'))
+    await expect(left).rejects.toThrow('gone')
+    await gate.reached(2)
+    gate.open()
+    expect([await waiting, await read('1')]).toEqual(['2', '1'])
+  })
+
   test('does not end a refresh behind a stale value', async () => {
     const gate = newGate()
     let loads = 0

@@ -249,6 +249,46 @@ describe('refresh', () => {
     await Promise.all(running)
   })
 
+  test('several at once each load, and who comes meanwhile waits for the latest where nothing is stored', async () => {
+    const row = new Row()
+    const turns = [row.turn(), row.turn(), row.turn()]
+    const read = cache.memoize(row.read, { name: 'row' })
+    const running: Promise<string>[] = []
+    for (const [index, turn] of turns.entries()) {
+      row.value = `value ${index}`
+      running.push(read.refresh())
+      await turn.gate.reached()
+    }
+    const caller = read()
+    turns[0]!.gate.open()
+    expect(await running[0]).toBe('value 0')
+    turns[2]!.gate.open()
+    turns[1]!.gate.open()
+    expect([...(await Promise.all(running)), await caller, await read(), row.loads]).toEqual([
+      'value 0',
+      'value 1',
+      'value 2',
+      'value 2',
+      'value 2',
+      3,
+    ])
+  })
+
+  test('several at once of which one fails: it fails for its own caller, and what the others give is stored', async () => {
+    const row = new Row()
+    const [first, second] = [row.turn(), row.turn()]
+    const read = cache.memoize(row.read, { name: 'row', staleIfError: '1h' })
+    const running = [read.refresh()]
+    await first.gate.reached()
+    row.value = 'new'
+    running.push(read.refresh())
+    first.fails = true
+    first.gate.open()
+    await expect(running[0]).rejects.toThrow('the database is away')
+    second.gate.open()
+    expect([await running[1], await read(), row.loads]).toEqual(['new', 'new', 2])
+  })
+
   test('one that a clear overtook is not stored', async () => {
     const row = new Row()
     const turn = row.turn()
@@ -259,5 +299,78 @@ describe('refresh', () => {
     await read.clear()
     turn.gate.open()
     expect([await refreshing, await read()]).toEqual(['old', 'new'])
+  })
+})
+
+describe('arguments that are changed while their call runs', () => {
+  interface Filter {
+    author: string
+    tags: string[]
+  }
+
+  /** A function that is called with an object, which changes before it is loaded and before it ends. */
+  function newChanging() {
+    const gate = newGate()
+    const read = cache.memoize(
+      async (filter: Filter) => {
+        const { author } = filter
+        await gate.wait()
+        return author
+      },
+      { name: 'posts' },
+    )
+    return { read, gate }
+  }
+
+  const filterOf = (author: string): Filter => ({ author, tags: ['x'] })
+
+  test('are those of the call: its key was made when it was called', async () => {
+    const { read, gate } = newChanging()
+    const filter = filterOf('42')
+    const running = read(filter)
+    filter.author = '7'
+    filter.tags.push('y')
+    const other = read(filter)
+    await gate.reached(2)
+    const joined = read(filterOf('42'))
+    gate.open()
+    expect([await running, await other, await joined]).toEqual(['42', '7', '42'])
+    expect([await read(filterOf('42')), await read.peek(filterOf('7')), read.stats().loads]).toEqual(['42', undefined, 2])
+    expect([await read.peek(filter), await read.count({ author: '42' }), await read.count({ author: '7' })]).toEqual(['7', 1, 1])
+    await read.clear({ author: '42' })
+    expect([await read.peek(filterOf('42')), await read.peek(filter)]).toEqual([undefined, '7'])
+  })
+
+  test('are those of each of several calls at once', async () => {
+    const { read, gate } = newChanging()
+    gate.open()
+    const filter = filterOf('1')
+    const list: [Filter][] = [[filter], [filterOf('2')]]
+    const running = read.many(list)
+    filter.author = '3'
+    list.length = 0
+    expect(await running).toHaveLength(2)
+    expect([await read.count({ author: '1' }), await read.count({ author: '2' }), await read.count({ author: '3' })]).toEqual([1, 1, 0])
+  })
+
+  test('are those of a ref, once it was made', async () => {
+    const { read, gate } = newChanging()
+    gate.open()
+    await read(filterOf('42'))
+    await read(filterOf('7'))
+    const filter = filterOf('42')
+    const ref = read.ref(filter)
+    filter.author = '7'
+    await cache.clear(ref)
+    expect([await read.peek(filterOf('42')), await read.peek(filterOf('7'))]).toEqual([undefined, '7'])
+  })
+
+  test('are those of a synchronous function that changes its own', async () => {
+    const take = cache.memoizeSync((stack: string[]) => stack.pop(), { name: 'take' })
+    const stack = ['a', 'b']
+    expect(take(stack)).toBe('b')
+    expect([stack, take.peek(['a', 'b']), take.peek(['a'])]).toEqual([['a'], 'b', undefined])
+    await take.clear(['a', 'b'])
+    expect(take.peek(['a', 'b'])).toBe(undefined)
   })
 })

@@ -148,6 +148,7 @@ describe('an option of a cache', () => {
     ['onError', 'log', 'Expected `onError` to be a function, got "log".'],
     // What is null is given, and is no default.
     ['prefix', null, 'Expected `prefix` to be a string of at most 200 characters, got null.'],
+    ['prefix', 'shop \ud800', 'Expected `prefix` to be a string of at most 200 characters, got "shop \\ud800".'],
     ['ttl', null, 'Expected `ttl` to be a duration such as 5000 or "5m", got null.'],
     ['limit', null, 'Expected `limit` to be a whole number of entries, 0 for none, -1 or Infinity for no bound, got null.'],
     ['maxBytes', null, 'Expected `maxBytes` to be a whole number of bytes, -1 or Infinity for no bound, got null.'],

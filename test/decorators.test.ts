@@ -442,6 +442,12 @@ describe('a decorator in the wrong place', () => {
 
   test('or with an option that does not exist is a ConfigError', () => {
     expect(newMisspelled).toThrow(ConfigError)
+    expect(() => cache.method({ tttl: 5 } as never)).toThrow(/^cache\.method has no option `tttl`\. It has: name, /)
+    expect(() => cache.getter({ tttl: 5 } as never)).toThrow(/^cache\.getter has no option `tttl`\. It has: name, /)
+    for (const wrong of [null, 'users.find', [5]]) {
+      expect(() => cache.method(wrong as never)).toThrow(ConfigError)
+      expect(() => cache.getter(wrong as never)).toThrow(ConfigError)
+    }
   })
 })
 

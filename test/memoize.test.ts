@@ -399,6 +399,15 @@ describe('a wrong definition fails at once, and says what to write', () => {
     [{ staleIfError: null }, duration('staleIfError', 'null')],
     [{ strict: null }, 'Expected `strict` to be true or false, got null.'],
     [{ isolate: null }, 'Expected `isolate` to be one of "freeze", "copy", got null.'],
+    [{ jitter: null }, 'Expected `jitter` to be a number from 0 to 1, got null.'],
+    [{ refreshAhead: null }, 'Expected `refreshAhead` to be a number, 0 or more, got null.'],
+    [{ softTimeout: null }, duration('softTimeout', 'null')],
+    [{ loadTimeout: null }, duration('loadTimeout', 'null')],
+    [{ concurrency: null }, 'Expected `concurrency` to be a whole number of loads, 1 or more, or Infinity, got null.'],
+    [{ track: null }, 'Expected `track` to be true or false, got null.'],
+    [{ size: null }, 'Expected `size` to be a function, got null.'],
+    [{ shouldCache: null }, 'Expected `shouldCache` to be a function, got null.'],
+    [{ loadMany: null }, 'Expected `loadMany` to be a function, got null.'],
     [null, 'Expected the options of memoize to be an object, got null.'],
   ])('%o', (options, message) => {
     const wrong = typeof options === 'object' && options !== null ? { name: 'row', ...options } : options

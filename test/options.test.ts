@@ -17,6 +17,7 @@ describe('an option', () => {
     [null, 'null'],
     ['user', '"user"'],
     [5, '5'],
+    [[], 'an array'],
     [() => 1, 'the function (anonymous)'],
   ])('is looked for in an object: %o is none', (options, shown) => {
     expect(() => checkNames(options as object, ['ttl'], 'memoize')).toThrow(

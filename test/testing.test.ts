@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { structured, type Codec, type Store } from '../src/index.ts'
+import { ConfigError, structured, type Codec, type Store } from '../src/index.ts'
 import { codecContract, storeContract, type ContractTest } from '../src/testing.ts'
 import { newFaultyStore, newFileStore, newMapStore } from './support/stores.ts'
 
@@ -116,4 +116,12 @@ describe('the contract of codecs', () => {
   test('is kept by plain JSON for values that it keeps', async () => {
     expect(await broken(codecContract(plain, [{ a: 1 }, [null], 'text']))).toEqual([])
   })
+})
+
+test('a contract of nothing is a ConfigError and no list of tests that pass', () => {
+  expect(() => storeContract(newMapStore() as never)).toThrow(
+    new ConfigError('Expected storeContract to be given a function that makes a store, got an object (Object).'),
+  )
+  expect(() => codecContract(null as never, [1])).toThrow(/^Expected `codec` to be .* got null/)
+  for (const values of [null, []]) expect(() => codecContract(structured(), values as never)).toThrow(ConfigError)
 })

@@ -170,3 +170,78 @@ test('what is no function is refused with what to give', async () => {
     'Expected cache.transaction to be given a function that does the work, got "work".',
   )
 })
+
+test('an expire inside takes effect when the work resolves, and is dropped when it throws', async () => {
+  const cache = createCache({ redis: false })
+  let row = 'old'
+  const read = cache.memoize(async () => row, { name: 'row', staleWhileRevalidate: '1h' })
+  const page = cache.memoize(async () => `<${await read()}>`, { name: 'page' })
+  await page()
+  const work = (end: () => string) => async () => {
+    row = 'new'
+    await read.expire()
+    expect([await read(), await page(), await read.peek()]).toEqual(['new', '<new>', undefined])
+    return end()
+  }
+  const failed = cache.transaction(
+    work(() => {
+      throw new Error('rolled back')
+    }),
+  )
+  await expect(failed).rejects.toThrow('rolled back')
+  expect([await read.peek(), await page.peek()]).toEqual(['old', '<old>'])
+  expect(await cache.transaction(work(() => 'done'))).toBe('done')
+  expect([await read.peek(), await page.peek()]).toEqual([undefined, undefined])
+  // Stale is not gone: it is served while the new one loads.
+  expect(await read()).toBe('old')
+  await expect.poll(() => read()).toBe('new')
+})
+
+test('of `many` inside, what was cleared is loaded and kept for nobody, and the rest is a hit', async () => {
+  const cache = createCache({ redis: false })
+  const rows = new Map([
+    ['1', 'a'],
+    ['2', 'b'],
+  ])
+  const asked: string[][] = []
+  const read = cache.memoize(async (id: string) => rows.get(id), {
+    name: 'row',
+    loadMany: async (calls) => {
+      const ids = calls.map(([id]) => id)
+      asked.push(ids)
+      return ids.map((id) => rows.get(id))
+    },
+  })
+  await read.many([['1'], ['2']])
+  await cache
+    .transaction(async () => {
+      rows.set('2', 'uncommitted')
+      await read.clear('2')
+      expect(await read.many([['1'], ['2'], ['2']])).toEqual(['a', 'uncommitted', 'uncommitted'])
+      rows.set('2', 'b')
+      throw new Error('rolled back')
+    })
+    .catch(() => undefined)
+  expect(await read.many([['1'], ['2']])).toEqual(['a', 'b'])
+  expect(asked).toEqual([['1', '2'], ['2']])
+})
+
+test('a synchronous function inside bypasses what was cleared, and outside it is a hit until the end', async () => {
+  const cache = createCache({ redis: false })
+  const config = { text: 'old' }
+  const read = cache.memoizeSync((name: string) => `${name} ${config.text}`, { name: 'config' })
+  const gate = newGate()
+  for (const name of ['a', 'b']) read(name)
+  const done = cache.transaction(async () => {
+    config.text = 'new'
+    await read.clear('a')
+    expect([read('a'), read.peek('a'), read('b'), read.peek('b')]).toEqual(['a new', undefined, 'b old', 'b old'])
+    expect([await read.count(), await read.count('a')]).toEqual([1, 0])
+    await gate.wait()
+  })
+  await gate.reached()
+  expect([read('a'), read.peek('a'), await read.count()]).toEqual(['a old', 'a old', 2])
+  gate.open()
+  await done
+  expect([read.peek('a'), read('a'), read('b')]).toEqual([undefined, 'a new', 'b old'])
+})

@@ -8,10 +8,19 @@ import { isSafe } from './storable.ts'
 import { urisToClear } from './uri.ts'
 import type { Visit } from './visit.ts'
 
+/** Options of `invalidates`. */
 export interface InvalidatesOptions {
-  /** What the client gets where the clear is not confirmed in time. The write has happened, the clear holds in this process and is queued: "serve" lets the answer go, "fail" makes it a 503. @default "serve" */
+  /**
+   * What the client gets where the clear is not confirmed in time (`commandTimeout`). The write has happened, the clear holds in this process
+   * and is queued: "serve" lets the answer go, "fail" makes it a 503. @default "serve"
+   * @example onUnconfirmed: 'fail'
+   */
   onUnconfirmed?: 'serve' | 'fail'
-  /** Clears once more so much later, for replicas that lag behind the write. @default never */
+  /**
+   * Clears once more so much later, for replicas that lag behind the write: milliseconds, or a string with its unit. 0 is never; what is
+   * negative or Infinity is refused. @default never
+   * @example again: '2s'
+   */
   again?: Duration
 }
 
@@ -30,13 +39,16 @@ export interface Mutation<Subject> {
 /** Of a request that passed `cached` only: its own URI and nothing else. */
 export const ownUri: Mutation<unknown> = { changedBy: () => [], onUnconfirmed: 'serve', again: 0 }
 
-/** Checks the arguments of `invalidates`. Throws a `ConfigError` for what is wrong. */
-export function resolveMutation<Subject>(target: Target<Subject>, argsOf: unknown, options: InvalidatesOptions): Mutation<Subject> {
-  checkNames(options, ['onUnconfirmed', 'again'], 'invalidates')
+/** Checks the arguments of `invalidates`, of which the second may be the options. Throws a `ConfigError` for what is wrong. */
+export function resolveMutation<Subject>(target: Target<Subject>, second: unknown, third: unknown): Mutation<Subject> {
+  const isOptions = third === undefined && typeof second === 'object' && second !== null
+  const options = (isOptions ? second : third) as InvalidatesOptions | undefined
+  if (options !== undefined) checkNames(options, ['onUnconfirmed', 'again'], 'invalidates')
+  const { onUnconfirmed = 'serve', again } = options ?? {}
   return {
-    changedBy: changedByOf(target, argsOf),
-    onUnconfirmed: checkChoice(options.onUnconfirmed ?? 'serve', ['serve', 'fail'], 'onUnconfirmed'),
-    again: options.again === undefined ? 0 : toMilliseconds(options.again, 'again'),
+    changedBy: changedByOf(target, isOptions ? undefined : second),
+    onUnconfirmed: checkChoice(onUnconfirmed, ['serve', 'fail'], 'onUnconfirmed'),
+    again: again === undefined ? 0 : toMilliseconds(again, 'again'),
   }
 }
 

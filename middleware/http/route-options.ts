@@ -9,38 +9,78 @@ import { compilePath } from './path-pattern.ts'
 import type { PathPattern } from './path-pattern.ts'
 import type { QueryRule } from './query.ts'
 
-/** How a route is cached. `Subject` is what its functions are given: a request in Express, a context in Koa. */
+/**
+ * How a route is cached. `Subject` is what its functions are given: a request in Express, a context in Koa. An option that does not exist, or a
+ * value that is none of its own, is a `ConfigError`.
+ */
 export interface RouteOptions<Subject> {
-  /** What the route is called in keys, refs and Redis. @default framework, method and path: "express GET /users/:id" */
+  /**
+   * What the route is called in keys, refs and Redis; one name, one route. 1 to 500 characters, of which the first is no #.
+   * @default framework, method and path: "express GET /users/:id"
+   * @example name: 'user page'
+   */
   name?: string
-  /** The whole path, as a path-to-regexp pattern such as "/users/:id". @default the path of the route it is mounted on, known from its first request on */
+  /**
+   * The whole path, as a path-to-regexp pattern that begins with a slash. @default the path of the route it is mounted on, known from its first
+   * request on
+   * @example path: '/users/:id'
+   */
   path?: string
-  /** Which query parameters are arguments: all, none, or these. The handler does not see the rest. @default true */
+  /**
+   * Which query parameters are arguments: all, none, or these. The handler does not see the rest. @default true
+   * @example query: ['page', 'sort']
+   */
   query?: boolean | readonly string[]
-  /** Request headers that are arguments. Responses name them in Vary. @default [] */
+  /** Request headers that are arguments. Responses name them in Vary. @default [] @example headers: ['accept-language'] */
   headers?: readonly string[]
-  /** Whose response this is (user, tenant, role): an argument, and what lets the answer to an authenticated request be stored, for its owner. Such a response leaves as `private`. Undefined: anyone's. */
+  /**
+   * Whose response this is (user, tenant, role): an argument, and what lets the answer to an authenticated request be stored, for its owner.
+   * Such a response leaves as `private`. Undefined: anyone's. @default none
+   * @example partition: (req) => req.user?.id
+   */
   partition?: (subject: Subject) => string | undefined
-  /** How long a response of status 200, 203, 204, 301 or 308 is fresh that does not say so itself. 0: it is not stored; -1 or Infinity: no expiry. @default the cache's */
+  /**
+   * How long a response of status 200, 203, 204, 301 or 308 is fresh that does not say so itself: milliseconds, or a string with its unit. 0: it
+   * is not stored; -1 or Infinity: no expiry; what else is negative is refused. @default the cache's
+   * @example ttl: '5m'
+   */
   ttl?: Duration
-  /** Responses kept in this process, least recently used out first. 0: none; -1 or Infinity: no bound. @default the cache's */
+  /**
+   * Responses kept in this process, and about as many in Redis, least recently used out first. 0: none; -1 or Infinity: no bound; what else is
+   * no whole number of 0 or more is refused. @default the cache's
+   * @example limit: 500
+   */
   limit?: number
-  /** Where responses live: in this process, in Redis, in both, or in a store of one's own. @default "tiered" with Redis, "memory" without */
+  /**
+   * Where responses live: in this process, in Redis, in both, or in a store of one's own. "redis" and "tiered" are refused without Redis.
+   * @default "tiered" with Redis, "memory" without
+   * @example store: 'redis'
+   */
   store?: StoreOption
-  /** What a response depends on that running the handler does not show. */
+  /** What a response depends on that running the handler does not show. @default nothing @example dependsOn: () => [cache.tag('table:users')] */
   dependsOn?: (subject: Subject) => readonly Ref[]
-  /** Bytes. A larger body is streamed through and not stored. @default 1048576 */
+  /**
+   * A larger body is streamed through and not stored. Bytes, a whole number of 0 or more; Infinity: no bound. @default 1048576, 1 MiB
+   * @example maxBodyBytes: 64 * 1024
+   */
   maxBodyBytes?: number
-  /** Requests that go to the handler, whatever is stored, and whose responses are not stored. */
+  /**
+   * Requests that go to the handler, whatever is stored, and whose responses are not stored. @default none
+   * @example bypass: (req) => req.query['preview'] !== undefined
+   */
   bypass?: (subject: Subject) => boolean
-  /** What the handler may read though the key does not cover it, as the warning names it: "user-agent", "ip". true: all of it. @default [] */
+  /**
+   * What the handler may read though the key does not cover it, as the warning names it. true: all of it. @default []
+   * @example ignore: ['user-agent', 'ip']
+   */
   ignore?: readonly string[] | true
   /**
    * Whether responses say in Cache-Status what the cache did. `fwd=uri-miss`: nothing was stored; `stale`: it was too old; `miss`: nothing was
    * stored for this request, and where `headers` or `partition` tell requests apart nobody looks what is for others. @default true
+   * @example cacheStatus: false
    */
   cacheStatus?: boolean
-  /** Whether Cache-Status shows keys, and with them whose response it is. @default false */
+  /** Whether Cache-Status shows keys, and with them whose response it is. @default false @example debug: process.env.NODE_ENV !== 'production' */
   debug?: boolean
 }
 

@@ -2,6 +2,7 @@
 
 import { show } from '../duration.ts'
 import { CodecError, ConfigError } from '../errors.ts'
+import { checkNames } from '../options.ts'
 import { attempt, type Codec } from './codec.ts'
 import { textOf } from './json.ts'
 import type { Kind, Kinds } from './kind.ts'
@@ -11,16 +12,27 @@ import { Raising } from './raising.ts'
 
 /** How the instances of a class become data and come back. */
 export interface ClassCodec<Instance> {
-  /** The class itself. A subclass is another one, registered for itself. */
+  /** The class itself. A subclass is another one, registered for itself. @example class: Money */
   readonly class: { readonly prototype: Instance }
-  /** Data of any kind that the codec knows: a Date, a Map, an instance of a registered class. It may not contain the instance. */
+  /**
+   * Data of any kind that the codec knows: a Date, a Map, an instance of a registered class. It may not contain the instance.
+   * @example encode: (money) => ({ amount: money.amount, currency: money.currency })
+   */
   encode(instance: Instance): unknown
-  /** A new instance, of what `encode` returned, perhaps in an older release. What it throws makes the entry a miss. */
+  /**
+   * A new instance, of what `encode` returned, perhaps in an older release. What it throws makes the entry a miss.
+   * @example decode: ({ amount, currency }: MoneyData) => new Money(amount, currency)
+   */
   decode(data: unknown): NoInfer<Instance>
 }
 
+/** The options of {@link structured}. */
 export interface StructuredOptions<Instances> {
-  /** Classes of your own, by the name their instances are written under: an entry with another name is a miss. @default none */
+  /**
+   * Classes of your own, by the name their instances are written under: an entry with another name is a miss. One that the codec knows
+   * already, or that has two names, is refused. @default none
+   * @example classes: { Money: { class: Money, encode: (money) => money.amount, decode: (amount: number) => new Money(amount) } }
+   */
   readonly classes?: { readonly [Name in keyof Instances]: ClassCodec<Instances[Name]> }
 }
 
@@ -35,7 +47,7 @@ const NOTHING = new Uint8Array()
  * it is and where: a function, a promise, a stream, an instance of another class. A value that is plain JSON is written as plain JSON.
  *
  * Not kept: that an object was frozen, getters (their values are), properties that are not enumerable, and that two views shared memory.
- * A value may be 500 levels deep.
+ * A value may be 500 levels deep. Throws a `ConfigError` for options that are wrong, and for a class that the codec knows already.
  *
  * @example
  * const codec = structured({
@@ -49,7 +61,9 @@ const NOTHING = new Uint8Array()
  * })
  */
 export function structured<Instances>(options: StructuredOptions<Instances> = {}): Codec {
-  const kinds = withClasses(options.classes ?? {})
+  checkNames(options, ['classes'], 'structured')
+  const { classes = {} } = options
+  const kinds = withClasses(classes)
   const byMark = new Map(Array.from(kinds.values(), (kind) => [kind.mark, kind]))
   return {
     encode: (value) => attempt('encode the value', () => write(value, kinds)),
@@ -74,6 +88,8 @@ function read(bytes: Uint8Array, kinds: ReadonlyMap<string, Kind>): unknown {
 }
 
 function withClasses(classes: Record<string, ClassCodec<unknown>>): Kinds {
+  if (typeof classes !== 'object' || classes === null)
+    throw new ConfigError(`Expected \`classes\` to be an object of classes by name, got ${show(classes)}.`)
   const kinds = new Map(builtIn)
   for (const [name, codec] of Object.entries(classes)) {
     const kind = registered(name, codec)

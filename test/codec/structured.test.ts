@@ -190,6 +190,13 @@ describe('a registered class', () => {
     expect(register({ Money: money, Cash: money })).toThrow('`classes.Cash` to be a class that has no other name here')
     expect(register({ Map: { ...money, class: Map } })).toThrow('`classes.Map` to be a class of your own')
     expect(register({ Object: { ...money, class: Object } })).toThrow('`classes.Object` to be a class of your own')
+    expect(register(null as never)).toThrow('Expected `classes` to be an object of classes by name, got null.')
+    expect(register('Money' as never)).toThrow('Expected `classes` to be an object of classes by name, got "Money".')
+  })
+
+  test('is a ConfigError under an option that does not exist', () => {
+    expect(() => structured({ klasses: {} } as never)).toThrow(new ConfigError('structured has no option `klasses`. It has: classes.'))
+    expect(() => structured(null as never)).toThrow(new ConfigError('Expected the options of structured to be an object, got null.'))
   })
 
   test('is typed by its class', () => {

@@ -163,6 +163,11 @@ export function identity(framework: Framework): void {
       expect(() => invalidates(getFilm, undefined, { onUnconfirmed: 'wait' as never })).toThrow(/`onUnconfirmed`.*"serve"/)
       expect(() => invalidates(getFilm, undefined, { later: 1 } as never)).toThrow(/no option `later`/)
       expect(() => invalidates(getFilm, undefined, { again: 'soon' })).toThrow(/`again`/)
+      expect(() => invalidates(getFilm, undefined, { again: null } as never)).toThrow(/`again`.*got null/)
+      expect(() => invalidates(getFilm, undefined, { onUnconfirmed: null } as never)).toThrow(/`onUnconfirmed`.*got null/)
+      expect(() => invalidates(getFilm, undefined, null as never)).toThrow('Expected the options of invalidates to be an object, got null.')
+      expect(() => framework.invalidatesRefs(() => [], { later: 1 } as never)).toThrow(/no option `later`/)
+      expect(() => framework.invalidatesRefs(() => [], null as never)).toThrow(ConfigError)
     })
   })
 }
