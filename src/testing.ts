@@ -135,7 +135,7 @@ function underACache(make: () => Store | Promise<Store>): ContractTest {
  * for (const { name, run } of codecContract(users, [new User('Ada'), new User('')])) test(name, run)
  */
 export function codecContract<V>(codec: Codec<V>, values: readonly V[]): ContractTest[] {
-  resolveCodec(codec as Codec)
+  resolveCodec(codec)
   if (!Array.isArray(values) || values.length === 0)
     throw new ConfigError(`Expected codecContract to be given a list of values, at least one, got ${show(values)}.`)
   return [
