@@ -57,6 +57,11 @@ export class Calls<V> implements Named {
     })
   }
 
+  /** Whether a load may begin later than in the tick of its call. */
+  get mayWait(): boolean {
+    return this.#entries?.mayAsk === true || (this.#options.concurrency ?? Number.POSITIVE_INFINITY) < Number.POSITIVE_INFINITY
+  }
+
   /** Whether anything is ever stored. */
   get isKept(): boolean {
     return this.#entries !== undefined

@@ -102,7 +102,20 @@ export class Definition {
   /** What a load gave that ran inside of the frame that the engine made for it. */
   async load(args: unknown[], frame: Frame, run: () => unknown): Promise<Loaded<unknown>> {
     const isTracked = this.#declared.track(args, frame)
-    return this.#loaded(await run(), args, isTracked)
+    const isOfCall = this.#isOfCall(args, frame)
+    const loaded = this.#loaded(await run(), args, isTracked)
+    return isOfCall ? loaded : { ...loaded, store: false, share: false }
+  }
+
+  /** Whether no caller has changed its arguments while the load waited for its turn: what it gives is of another call then. */
+  #isOfCall(args: unknown[], { call }: Frame): boolean {
+    const mayChange = this.#options.key === undefined && this.calls.mayWait && args.some((arg) => typeof arg === 'object')
+    if (!mayChange || signalsIn(args).length > 0) return true
+    try {
+      return this.#keyText(args) === call?.key
+    } catch {
+      return false
+    }
   }
 
   loadSync(self: unknown, args: unknown[], frame: Frame): Loaded<unknown> {

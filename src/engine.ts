@@ -124,6 +124,8 @@ export class Engine {
         `Expected \`name\` to begin with another character than # and to have at most ${LONGEST_NAME}, got "${name.slice(0, 60)}".`,
       )
     }
+    // Bytes cannot tell one half of a surrogate pair from another.
+    if (/\p{Surrogate}/u.test(name)) throw new ConfigError('Expected `name` to be well-formed Unicode, got half of a surrogate pair in it.')
     if (this.#names.has(name)) {
       throw new ConfigError(`A function or route named "${name}" is already cached here. Names are keys: give this one its own \`name\`.`)
     }

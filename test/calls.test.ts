@@ -365,6 +365,25 @@ describe('arguments that are changed while their call runs', () => {
     expect([await read.peek(filterOf('42')), await read.peek(filterOf('7'))]).toEqual([undefined, '7'])
   })
 
+  test('keep what their load gives from everybody else, where it begins later than its call', async () => {
+    const gate = newGate()
+    const read = cache.memoize(
+      async ({ author }: Filter) => {
+        if (author === 'first') await gate.wait()
+        return author
+      },
+      { name: 'in line', concurrency: 1 },
+    )
+    const first = read(filterOf('first'))
+    await gate.reached()
+    const filter = filterOf('42')
+    const [running, joined] = [read(filter), read(filterOf('42'))]
+    filter.author = '7'
+    gate.open()
+    expect([await first, await running, await joined]).toEqual(['first', '7', '42'])
+    expect([await read(filterOf('42')), await read.peek(filterOf('7'))]).toEqual(['42', undefined])
+  })
+
   test('are those of a synchronous function that changes its own', async () => {
     const take = cache.memoizeSync((stack: string[]) => stack.pop(), { name: 'take' })
     const stack = ['a', 'b']

@@ -386,6 +386,7 @@ describe('a wrong definition fails at once, and says what to write', () => {
     [{ name: 5 }, 'Expected `name` to be a string, got 5.'],
     [{ name: '' }, 'A cached function needs a name, which is its key: name the function, or give `name`.'],
     [{ name: '#user' }, 'Expected `name` to begin with another character than # and to have at most 500, got "#user".'],
+    [{ name: '\ud800' }, 'Expected `name` to be well-formed Unicode, got half of a surrogate pair in it.'],
     [{ name: 'x'.repeat(501) }, 'to have at most 500, got "xxx'],
     [{ tttl: 5 }, 'memoize has no option `tttl`. It has: name,'],
     [{ name: null }, 'Expected `name` to be a string, got null.'],
