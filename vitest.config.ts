@@ -1,4 +1,5 @@
-// Which files are tests, and how long one may take. Three projects: everything, the page in a browser, and what takes a million calls.
+// Which files are tests, and how long one may take. Four projects: everything, the page in a browser, long histories of several processes, and what
+// takes a million calls.
 import { transform } from 'esbuild'
 import { defineConfig, type Plugin, type ViteUserConfig } from 'vitest/config'
 
@@ -21,9 +22,24 @@ const config: ViteUserConfig = defineConfig({
     projects: [
       {
         plugins: [decorators],
-        test: { ...shared, name: 'main', include: ['test/**/*.test.ts'], exclude: ['test/browser/**', 'test/long/**'] },
+        test: {
+          ...shared,
+          name: 'main',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/browser/**', 'test/long/**', 'test/consistency/long/**'],
+        },
       },
       { test: { ...shared, name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 } },
+      // One file at a time: its processes have the machine for themselves.
+      {
+        test: {
+          ...shared,
+          name: 'consistency',
+          include: ['test/consistency/long/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 300_000,
+        },
+      },
       // One file at a time: the heap is measured.
       {
         test: {

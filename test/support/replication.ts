@@ -9,6 +9,8 @@ export const replicating: readonly string[] = [
   '--masteruser replica --masterauth secret',
   // A Cluster does not name a replica before the first ping.
   '--repl-diskless-sync-delay 0 --repl-ping-replica-period 1',
+  // Else a replica leaves a file where the tests run.
+  '--repl-diskless-load swapdb',
 ].flatMap((line) => line.split(' '))
 
 /** Asks one server, on a connection of its own. */
