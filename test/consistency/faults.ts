@@ -23,7 +23,7 @@ function one({ crew, random }: Field): Worker {
 }
 
 /** Some time up to four times `maxStaleness`, where faults do not last longer. */
-function while_({ random, maxStaleness, longer }: Field, least = 0.2): Promise<void> {
+function aWhile({ random, maxStaleness, longer }: Field, least = 0.2): Promise<void> {
   return sleep(longer * maxStaleness * (least + (4 - least) * random()))
 }
 
@@ -31,7 +31,7 @@ function onNetwork(begin: (network: Worker['network'], field: Field) => void, le
   return async (field) => {
     const { network } = one(field)
     begin(network, field)
-    await while_(field, least)
+    await aWhile(field, least)
     network.heal()
   }
 }
@@ -66,7 +66,7 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   'connections of all but one refused': async (field) => {
     const others = field.crew.workers.slice(1)
     for (const { network } of others) network.refuse()
-    await while_(field, 1.5)
+    await aWhile(field, 1.5)
     for (const { network } of others) network.heal()
   },
   'connections half-open': onNetwork((network) => network.silence()),
@@ -76,7 +76,7 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   'process stopped': async (field) => {
     const worker = one(field)
     worker.stop()
-    await while_(field)
+    await aWhile(field)
     worker.resume()
   },
   'process killed': async (field) => {
@@ -88,32 +88,32 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   },
   FLUSHALL: async (field) => {
     await field.servers.flush()
-    await while_(field)
+    await aWhile(field)
   },
   'log evicted': async (field) => {
     await field.servers.evict()
-    await while_(field)
+    await aWhile(field)
   },
   'Redis restarted empty': async (field) => {
     await field.servers.restart()
-    await while_(field)
+    await aWhile(field)
   },
   'Redis stopped': async (field) => {
     await field.servers.pause()
-    await while_(field)
+    await aWhile(field)
     field.servers.resume()
   },
   'Redis full': async (field) => {
     await field.servers.fill(true)
-    await while_(field)
+    await aWhile(field)
     await field.servers.fill(false)
   },
   'failover that loses the tail': async (field) => {
     await field.servers.replicate()
     await field.servers.loseTouch()
-    await while_(field)
+    await aWhile(field)
     await failOver(field)
-    await while_(field)
+    await aWhile(field)
   },
   'failover, nobody left who knew the tail': async (field) => {
     await field.servers.replicate()

@@ -23,6 +23,7 @@ test.each(['eventual', 'strong'] as const)('%s: no read returns what an earlier 
     consistency,
     faults: ['process parted from Redis', 'process killed', 'log evicted'],
     rounds: 1,
+    length: 1000,
   })
   outcomes.push(outcome)
   expect(outcome.history.reads.length).toBeGreaterThan(500)
@@ -30,6 +31,6 @@ test.each(['eventual', 'strong'] as const)('%s: no read returns what an earlier 
 
 const few = ['what other processes cleared is not taken over', 'strong does not ask', 'what could not be confirmed is not kept for later']
 
-test.each(mutations.filter(({ name }) => few.includes(name)))('the checker finds out when $name', (mutation) =>
-  expectFound(build, mutation),
+test.each(mutations.filter(({ name }) => few.includes(name)))('the checker finds out when $name', ({ schedule, ...mutation }) =>
+  expectFound(build, { ...mutation, schedule: { ...schedule, length: 700 } }),
 )
