@@ -1,6 +1,6 @@
 // The library with the worker beside it, compiled as it is published; and copies of that in which something is broken on purpose.
 import { execFileSync } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -28,18 +28,24 @@ export async function newBuild(): Promise<Build> {
 export async function brokenBuild(whole: Build, edits: readonly Edit[]): Promise<Build> {
   const build = await newFolder()
   for (const folder of ['src', 'middleware', 'test']) await cp(join(whole.folder, folder), join(build.folder, folder), { recursive: true })
-  for (const { file, find, replace } of edits) {
-    const path = join(build.folder, file)
-    const parts = (await readFile(path, 'utf8')).split(find)
-    if (parts.length !== 2) throw new Error(`Expected ${file} to have this once, found it ${parts.length - 1} times:\n${find}`)
-    await writeFile(path, parts.join(replace))
+  try {
+    for (const edit of edits) await apply(build.folder, edit)
+    return build
+  } catch (error) {
+    await build[Symbol.asyncDispose]()
+    throw error
   }
-  return build
+}
+
+async function apply(folder: string, { file, find, replace }: Edit): Promise<void> {
+  const path = join(folder, file)
+  const parts = (await readFile(path, 'utf8')).split(find)
+  if (parts.length !== 2) throw new Error(`Expected ${file} to have this once, found it ${parts.length - 1} times:\n${find}`)
+  await writeFile(path, parts.join(replace))
 }
 
 async function newFolder(): Promise<Build> {
   const folder = await mkdtemp(join(tmpdir(), 'cache-alchemy-'))
-  await mkdir(join(folder, 'records'))
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
   return { folder, [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }

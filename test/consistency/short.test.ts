@@ -1,6 +1,6 @@
 // A short history in each mode, and whether the checker finds what is broken. The long ones: `npm run test:consistency`.
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { newBuild, type Build } from './build.ts'
+import { brokenBuild, newBuild, type Build } from './build.ts'
 import { expectFound, expectSound } from './expectations.ts'
 import { mutations } from './mutations.ts'
 import type { Outcome } from './run.ts'
@@ -30,6 +30,10 @@ test.each(['eventual', 'strong'] as const)('%s: no read returns what an earlier 
 })
 
 const few = ['what other processes cleared is not taken over', 'strong does not ask', 'what could not be confirmed is not kept for later']
+
+test('all that the long tests break is still there to be broken', async () => {
+  for (const { edits } of mutations) await (await brokenBuild(build, edits))[Symbol.asyncDispose]()
+})
 
 test.each(mutations.filter(({ name }) => few.includes(name)))('the checker finds out when $name', ({ schedule, ...mutation }) =>
   expectFound(build, { ...mutation, schedule: { ...schedule, length: 700 } }),
