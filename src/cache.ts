@@ -14,6 +14,7 @@ import { RedisConnection } from './redis/connection.ts'
 import { RedisEntries } from './redis/entries.ts'
 import type { LeaseTimes } from './redis/lease.ts'
 import { SharedLog } from './redis/log.ts'
+import { Sweeper } from './redis/sweeper.ts'
 import { Turns } from './redis/turn.ts'
 import type { ArgsOf } from './signatures.ts'
 import type { CacheStats } from './stats.ts'
@@ -141,6 +142,7 @@ export function openCache(options: CacheOptions, clock: () => number, leases: Le
     clock,
     connect: config.redis === undefined || config.disabled ? undefined : (self) => connect(self, config, config.redis!, leases),
   })
+  const sweeper = engine.shared && newSweeper(engine, engine.shared)
   const cache: Cache = {
     memoize: ((fn: AnyFunction, given: MemoizeOptions<AnyFunction, unknown> = {}) =>
       memoize(engine, fn, given)) as AnyFunction as Cache['memoize'],
@@ -162,8 +164,8 @@ export function openCache(options: CacheOptions, clock: () => number, leases: Le
       const done = engine.record('clear', () => [everything])
       for (const named of engine.names.values()) named.drop()
       const { shared } = engine
-      if (shared === undefined) return done
-      return handled(done.then(() => engine.later(shared.entries.sweep({ generation: shared.log.generation, epoch: shared.log.epoch }))))
+      if (sweeper === undefined || shared === undefined) return done
+      return handled(done.then(() => sweeper.want({ generation: shared.log.generation, epoch: shared.log.epoch })))
     },
     stats: () => ({
       functions: Object.fromEntries(Array.from(engine.names.values(), (named) => [named.name, named.stats()])),
@@ -200,6 +202,14 @@ function connect(
       await connection.close()
     },
   }
+}
+
+function newSweeper(engine: Engine, { entries }: Shared): Sweeper {
+  return new Sweeper({
+    sweep: (since, isOver) => entries.sweep(since, isOver),
+    later: (walk) => engine.later(walk),
+    isClosed: () => engine.isClosed,
+  })
 }
 
 function checkName(name: unknown, door: string): string {

@@ -114,6 +114,10 @@ export class Engine {
     return longest
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
   register(named: Named): void {
     const { name } = named
     if (typeof name !== 'string' || name === '') {

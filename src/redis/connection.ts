@@ -108,7 +108,7 @@ export class RedisConnection {
     }
   }
 
-  /** All keys that begin with a text, some at a time, as commands take them. One may come twice. */
+  /** All keys that begin with a text, as commands take them, some or none at a time: who asks may stop after each step. One may come twice. */
   async *scan(start: string): AsyncGenerator<string[]> {
     for (const server of await this.#within((limit) => this.#servers.all(limit)))
       yield* this.#scanOne(server, beginningWith(this.keyPrefix + start))
@@ -157,7 +157,7 @@ export class RedisConnection {
       const [next, keys] = await this.#within((limit) =>
         server.send((client) => client.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_STEP), limit),
       )
-      if (keys.length > 0) yield keys.map((key) => key.slice(this.keyPrefix.length))
+      yield keys.map((key) => key.slice(this.keyPrefix.length))
       cursor = next
     } while (cursor !== '0')
   }

@@ -14,6 +14,12 @@ interface Read {
   reject(error: unknown): void
 }
 
+/** Where the clear log was known to be. */
+export interface Since {
+  readonly generation: string | undefined
+  readonly epoch: number
+}
+
 // What PTTL says of a key that stays.
 const NO_EXPIRY = -1
 // Enough of an entry for its generation and epoch.
@@ -72,9 +78,11 @@ export class RedisEntries {
     }
   }
 
-  /** Gives back the space of all entries of the prefix, or of all but those whose load began at `since` or later; a few at a time. */
-  async sweep(since?: { readonly generation: string | undefined; readonly epoch: number }): Promise<void> {
+  /** Gives back the space of all entries of the prefix, or of all but those whose load began at `since` or later; a few at a time, until `isOver`. */
+  async sweep(since?: Since, isOver: () => boolean = () => false): Promise<void> {
     for await (const keys of this.#connection.scan(entriesOf(this.#prefix))) {
+      if (isOver()) return
+      if (keys.length === 0) continue
       const old = since === undefined ? keys : await this.#before(since, keys)
       if (old.length === 0) continue
       await this.#connection.unlink(old)
@@ -82,7 +90,7 @@ export class RedisEntries {
     }
   }
 
-  async #before(since: { readonly generation: string | undefined; readonly epoch: number }, keys: readonly string[]): Promise<string[]> {
+  async #before(since: Since, keys: readonly string[]): Promise<string[]> {
     const heads = await Promise.all(this.#connection.together(keys, [(client, key) => client.getrangeBuffer(key, 0, HEAD)]))
     return keys.filter((_, index) => !isSince(heads[index]?.[0]?.[1], since))
   }
@@ -131,7 +139,7 @@ function nothingOfGarbage(error: unknown): undefined {
   if (!(error instanceof CodecError)) throw error
 }
 
-function isSince(head: unknown, since: { generation: string | undefined; epoch: number }): boolean {
+function isSince(head: unknown, since: Since): boolean {
   const [, generation, epoch] = /"generation":"([^"]*)","epoch":(\d+)/.exec(Buffer.isBuffer(head) ? head.toString('latin1') : '') ?? []
   return generation !== undefined && generation === since.generation && Number(epoch) >= since.epoch
 }
