@@ -48,13 +48,13 @@ export class Unconfirmed {
     return size
   }
 
-  /** Puts records on their way, and with them all that wait. */
+  /** Puts records on their way, and with them all that wait: widened where they are many, so that no append keeps Redis from others. */
   send(records: readonly ClearRecord[]): Delivery {
     const all = this.#waiting ?? new Map<ClearRecord, number>()
     this.#waiting = undefined
     this.#lost = undefined
     for (const record of records) add(all, record, 1)
-    const delivery = new Delivery(`${++this.#count}`, all)
+    const delivery = new Delivery(`${++this.#count}`, this.#bounded(all))
     this.#underway.set(delivery.id, delivery)
     return delivery
   }
@@ -78,7 +78,11 @@ export class Unconfirmed {
     this.#lost = this.#waiting === undefined ? id : undefined
     const all = this.#waiting ?? delivery.records
     if (all !== delivery.records) for (const [record, times] of delivery.records) add(all, record, times)
-    this.#waiting = all.size > this.#limit ? this.#widen(all) : all
+    this.#waiting = this.#bounded(all)
+  }
+
+  #bounded(records: Map<ClearRecord, number>): Map<ClearRecord, number> {
+    return records.size > this.#limit ? this.#widen(records) : records
   }
 
   #widen(records: Map<ClearRecord, number>): Map<ClearRecord, number> {

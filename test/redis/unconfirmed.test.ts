@@ -86,8 +86,22 @@ describe('past the limit', () => {
     expect([isPending('anything', '1'), log.clearedSinceEpoch([callOf('anything')], 6)]).toEqual([false, true])
   })
 
-  test('clears that are on their way stay as narrow as they are', () => {
-    const delivery = unconfirmed.send(Array.from({ length: LIMIT + 1 }, (_, id) => clear('user', `${id}`)))
-    expect(delivery.records.size).toBe(LIMIT + 1)
+  test('clears of one instant are widened before they are sent, and hold here meanwhile', () => {
+    const narrow = unconfirmed.send(Array.from({ length: LIMIT }, (_, id) => clear('user', `${id}`)))
+    expect(narrow.records.size).toBe(LIMIT)
+    unconfirmed.confirm(narrow.id, 5)
+    const many = Array.from({ length: LIMIT + 1 }, (_, id) => clear('user', `${id}`))
+    const delivery = unconfirmed.send(many)
+    expect(textOf(delivery)).toEqual(['clear user(…)'])
+    for (let id = 0; id <= LIMIT; id++) expect(isPending('user', `${id}`)).toBe(true)
+    unconfirmed.confirm(delivery.id, 7)
+    expect(many.map(({ pending }) => pending)).toEqual(many.map(() => 0))
+    expect([isPending('user', '1'), log.clearedSinceEpoch([callOf('user', '1')], 6)]).toEqual([false, true])
+  })
+
+  test('what waited goes along, and is widened with it', () => {
+    lose(clear('post', '1'))
+    const delivery = unconfirmed.send(Array.from({ length: LIMIT }, (_, id) => clear('user', `${id}`)))
+    expect(textOf(delivery).sort()).toEqual(['clear post(…)', 'clear user(…)'])
   })
 })
