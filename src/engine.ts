@@ -84,6 +84,7 @@ export class Engine {
   readonly #writes: Set<Promise<void>> = new Set()
   readonly #stores: Map<Store, OwnStore> = new Map()
   #storeErrors = 0
+  #longestKept = 0
   readonly #weakly: WeakRef<Engine> = new WeakRef(this)
   #isClosed = false
 
@@ -109,13 +110,18 @@ export class Engine {
 
   /** The longest that a clear can matter to an entry, in milliseconds. */
   get retention(): number {
-    let longest = this.options.ttl
+    let longest = Math.max(this.options.ttl, this.#longestKept)
     for (const named of this.#names.values()) if (named.lifetime > longest) longest = named.lifetime
     return longest
   }
 
   get isClosed(): boolean {
     return this.#isClosed
+  }
+
+  /** Something is stored that may be served for so many milliseconds, whatever its name said: a response or a value has its own word on it. */
+  keepFor(ms: number): void {
+    if (ms > this.#longestKept) this.#longestKept = ms
   }
 
   register(named: Named): void {

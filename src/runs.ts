@@ -170,6 +170,7 @@ export class Runs<V> {
     const isCleared = log.clearedSince(refs, position)
     const isWanted = loaded.store && bytes !== undefined
     const isStored = isWanted && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
+    if (isStored) this.#engine.keepFor(lifetime.fresh + lifetime.stale)
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     else began?.lease?.end(loaded.ending ?? (loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored'))
     const share = loaded.share && !frame.isTentative
