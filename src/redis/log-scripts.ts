@@ -4,16 +4,19 @@ import { scriptOf, type Script } from './script.ts'
 
 /**
  * The log is one sorted set. A record's member is its JSON, its score its epoch. A record collapsed to its whole function has its epoch
- * negated, so that the records that are kept one by one can be read in their order alone. Below them all lies the marker, which says
- * that the log is whole: its generation, the server's replication id, and the floor, up to which records have been dropped.
+ * negated, so that the records that are kept one by one can be read in their order alone. Below them lie the names of the latest appends,
+ * at their epochs plus LOWEST, and below them all the marker, which says that the log is whole: its generation, the server's replication
+ * id, and the floor, up to which records have been dropped.
  *
- * ARGV: 1 a random name for a new generation, 2 and 3 the caller's generation and position, 4 milliseconds that the log must live,
- * 5 how many records a reply may hold.
+ * ARGV: 1 a random name for a new generation or an append, 2 to 4 the caller's generation, its position and the name of the append there,
+ * 5 milliseconds that the log must live, 6 how many records a reply may hold.
  */
 const prelude = `
 local key = KEYS[1]
-local fresh, theirs, position, retention, page = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local LOWEST = '-9007199254740991'
+local fresh, theirs, position, tip = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local retention, page = tonumber(ARGV[5]), tonumber(ARGV[6])
+local LOWEST, MIDDLE = '-9007199254740991', '-4503599627370496'
+local MOST_NAMED = 1000
 local log = {}
 
 local function whole(number)
@@ -25,12 +28,11 @@ local function now()
   return time[1] * 1000000 + time[2]
 end
 
-local function replication()
-  local info = redis.pcall('INFO', 'replication')
-  if type(info) ~= 'string' then return '' end
-  -- What a replica has may be late.
-  if string.find(info, 'role:slave', 1, true) then error('READONLY The clear log is asked of a master.') end
-  return string.match(info, 'master_replid:(%w+)') or ''
+-- A replica answers too, and knows nothing of what is cleared at its primary while the link between them is slow.
+local function isReplica(info)
+  if info then return string.find(info, 'role:slave', 1, true) end
+  local tried = redis.pcall('ZREM', key, '')
+  return type(tried) == 'table' and string.find(tried.err or '', 'READONLY', 1, true)
 end
 
 local function mark(generation, source, floor)
@@ -40,18 +42,43 @@ local function mark(generation, source, floor)
   log.marker, log.generation, log.source, log.floor = marker, generation, source, floor
 end
 
--- Where rights forbid INFO, a failover that lost records still shows when a caller knows more than the log.
+local function name()
+  redis.call('ZADD', key, whole(log.epoch + LOWEST), '@' .. fresh)
+  local over = redis.call('ZCOUNT', key, '(' .. LOWEST, '(' .. MIDDLE) - MOST_NAMED
+  if over <= 0 then return end
+  redis.call('ZREMRANGEBYSCORE', key, '(' .. LOWEST, redis.call('ZRANGE', key, over, over, 'WITHSCORES')[2])
+end
+
+local function newest()
+  local found = redis.call('ZREVRANGEBYSCORE', key, '(' .. MIDDLE, '(' .. LOWEST, 'LIMIT', 0, 1)[1]
+  return found and string.sub(found, 2) or ''
+end
+
+-- The log may have lost its tail and gone on since: what the caller knows last is then none of the appends that are named here. Of one
+-- who was away for longer than they reach back, nobody can tell.
+local function isKnown()
+  if position > log.epoch then return false end
+  if tip == '' or redis.call('ZSCORE', key, '@' .. tip) then return true end
+  local oldest = redis.call('ZRANGE', key, 1, 1, 'WITHSCORES')[2]
+  return not oldest or position < oldest - LOWEST
+end
+
+-- Who may not ask for the source leaves the one that is there. A log that has none begins anew with the first who may.
 local function isWhole(source)
   local marker = redis.call('ZRANGE', key, 0, 0)[1] or ''
   local generation, origin, floor = string.match(marker, '^!([^:]+):([^:]*):(%d+)$')
-  if not generation or (origin ~= source and origin ~= '' and source ~= '') then return false end
+  if not generation or (source ~= '' and origin ~= source) then return false end
   log.marker, log.generation, log.source, log.floor = marker, generation, origin, tonumber(floor)
   log.epoch = math.max(log.floor, tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]))
-  return theirs ~= generation or position <= log.epoch
+  return theirs ~= generation or isKnown()
 end
 
+-- Gives an error where this server cannot speak for the log.
 local function open()
-  local source = replication()
+  local info = redis.pcall('INFO', 'replication')
+  if type(info) ~= 'string' then info = nil end
+  if isReplica(info) then return redis.error_reply('READONLY The clear log is asked for at its primary alone.') end
+  local source = info and string.match(info, 'master_replid:(%w+)') or ''
   local kind = redis.call('TYPE', key).ok
   -- Somebody else's value under our key: the log is lost, and is made anew.
   if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', key) end
@@ -60,14 +87,15 @@ local function open()
   log = {}
   mark(fresh, source, now())
   log.epoch = log.floor
+  name()
 end
 
--- Twice as long as it must, and seldom: a question is then no write.
+-- Twice as long as it must, and seldom: a question is then no write. Where nothing can be written, the question is answered all the same.
 local function keep()
   log.ttl = redis.call('PTTL', key)
   if log.ttl >= retention then return end
   log.ttl = 2 * retention
-  redis.call('PEXPIRE', key, whole(log.ttl))
+  redis.pcall('PEXPIRE', key, whole(log.ttl))
 end
 
 local function add(records, found, sign)
@@ -78,7 +106,7 @@ local function add(records, found, sign)
 end
 
 local function addCollapsed(records, after)
-  add(records, redis.call('ZRANGEBYSCORE', key, '(' .. LOWEST, '(-' .. whole(after), 'WITHSCORES'), -1)
+  add(records, redis.call('ZRANGEBYSCORE', key, MIDDLE, '(-' .. whole(after), 'WITHSCORES'), -1)
 end
 
 -- What the caller missed: from where and up to where, and the records in between.
@@ -98,10 +126,11 @@ end
 `
 
 /**
- * Where is the log, and what came after my position? With ARGV 6 and 7 also, at the same instant: which records lie at or before the
+ * Where is the log, and what came after my position? With ARGV 7 and 8 also, at the same instant: which records lie at or before the
  * first and after the second, the newest first. A record that moves meanwhile is then among the new ones.
  *
- * Replies: generation, from, upto, epoch, floor, records, the server's time, and for the older ones how far down they reach, records.
+ * Replies: generation, from, upto, epoch, floor, records, the server's time, the name of the append at upto (none where a page ends there),
+ * and for the older ones how far down they reach, records.
  */
 export const questionScript: Script = scriptOf(`${prelude}
 local function older(below, after)
@@ -118,13 +147,15 @@ local function older(below, after)
   return low, records
 end
 
-open()
+local refusal = open()
+if refusal then return refusal end
 keep()
 local from, upto, records = missed()
-local reply = { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), records, whole(now()) }
-if ARGV[6] then
-  local low, found = older(tonumber(ARGV[6]), math.max(tonumber(ARGV[7]), log.floor))
-  reply[8], reply[9] = whole(low), found
+local last = upto == log.epoch and newest() or ''
+local reply = { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), records, whole(now()), last }
+if ARGV[7] then
+  local low, found = older(tonumber(ARGV[7]), math.max(tonumber(ARGV[8]), log.floor))
+  reply[9], reply[10] = whole(low), found
 end
 return reply
 `)
@@ -133,10 +164,10 @@ return reply
  * Appends records at one epoch, tells the channel, and answers as a question asked just before: so the writer's position is the new
  * epoch and it has missed nothing. Drops what is older than any entry, and collapses the oldest past a size, a few at a time.
  *
- * ARGV: 6 how many records are kept one by one, 7 the channel, 8 and 9 the writer and its name for this append, from 10 on the records.
+ * ARGV: 7 how many records are kept one by one, 8 the channel, 9 and 10 the writer and its name for this append, from 11 on the records.
  */
 export const appendScript: Script = scriptOf(`${prelude}
-local limit, channel, writer, delivery = tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9]
+local limit, channel, writer, delivery = tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10]
 local MOST_DROPPED = 100
 local MOST_COLLAPSED = 1000
 
@@ -163,7 +194,7 @@ end
 local function collapseOldest()
   local over = redis.call('ZCOUNT', key, '(0', '+inf') - limit
   if over <= 0 then return end
-  local most = math.min(over, 2 * (#ARGV - 9) + 8)
+  local most = math.min(over, 2 * (#ARGV - 10) + 8)
   local oldest = redis.call('ZRANGEBYSCORE', key, '(0', '(' .. whole(log.epoch), 'WITHSCORES', 'LIMIT', 0, most)
   for i = 1, #oldest, 2 do collapse(oldest[i], tonumber(oldest[i + 1])) end
 end
@@ -173,9 +204,9 @@ local function dropOldest()
   local old = whole(log.epoch - math.max(retention, log.ttl) * 1000)
   local dropped = redis.call('ZRANGEBYSCORE', key, '(0', old, 'WITHSCORES', 'LIMIT', 0, MOST_DROPPED)
   if #dropped > 0 then floor = tonumber(dropped[#dropped]) end
-  local over = redis.call('ZCOUNT', key, '(' .. LOWEST, '(0') - MOST_COLLAPSED
+  local over = redis.call('ZCOUNT', key, MIDDLE, '(0') - MOST_COLLAPSED
   if over > 0 then
-    local gone = redis.call('ZREVRANGEBYSCORE', key, '(0', '(' .. LOWEST, 'WITHSCORES', 'LIMIT', 0, over)
+    local gone = redis.call('ZREVRANGEBYSCORE', key, '(0', MIDDLE, 'WITHSCORES', 'LIMIT', 0, over)
     floor = math.max(floor, -gone[#gone])
   end
   if floor == log.floor then return end
@@ -183,23 +214,27 @@ local function dropOldest()
   mark(log.generation, log.source, floor)
 end
 
-local function publish(previous, time)
+local function publish(previous, before, time)
   local head = '["' .. log.generation .. '",' .. whole(previous) .. ',' .. whole(log.epoch) .. ',"' .. writer .. '","' .. delivery .. '",['
+  local tail = '],' .. whole(time) .. ',"' .. before .. '","' .. fresh .. '"]'
   -- Where rights forbid the channel, the others learn it by their next question.
-  redis.pcall('PUBLISH', channel, head .. table.concat(ARGV, ',', 10) .. '],' .. whole(time) .. ']')
+  redis.pcall('PUBLISH', channel, head .. table.concat(ARGV, ',', 11) .. tail)
 end
 
-open()
-local previous = log.epoch
+local refusal = open()
+if refusal then return refusal end
+local previous, before = log.epoch, newest()
 -- Before the records are added: one of the same ref would move there and no longer show among the missed.
 local from, upto, records = missed()
 local time = now()
 log.epoch = math.max(previous + 1, time)
-for i = 10, #ARGV do redis.call('ZADD', key, whole(log.epoch), ARGV[i]) end
+for i = 11, #ARGV do redis.call('ZADD', key, whole(log.epoch), ARGV[i]) end
+name()
 keep()
 collapseOldest()
 dropOldest()
-publish(previous, time)
-if upto == previous then upto = log.epoch end
-return { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), records, whole(time) }
+publish(previous, before, time)
+local last = ''
+if upto == previous then upto, last = log.epoch, fresh end
+return { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), records, whole(time), last }
 `)

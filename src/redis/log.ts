@@ -29,12 +29,14 @@ export interface SharedLogOptions {
   limit?: number
   /** How many records a reply holds. @default 1000 */
   page?: number
+  /** Milliseconds that the log remembers however short entries live. @default 60_000 */
+  leastRetention?: number
 }
 
 const LIMIT = 10_000
 const PAGE = 1000
 const MOST_UNCONFIRMED = 1000
-const SHORTEST_RETENTION = 60_000
+const LEAST_RETENTION = 60_000
 const QUESTIONS_A_LEASE = 4
 const SHORTEST_PAUSE = 25
 const LONGEST_PAUSE = 60_000
@@ -178,14 +180,14 @@ export class SharedLog {
   }
 
   async #run(script: Script, argsOf: () => readonly string[]): Promise<{ reply: Reply; asked: Asked }> {
-    const { page = PAGE, retention, clock } = this.#options
+    const { page = PAGE, leastRetention = LEAST_RETENTION, retention, clock } = this.#options
     let asked: Asked = { generation: undefined, sent: Number.NEGATIVE_INFINITY }
     const answer = await this.#connection.script(script, this.#key, () => {
-      const { generation, epoch } = this.#position
+      const { generation, epoch, tip } = this.#position
       asked = { generation, sent: clock() }
       const fresh = randomBytes(12).toString('base64url')
-      const kept = lifetimeInRedis(Math.max(retention(), SHORTEST_RETENTION))
-      return [fresh, generation ?? '', `${epoch}`, `${kept}`, `${page}`, ...argsOf()]
+      const kept = lifetimeInRedis(Math.max(retention(), leastRetention))
+      return [fresh, generation ?? '', `${epoch}`, tip, `${kept}`, `${page}`, ...argsOf()]
     })
     const reply = readReply(answer)
     if (reply === undefined) throw new CodecError(`Redis gave an answer that is none of the clear log ${this.#key}.`)

@@ -16,6 +16,8 @@ export class Position {
   generation: string | undefined
   /** All records of this generation up to here are applied. */
   epoch = 0
+  /** The name of the append there: what tells this log from one that lost it and has gone on since. Empty where it is not known. */
+  tip = ''
   /** All records later than this are applied, up to `epoch`. */
   windowStart: number = Number.POSITIVE_INFINITY
   /** Up to here records have been dropped from the shared log itself. */
@@ -47,7 +49,7 @@ export class Position {
     this.meter.answered(reply.time, asked.sent, this.#clock())
     // Epochs are times as long as they are not ahead of the clock.
     this.#receive(reply.records, reply.epoch <= reply.time ? (epoch) => epoch : undefined)
-    this.epoch = Math.max(this.epoch, reply.upto)
+    if (reply.upto > this.epoch || (reply.upto === this.epoch && reply.tip !== '')) this.#moveTo(reply.upto, reply.tip)
     this.floor = Math.max(this.floor, reply.floor)
     this.#log.forgetBefore(this.floor)
     // Not when it was answered: the answer may have lain in a stopped process or a slow network for any time.
@@ -60,9 +62,10 @@ export class Position {
     if (message.epoch <= this.epoch) return true
     // Records commute: none needs to wait for those before it.
     if (!isOwn) this.#receive(message.records, () => message.time)
-    if (message.previous > this.epoch) return false
-    this.epoch = message.epoch
-    return true
+    // Where the append before it is not the one that is known last, that one was lost with the log's tail: a question tells.
+    const isNext = message.previous === this.epoch && (message.before === this.tip || message.before === '' || this.tip === '')
+    if (isNext) this.#moveTo(message.epoch, message.tip)
+    return isNext
   }
 
   /** Takes over the older records of a reply, which join on to the window where it began at `below`. */
@@ -79,8 +82,14 @@ export class Position {
     // At the first word too: what was loaded before it may have been cleared meanwhile.
     this.#log.reset()
     this.generation = reply.generation
-    this.epoch = this.windowStart = reply.from
+    this.#moveTo(reply.from, '')
+    this.windowStart = reply.from
     this.floor = reply.floor
+  }
+
+  #moveTo(epoch: number, tip: string): void {
+    this.epoch = epoch
+    this.tip = tip
   }
 
   #receive(records: readonly WireRecord[], timeOf: ((epoch: number) => number) | undefined): void {

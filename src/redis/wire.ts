@@ -21,6 +21,8 @@ export interface Reply {
   readonly records: readonly WireRecord[]
   /** What the server's clock said, in microseconds. */
   readonly time: number
+  /** The name of the append at `upto`; empty where that is in the middle of what was missed. */
+  readonly tip: string
   /** Where the question asked for older ones: all that are later than `low`. */
   readonly low: number
   readonly older: readonly WireRecord[]
@@ -37,6 +39,9 @@ export interface Message {
   readonly records: readonly WireRecord[]
   /** What the server's clock said, in microseconds: the epoch itself, unless that is ahead of the clock. */
   readonly time: number
+  /** The names of the append before this one, and of this one. */
+  readonly before: string
+  readonly tip: string
 }
 
 const letters: Record<RecordKind, string> = { clear: 'c', expire: 'e' }
@@ -58,11 +63,11 @@ function readRecord(member: unknown, epoch: number): WireRecord {
 export function readMessage(text: string): Message | undefined {
   const message = parse(text)
   if (!Array.isArray(message)) return undefined
-  const [generation, previous, epoch, writer, delivery, members, time = epoch] = message as unknown[]
+  const [generation, previous, epoch, writer, delivery, members, time = epoch, before = '', tip = ''] = message as unknown[]
   if (typeof generation !== 'string' || typeof writer !== 'string' || typeof delivery !== 'string' || !Array.isArray(members))
     return undefined
-  if (!isEpoch(previous) || !isEpoch(epoch) || !isEpoch(time)) return undefined
-  return { generation, previous, epoch, writer, delivery, records: members.map((member) => readRecord(member, epoch)), time }
+  if (!isEpoch(previous) || !isEpoch(epoch) || !isEpoch(time) || typeof before !== 'string' || typeof tip !== 'string') return undefined
+  return { generation, previous, epoch, writer, delivery, records: members.map((member) => readRecord(member, epoch)), time, before, tip }
 }
 
 /** Undefined where it is no reply of ours. */
@@ -72,9 +77,10 @@ export function readReply(reply: unknown): Reply | undefined {
   const [from, upto, epoch, floor] = rest.slice(0, 4).map(Number)
   if (typeof generation !== 'string' || !isEpoch(from) || !isEpoch(upto) || !isEpoch(epoch) || !isEpoch(floor)) return undefined
   const time = Number(rest[5])
-  if (!isEpoch(time)) return undefined
-  const low = rest[6] === undefined ? upto : Number(rest[6])
-  return { generation, from, upto, epoch, floor, records: readRecords(rest[4]), time, low, older: readRecords(rest[7]) }
+  const tip = rest[6]
+  if (!isEpoch(time) || typeof tip !== 'string') return undefined
+  const low = rest[7] === undefined ? upto : Number(rest[7])
+  return { generation, from, upto, epoch, floor, records: readRecords(rest[4]), time, tip, low, older: readRecords(rest[8]) }
 }
 
 /** Members and their epochs in turns. */

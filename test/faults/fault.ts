@@ -19,7 +19,7 @@ export interface Fault {
   readonly comesAgain?: boolean
   /** Whether only the first process is hit: the other one talks to the server as ever. */
   readonly isOfOne?: boolean
-  /** Whether Redis answers to a question meanwhile, as a replica does that only refuses writes. */
+  /** Whether Redis answers to a question meanwhile, as a server does that only refuses writes. */
   readonly isAnswering?: boolean
 }
 
@@ -124,7 +124,6 @@ export const faults: readonly Fault[] = [
   {
     name: 'READONLY',
     clears: 'refused',
-    isAnswering: true,
     begin: ({ plain }) => plain.replicaof('127.0.0.1', '1') as Promise<unknown> as Promise<void>,
     end: ({ plain }) => plain.replicaof('NO', 'ONE') as Promise<unknown> as Promise<void>,
   },

@@ -1,12 +1,24 @@
 // What the scripts do inside Redis: the log stays bounded, every key ends, and no command walks over keys.
 import { Redis } from 'ioredis'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { createCache } from '../../src/index.ts'
 import { callOf, patternOf, until } from './process.ts'
 import { newWorld } from './world.ts'
 
 const world = newWorld()
 const { heard, unheard, records } = world
 const user = (id: string) => callOf('user', id)
+// Above it lie records, below it the names of appends and the marker.
+const MIDDLE = '-4503599627370496'
+
+async function replication(): Promise<string> {
+  return /master_replid:(\w+)/.exec(await world.plain.info('replication'))![1]!
+}
+
+/** How many records the log holds, one by one and collapsed. */
+const recordCount = () => world.plain.zcount(world.logKey(), MIDDLE, '+inf')
+const nameCount = () => world.plain.zcount(world.logKey(), '-9007199254740990', `(${MIDDLE}`)
+const markerOf = async () => (await world.plain.zrange(world.logKey(), '0', '0'))[0]
 
 describe('the log is bounded', () => {
   const minute = 60_000_000
@@ -15,7 +27,7 @@ describe('the log is bounded', () => {
   async function oldLog(floor: number, ages: readonly number[]): Promise<number> {
     const [seconds, micros] = await world.plain.time()
     const now = Number(seconds) * 1_000_000 + Number(micros)
-    await world.plain.zadd(world.logKey(), '-9007199254740991', `!old::${now - floor}`)
+    await world.plain.zadd(world.logKey(), '-9007199254740991', `!old:${await replication()}:${now - floor}`)
     for (const age of ages) await world.plain.zadd(world.logKey(), `${now - age}`, JSON.stringify(['c', 'user', `"${age / minute}"`, 0]))
     return now
   }
@@ -25,7 +37,7 @@ describe('the log is bounded', () => {
     const a = unheard()
     await a.clear(patternOf('post'))
     expect((await records()).map(([member]) => member)).toEqual(['["c","user","\\"1\\"",0]', '["c","post","",0]'])
-    expect(await world.plain.zrange(world.logKey(), '0', '0')).toEqual([`!old::${now - 9 * minute}`])
+    expect(await markerOf()).toBe(`!old:${await replication()}:${now - 9 * minute}`)
     expect(await a.shared.reach(now - 9 * minute)).toBe(true)
     expect(await a.shared.reach(now - 9 * minute - 1)).toBe(false)
     expect(a.log.clearedSinceEpoch([callOf('anything')], now - 9 * minute - 1)).toBe(true)
@@ -39,6 +51,17 @@ describe('the log is bounded', () => {
     await unheard().clear(patternOf('post'))
     expect((await records()).length).toBe(4)
     expect(await world.plain.pttl(world.logKey())).toBeGreaterThanOrEqual(3_600_000)
+  })
+
+  test('an entry that lives longer than its function says, by its own word, makes the log live as long', async () => {
+    const cache = createCache({ redis: world.server.url, prefix: world.prefix, ttl: 1000, maxStaleness: 100 })
+    onTestFinished(() => cache.close())
+    const f = cache.memoize(async (id: string) => id, { name: 'f', ttl: () => '2h', staleIfError: '10m' })
+    await cache.clear(f.ref('1'))
+    expect(await world.plain.pttl(world.logKey())).toBeLessThan(7_800_000)
+    await f('1')
+    // Twice as long as it must: it is then made longer seldom.
+    await until(async () => (await world.plain.pttl(world.logKey())) >= 2 * 7_800_000 - 60_000)
   })
 
   test('a process that slept while records were dropped begins anew', async () => {
@@ -60,7 +83,7 @@ describe('the log is bounded', () => {
     const before = sleeper.shared.epoch
     await a.clear(patternOf('rare "name\\'))
     for (let id = 0; id < 100; id++) await a.clear(patternOf('user', `${id}`))
-    expect(await world.plain.zcard(world.logKey())).toBeLessThanOrEqual(20 + 2 + 1)
+    expect(await recordCount()).toBeLessThanOrEqual(20 + 2)
     await sleeper.shared.ask()
     for (const call of [user('0'), user('99'), callOf('rare "name\\')]) expect(sleeper.isCleared(call, since)).toBe(true)
     expect(sleeper.isCleared(callOf('post'), since)).toBe(false)
@@ -97,10 +120,45 @@ describe('the log is bounded', () => {
     const before = a.shared.epoch
     for (let at = 0; at < 30; at++) await a.clear(...Array.from({ length: 50 }, (_, index) => patternOf(`f${at * 50 + index}`, '1')))
     for (let at = 0; at < 20; at++) await a.clear(...Array.from({ length: 50 }, () => patternOf('last')))
-    expect(await world.plain.zcard(world.logKey())).toBeLessThan(1000 + 110)
+    expect(await recordCount()).toBeLessThan(1000 + 110)
     const late = unheard()
     await late.shared.ask()
     expect(await late.shared.reach(before)).toBe(false)
+  })
+
+  test('the names of more appends than are kept are dropped, the oldest first', async () => {
+    const a = unheard()
+    const sleeper = unheard()
+    await sleeper.shared.ask()
+    for (let at = 0; at < 101; at++) await Promise.all(Array.from({ length: 10 }, () => a.clear(patternOf('user', '1'))))
+    expect(await nameCount()).toBe(1000)
+    // One who knows an append whose name is gone is not taken for one who knows what was lost.
+    const { generation } = sleeper.shared
+    await sleeper.shared.ask()
+    expect([sleeper.shared.generation, sleeper.shared.epoch]).toEqual([generation, a.shared.epoch])
+    expect(a.shared.generation).toBe(generation)
+  })
+
+  test('one clear of very many refs keeps it within its size, and nobody waits for it', async () => {
+    const [a, behind] = [await heard(), unheard()]
+    await behind.shared.ask()
+    const since = behind.log.position
+    for (let id = 0; id < 100; id++) await a.clear(...Array.from({ length: 110 }, (_, at) => patternOf('post', `${id * 110 + at}`)))
+    await world.plain.call('SLOWLOG', 'RESET')
+    await world.plain.config('SET', 'slowlog-log-slower-than', '50000')
+    await a.clear(...Array.from({ length: 50_000 }, (_, id) => patternOf('user', `${id}`)), patternOf('list', '1'))
+    expect(await recordCount()).toBeLessThanOrEqual(10_000 + 1000)
+    expect(await behind.shared.ask()).toBe(true)
+    expect(await world.plain.call('SLOWLOG', 'GET', '10')).toEqual([])
+    await world.plain.config('SET', 'slowlog-log-slower-than', '10000')
+    for (const call of [user('0'), user('49999'), callOf('list', '1'), callOf('post', '0')])
+      expect(behind.isCleared(call, since)).toBe(true)
+    expect(behind.isCleared(callOf('other'), since)).toBe(false)
+    // The next ones are as narrow as ever.
+    const before = behind.log.position
+    await a.clear(patternOf('user', '7'))
+    await behind.shared.ask()
+    expect([behind.isCleared(user('7'), before), behind.isCleared(user('8'), before)]).toEqual([true, false])
   })
 
   test('every key has an expiry, which a question renews', async () => {
@@ -120,6 +178,43 @@ describe('the log is bounded', () => {
     await world.plain.pexpire(world.logKey(), 1000)
     await a.shared.ask()
     expect(await world.plain.pttl(world.logKey())).toBeGreaterThanOrEqual(60_000)
+  })
+})
+
+describe('where nothing can be written', () => {
+  test.each([['too few replicas', ['min-replicas-to-write', '1'], ['min-replicas-to-write', '0']]])(
+    'a question is answered, also when the log would have to be kept for longer: %s',
+    async (_, begin, end) => {
+      const a = await heard()
+      await a.clear(patternOf('user', '1'))
+      await world.plain.pexpire(world.logKey(), 50_000)
+      await world.plain.config('SET', ...(begin as [string, string]))
+      const { verifiedAt } = a.shared
+      a.clock.advance(100)
+      const isAnswered = await a.shared.ask()
+      const refused = await a.clear(patternOf('user', '2')).catch((error: Error) => String(error.cause))
+      await world.plain.config('SET', ...(end as [string, string]))
+      expect([isAnswered, a.shared.verifiedAt, a.errors]).toEqual([true, verifiedAt + 100, []])
+      expect(refused).toContain('NOREPLICAS')
+    },
+  )
+
+  test.each([
+    ['with', ''],
+    ['without', '-info'],
+  ])('a replica answers no question, %s the right to INFO', async (_, rights) => {
+    await world.plain.call('ACL', 'SETUSER', 'some', 'reset', 'on', '>secret', '~*', '&*', '+@all', ...(rights === '' ? [] : [rights]))
+    const url = `redis://some:secret@127.0.0.1:${world.server.port}`
+    const a = await heard({ redis: new Redis(url, { lazyConnect: true, enableReadyCheck: false }) })
+    const { verifiedAt, generation } = a.shared
+    a.clock.advance(100)
+    // Its link is down, and it answers from what it has: it may lack what was cleared at its primary.
+    await world.plain.replicaof('127.0.0.1', 1)
+    const isAnswered = await a.shared.ask()
+    await world.plain.replicaof('NO', 'ONE')
+    expect([isAnswered, a.shared.verifiedAt, a.shared.generation]).toEqual([false, verifiedAt, generation])
+    expect(a.errors[0]!.message).toContain('READONLY')
+    await until(() => a.shared.ask())
   })
 })
 

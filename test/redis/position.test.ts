@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { ClearLog } from '../../src/clear-log.ts'
 import { Position, type Asked } from '../../src/redis/position.ts'
-import type { Reply, WireRecord } from '../../src/redis/wire.ts'
+import type { Message, Reply, WireRecord } from '../../src/redis/wire.ts'
 import { newClock } from '../support/clock.ts'
 import { callOf, patternOf } from './process.ts'
 
@@ -15,7 +15,7 @@ function newPosition(): { position: Position; log: ClearLog } {
 }
 
 function reply(generation: string, from: number, upto: number, more: Partial<Reply> = {}): Reply {
-  return { generation, from, upto, epoch: upto, floor: 1, records: [], time: upto, low: upto, older: [], ...more }
+  return { generation, from, upto, epoch: upto, floor: 1, records: [], time: upto, tip: '', low: upto, older: [], ...more }
 }
 
 const asked = (generation: string | undefined, sent = 0): Asked => ({ generation, sent })
@@ -75,5 +75,50 @@ describe('a reply', () => {
     expect(log.clearedSinceEpoch([user], 5)).toBe(true)
     log.settle(pending, 7)
     expect([log.clearedSinceEpoch([user], 6), log.clearedSinceEpoch([user], 7)]).toEqual([true, false])
+  })
+})
+
+describe('a message', () => {
+  const message = (previous: number, before: string, epoch: number, tip: string): Message => ({
+    generation: 'one',
+    previous,
+    before,
+    epoch,
+    tip,
+    writer: 'w',
+    delivery: '1',
+    records: [cleared(epoch)],
+    time: epoch,
+  })
+
+  function at10(): { position: Position; log: ClearLog } {
+    const made = newPosition()
+    made.position.apply(reply('one', 10, 10, { tip: 'ten' }), asked(undefined))
+    return made
+  }
+
+  test('moves on from the append that is known last, and names the next one', () => {
+    const { position } = at10()
+    expect(position.hear(message(10, 'ten', 20, 'twenty'), false)).toBe(true)
+    expect([position.epoch, position.tip]).toEqual([20, 'twenty'])
+  })
+
+  test.each([
+    ['goes on from an earlier append', 5, 'five'],
+    ['goes on from another one of the same epoch', 10, 'another'],
+    ['goes on from a later one', 15, 'fifteen'],
+  ])('that %s counts, and is no word of what was known last', (_, previous, before) => {
+    const { position, log } = at10()
+    const since = log.position
+    expect(position.hear(message(previous, before, 20, 'twenty'), false)).toBe(false)
+    expect([position.epoch, position.tip, log.clearedSince([user], since)]).toEqual([10, 'ten', true])
+  })
+
+  test('after a page that ended in the middle, whose name nobody knows, is taken by its epoch', () => {
+    const { position } = at10()
+    position.apply(reply('one', 10, 15, { epoch: 30 }), asked('one'))
+    expect(position.tip).toBe('')
+    expect(position.hear(message(15, 'fifteen', 20, 'twenty'), false)).toBe(true)
+    expect(position.tip).toBe('twenty')
   })
 })

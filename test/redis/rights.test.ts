@@ -5,7 +5,7 @@ import { createCache, type CacheOptions } from '../../src/index.ts'
 import { endLeaseScript, renewLeaseScript, takeLeaseScript } from '../../src/redis/lease-scripts.ts'
 import { appendScript, questionScript } from '../../src/redis/log-scripts.ts'
 import { usesScript } from '../../src/redis/uses-scripts.ts'
-import { callOf, newListening, newProcess, patternOf, until } from './process.ts'
+import { callOf, newListening, newProcess, patternOf, until, type TestProcess } from './process.ts'
 import { newWorld } from './world.ts'
 
 const world = newWorld()
@@ -88,20 +88,25 @@ describe('a user', () => {
 
 describe('without the right to INFO', () => {
   const blind = () => admit('blind', ['+@all', '-@dangerous', '-@admin', ...patternsOf(world.prefix)])
+  /** It hears the others, and they do not hear it. */
+  const muteToo = () => admit('mute', ['+@all', '-@dangerous', '-@admin', '-publish', ...patternsOf(world.prefix)])
 
-  /** A replica that lacks what was cleared last is the primary now. */
-  async function failOver(): Promise<void> {
-    await world.plain.zremrangebyrank(world.logKey(), -1, -1)
+  /** A replica that lacks what came after `copy` is the primary now. */
+  async function failOver(copy: Buffer): Promise<void> {
+    await world.plain.restore(world.logKey(), 60_000, copy, 'REPLACE')
     await world.plain.call('DEBUG', 'CHANGE-REPL-ID')
   }
+
+  const copied = () => world.plain.dumpBuffer(world.logKey())
 
   test('a fail-over that lost clears is noticed by the first process that knew more, and by all others from then on', async () => {
     const redis = await blind()
     const knows = await newListening({ redis, prefix: world.prefix })
     await knows.clear(patternOf('user', '1'))
+    const copy = await copied()
     await knows.clear(patternOf('user', '2'))
     const { generation } = knows.shared
-    await failOver()
+    await failOver(copy)
     const late = newProcess({ redis, prefix: world.prefix })
     await late.shared.ask()
     // Until then, one who starts takes what is left for the whole.
@@ -111,6 +116,74 @@ describe('without the right to INFO', () => {
     expect(knows.shared.generation).not.toBe(generation)
     await late.shared.ask()
     expect([late.shared.generation, late.isCleared(callOf('user', '2'), since)]).toEqual([knows.shared.generation, true])
+  })
+
+  /** Two processes that know the same, until the first one clears something and the other one is not told. */
+  async function knowsAndLacks(): Promise<[knows: TestProcess, lacks: TestProcess]> {
+    const knows = await newListening({ redis: await muteToo(), prefix: world.prefix })
+    return [knows, await newListening({ redis: await blind(), prefix: world.prefix })]
+  }
+
+  test.each([1, 900])('it is noticed also where others have cleared since, %d times', async (times) => {
+    // Neither hears a channel: it must be the question.
+    const redis = await admit('deaf', ['+@all', '-@dangerous', '-@admin', `~{${encodeURIComponent(world.prefix)}:log}`])
+    const [knows, lacks] = [newProcess({ redis, prefix: world.prefix }), newProcess({ redis, prefix: world.prefix })]
+    await knows.clear(patternOf('user', '1'))
+    for (const one of [knows, lacks]) await one.shared.ask()
+    const copy = await copied()
+    await knows.clear(patternOf('user', '2'))
+    const { generation, epoch } = knows.shared
+    await failOver(copy)
+    for (let done = 0; done < times; done++) await lacks.clear(patternOf('post', `${done}`))
+    expect([lacks.shared.generation, lacks.shared.epoch > epoch]).toEqual([generation, true])
+    const since = knows.log.position
+    await knows.shared.ask()
+    expect(knows.shared.generation).not.toBe(generation)
+    expect(knows.isCleared(callOf('anything'), since)).toBe(true)
+  })
+
+  test('it is noticed also by a message of those who have cleared since', async () => {
+    const [knows, lacks] = await knowsAndLacks()
+    const copy = await copied()
+    await knows.clear(patternOf('user', '2'))
+    const { generation } = knows.shared
+    await failOver(copy)
+    await lacks.clear(patternOf('post', '1'))
+    await until(() => knows.shared.generation !== generation)
+  })
+
+  test('it is noticed also where the lost primary’s clock was ahead, and so the epochs are the same', async () => {
+    const [knows, lacks] = await knowsAndLacks()
+    await world.plain.zadd(world.logKey(), knows.shared.epoch + 86_400_000_000, '["c","other","",0]')
+    for (const one of [knows, lacks]) await one.shared.ask()
+    const copy = await copied()
+    await knows.clear(patternOf('user', '2'))
+    const { generation, epoch } = knows.shared
+    await failOver(copy)
+    await lacks.clear(patternOf('post', '1'))
+    expect([lacks.shared.generation, lacks.shared.epoch]).toEqual([generation, epoch])
+    await knows.shared.ask()
+    expect(knows.shared.generation).not.toBe(generation)
+  })
+
+  test('one process that lacks it leaves the others the sight of it, and makes nothing begin anew twice', async () => {
+    const cannot = newProcess({ redis: await blind(), prefix: world.prefix })
+    await cannot.shared.ask()
+    const first = cannot.shared.generation
+    const can = newProcess({ redis: world.server.url, prefix: world.prefix })
+    await can.shared.ask()
+    // What was lost before the first one came who can see it, nobody knows.
+    const { generation } = can.shared
+    expect(generation).not.toBe(first)
+    for (const one of [cannot, can, cannot, can]) {
+      await one.clear(patternOf('user', '1'))
+      await one.shared.ask()
+      expect(one.shared.generation).toBe(generation)
+    }
+    await world.plain.call('DEBUG', 'CHANGE-REPL-ID')
+    const fresh = newProcess({ redis: world.server.url, prefix: world.prefix })
+    await fresh.shared.ask()
+    expect(fresh.shared.generation).not.toBe(generation)
   })
 
   test('one that lost nothing changes nothing, where with that right it makes older entries stale', async () => {
