@@ -3,7 +3,7 @@
 import { resolveConfig, type CacheOptions, type Config } from './config.ts'
 import { decoratorOf, type DecorateGetter, type DecorateMethod } from './decorators.ts'
 import { show } from './duration.ts'
-import { Engine, handled } from './engine.ts'
+import { Engine } from './engine.ts'
 import type { Shared } from './entries.ts'
 import { ConfigError } from './errors.ts'
 import type { CachedFunction, CachedSyncFunction, Synchronous } from './cached-handle.ts'
@@ -161,11 +161,14 @@ export function openCache(options: CacheOptions, clock: () => number, leases: Le
     expire: (...refs) => engine.record('expire', () => checkRefs(refs, 'expire')),
     transaction: (work) => engine.transaction(checkWork(work)),
     flush() {
-      const done = engine.record('clear', () => [everything])
-      for (const named of engine.names.values()) named.drop()
       const { shared } = engine
-      if (sweeper === undefined || shared === undefined) return done
-      return handled(done.then(() => sweeper.want({ generation: shared.log.generation, epoch: shared.log.epoch })))
+      const done = engine.record('clear', () => [everything])
+      const sweep = (): void => void (shared && sweeper?.want({ generation: shared.log.generation, epoch: shared.log.epoch }))
+      engine.follow(() => {
+        for (const named of engine.names.values()) named.drop()
+        done.then(sweep, () => undefined)
+      })
+      return done
     },
     stats: () => ({
       functions: Object.fromEntries(Array.from(engine.names.values(), (named) => [named.name, named.stats()])),

@@ -113,12 +113,8 @@ export class Calls<V> implements Named {
     if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, { ...options, since })
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
     const join = mayJoin && !settings.disabled
-    if (this.#loads.isStrong) {
-      // Who looks beyond this process asks with it.
-      const isHere = this.#entries?.has(call.key) === true || (join && this.#loads.flights.has(call.key))
-      if (!isHere) return this.#loads.lead(call, load, reader, { ...options, since, find: true, join })
-      if (!(await this.#loads.ask(since))) return this.#serveUnverified(call, load, reader, { ...options, join })
-    }
+    const served = this.#loads.isStrong ? await this.#askFirst(call, load, reader, { ...options, since, join }) : undefined
+    if (served !== undefined) return served
     const arrived = { position: log.position, time: clock() }
     for (;;) {
       options.caller?.check()
@@ -136,9 +132,26 @@ export class Calls<V> implements Named {
       if (this.#loads.flights.get(call.key) !== flight) continue
       options.place?.pass()
       enter(flight, options.caller)
-      const served = await this.#loads.follow(flight, reader, arrived, found)
-      if (served !== undefined) return served
+      const shared = await this.#loads.follow(flight, reader, arrived, found)
+      if (shared !== undefined) return shared
     }
+  }
+
+  /** Asks what was cleared before the call. Undefined once that is known; or its answer, which needs no such word, or had to do without. */
+  async #askFirst(
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: ServeOptions & { readonly since: number; readonly join: boolean },
+  ): Promise<Served<V> | undefined> {
+    const running = options.join ? this.#loads.flights.get(call.key) : undefined
+    // Who looks beyond this process asks with it.
+    if (running === undefined && this.#entries?.has(call.key) !== true)
+      return this.#loads.lead(call, load, reader, { ...options, find: true })
+    const asking = this.#engine.shared!.log.ask()
+    const served = running && (await this.#loads.followLoad(running, call, reader, options))
+    if (served !== undefined || (await asking)) return served
+    return this.#serveUnverified(call, load, reader, options)
   }
 
   /** What is stored while a load runs that is made in any case: fresh, or stale where that may be served. */

@@ -179,14 +179,22 @@ export class Engine {
     }
   }
 
+  /** Does what follows from something just recorded: at once, or when the transaction that it waits for has ended well. */
+  follow(act: () => void): void {
+    const transaction = this.transactions.current()
+    if (transaction === undefined) act()
+    else transaction.sequels.push(act)
+  }
+
   /** Runs work whose clears take effect together when it resolves. */
   async transaction<T>(work: () => Promise<T>): Promise<T> {
     // What it reads may be undone, so a load that it runs in is for its own caller alone.
     const frame = this.tracker.current()
     if (frame !== undefined) frame.isTentative = true
-    return await this.transactions.run(work, async (records) => {
+    return await this.transactions.run(work, async ({ records, sequels }) => {
       // The work has happened, so its value is returned whatever becomes of the clears: they hold here and are queued.
       await this.#append(records).catch((error: unknown) => this.report(error))
+      for (const sequel of sequels) sequel()
     })
   }
 

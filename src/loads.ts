@@ -98,11 +98,6 @@ export class Loads<V> {
     return isAnswered && found !== undefined && this.#engine.freshness.survives(found) ? found : undefined
   }
 
-  /** Asks Redis what was cleared, for as long as who came at `since` may wait for it. */
-  async ask(since: number): Promise<boolean> {
-    return (await this.#soon(this.#engine.shared!.log.ask(), since)) === true
-  }
-
   /** What is there within the `commandTimeout` of who came at `since`. */
   async #soon<T>(work: Promise<T>, since: number): Promise<T | undefined> {
     const { clock, options } = this.#engine
@@ -158,21 +153,22 @@ export class Loads<V> {
   }
 
   /** Whether what a flight ended with may be given to a caller: no clear lies between, and where Redis is silent none can. */
-  #isFor(arrived: Arrival, flight: Flight<Outcome<V>>, { from, entry }: Outcome<V>): boolean {
+  #isFor(arrived: Arrival | 'load', flight: Flight<Outcome<V>>, { from, entry }: Outcome<V>): boolean {
     const isLoad = from === 'load'
+    if (arrived === 'load') return isLoad
     if (!this.#isLater(isLoad ? flight.position! : entry.checked, arrived, entry.refs)) return false
     // What began after the caller came will do, whoever can vouch for it.
     return (isLoad && flight.frame.began >= arrived.time) || this.#engine.freshness.isTrusted(entry, arrived.time)
   }
 
   /**
-   * Waits for another caller's flight; undefined when what it gave may have been overtaken before this caller came. `fallback`: what the
-   * caller has found, where the flight looks for nothing.
+   * Waits for another caller's flight; undefined when what it gave may have been overtaken before this caller came. `arrived`: when that was;
+   * or 'load' where only a load will do, which begins later. `fallback`: what the caller has found, where the flight looks for nothing.
    */
   async follow(
     flight: Flight<Outcome<V>>,
     reader: Frame | undefined,
-    arrived: Arrival,
+    arrived: Arrival | 'load',
     fallback?: Entry<V>,
   ): Promise<Served<V> | undefined> {
     this.#stats.coalesced++
@@ -180,7 +176,8 @@ export class Loads<V> {
     try {
       outcome = await this.#landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
     } catch (error) {
-      if (error === LEFT || !this.#isLater(flight.position ?? arrived.position, arrived, flight.frame.refs)) return undefined
+      const isOurs = arrived === 'load' || flight.position === undefined || this.#isLater(flight.position, arrived, flight.frame.refs)
+      if (error === LEFT || !isOurs) return undefined
       this.#stats.misses++
       reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
       throw error
@@ -190,6 +187,20 @@ export class Loads<V> {
     if (!outcome.share) return { from: 'unshared' }
     this.report(reader, outcome.entry, outcome.stale)
     return { from: 'flight', entry: outcome.entry, stale: outcome.stale }
+  }
+
+  /** What comes of a load that has not begun yet: it will do, whatever Redis says of what was cleared before. Undefined where no load comes. */
+  async followLoad(
+    flight: Flight<Outcome<V>>,
+    call: Call,
+    reader: Frame | undefined,
+    options: ServeOptions,
+  ): Promise<Served<V> | undefined> {
+    if (flight.position !== undefined) return undefined
+    this.refuseCycle(call, reader, flight)
+    options.place?.pass()
+    enter(flight, options.caller)
+    return await this.follow(flight, reader, 'load')
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */

@@ -13,6 +13,8 @@ export interface NewRecord {
 /** One transaction's records, in the order in which they were asked for. */
 export class Transaction {
   readonly records: NewRecord[] = []
+  /** What is to be done once they count. */
+  readonly sequels: Array<() => void> = []
   /** What is recorded after the work has ended belongs to it no more. */
   open = true
 
@@ -32,8 +34,8 @@ export class Transactions {
     return transaction?.open === true ? transaction : undefined
   }
 
-  /** Runs work in a new transaction and hands over its records once it resolved; when it throws they are dropped. */
-  async run<T>(work: () => Promise<T>, commit: (records: readonly NewRecord[]) => Promise<void>): Promise<T> {
+  /** Runs work in a new transaction and hands it over once it resolved; when it throws, what was recorded in it is dropped. */
+  async run<T>(work: () => Promise<T>, commit: (transaction: Transaction) => Promise<void>): Promise<T> {
     // One within another is a part of it: what it cleared stays, also when it threw and that was caught.
     if (this.current() !== undefined) return await work()
     const transaction = new Transaction()
@@ -41,7 +43,7 @@ export class Transactions {
     try {
       const value = await this.#storage.run(transaction, work)
       transaction.open = false
-      await commit(transaction.records)
+      await commit(transaction)
       return value
     } finally {
       transaction.open = false

@@ -27,6 +27,23 @@ test('clears of a transaction take effect when its work resolves', async () => {
   expect(await page()).toBe('<new>')
 })
 
+test('a flush in a transaction takes effect when its work resolves, and is dropped when it throws', async () => {
+  const { cache, db, read } = newRow()
+  await read()
+  db.row = 'new'
+  const failed = cache.transaction(async () => {
+    await cache.flush()
+    throw new Error('rolled back')
+  })
+  await expect(failed).rejects.toThrow('rolled back')
+  expect(await read()).toBe('old')
+  await cache.transaction(async () => {
+    await cache.flush()
+    expect(await read.count()).toBe(0)
+  })
+  expect([await read(), db.loads]).toEqual(['new', 2])
+})
+
 test('clears of a transaction that throws are dropped', async () => {
   const { cache, db, page, read } = newRow()
   await page()

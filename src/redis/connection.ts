@@ -63,6 +63,11 @@ export class RedisConnection {
     return this.#servers.keyPrefix
   }
 
+  /** Milliseconds that Redis may keep a caller waiting. */
+  get commandTimeout(): number {
+    return this.#options.commandTimeout
+  }
+
   /** The number of the database: channels are common to all of them. */
   get database(): number {
     return this.#servers.database
@@ -173,8 +178,14 @@ export class RedisConnection {
   }
 
   async #subscribe(channel: string, listener: Listener): Promise<void> {
-    const { session } = this.#subscriber!
-    if (!(await this.#bySubscriber((client) => client.subscribe(channel)))) return
+    const line = this.#subscriber!
+    const { session } = line
+    const subscribe = async (client: Redis): Promise<void> => {
+      // To an answer to SUBSCRIBE that is none, ioredis throws what nobody can catch.
+      if (await isSound(client)) await client.subscribe(channel)
+      else line.drop(session, new StoreError('Redis gave an answer to PING that is none.'))
+    }
+    if (!(await this.#bySubscriber(subscribe)) || session !== line.session || !line.isReady) return
     this.#subscribed.set(channel, session)
     listener.onListening()
   }
@@ -197,6 +208,18 @@ export class RedisConnection {
 
   get #attemptTimeout(): number {
     return Math.max(SHORTEST_ATTEMPT, this.#options.commandTimeout)
+  }
+}
+
+/** Whether a server answers as one does: with PONG, or that it may not. */
+async function isSound(client: Redis): Promise<boolean> {
+  try {
+    const answer: unknown = await client.ping()
+    // In a connection that listens already, the answer is a list.
+    return /^pong/i.test(String(answer))
+  } catch (error) {
+    if (isReply(error)) return true
+    throw error
   }
 }
 

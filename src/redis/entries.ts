@@ -118,8 +118,10 @@ function settle(read: Read, [ttl, value]: readonly Answer[]): void {
   if (error?.message.startsWith('WRONGTYPE')) return read.reject(garbage(read.key, 'is of another type'))
   if (error) return read.reject(new StoreError(`Redis could not read an entry: ${error.message}`, error))
   const bytes = value?.[1]
+  // No word of Redis: who asks it for the clear log tells.
+  if (typeof ttl?.[1] !== 'number') return read.reject(new StoreError('Redis gave an answer that is none to the question for an entry.'))
   try {
-    read.resolve(Buffer.isBuffer(bytes) ? decode(read.key, bytes, Number(ttl?.[1])) : undefined)
+    read.resolve(Buffer.isBuffer(bytes) ? decode(read.key, bytes, ttl[1]) : undefined)
   } catch (thrown) {
     read.reject(thrown)
   }

@@ -9,6 +9,7 @@ import { lifetimeInRedis, logKeyOf } from './naming.ts'
 import { Position, type Asked } from './position.ts'
 import { ReadBack } from './read-back.ts'
 import { appendScript, questionScript } from './log-scripts.ts'
+import { newLimit } from './limit.ts'
 import { isReply } from './reply.ts'
 import type { Script } from './script.ts'
 import { Unconfirmed, type Delivery } from './unconfirmed.ts'
@@ -148,11 +149,25 @@ export class SharedLog {
   async #askSoon(): Promise<boolean> {
     await endOfTick()
     const onSent = once(() => (this.#unsent = undefined))
-    const isAnswered = await this.#askAll(onSent)
-    // Where it was never sent.
-    onSent()
+    const asking = this.#askAll(onSent).finally(() => {
+      // Where it was never sent.
+      onSent()
+    })
+    const isAnswered = await this.#inTime(asking)
     if (isAnswered && this.#unconfirmed.isWaiting) void this.#deliverWaiting()
     return isAnswered
+  }
+
+  /** However many pages there are: all who wait for them wait for as long as one command may take, and are told in one tick. */
+  async #inTime(asking: Promise<boolean>): Promise<boolean> {
+    const limit = newLimit(this.#connection.commandTimeout)
+    try {
+      return await limit.race(asking, () => undefined)
+    } catch {
+      return false
+    } finally {
+      limit.end()
+    }
   }
 
   /** Page by page, until nothing is missing. */
