@@ -1,6 +1,7 @@
 // Knows which server of a Cluster has a key, and how that is found out again when it changes.
 
 import type { Cluster, Redis } from 'ioredis'
+import { StoreError } from '../errors.ts'
 import { addressOf, backoff, newClient, newDirectory } from './client.ts'
 import type { Limit } from './limit.ts'
 import { Line } from './line.ts'
@@ -33,6 +34,7 @@ export class ClusterServers implements Servers {
   #listening: Redis | undefined
   #timer: NodeJS.Timeout | undefined
   #isLookWanted = false
+  #isLost = false
   #isClosed = false
 
   constructor(template: Cluster, options: ServerOptions) {
@@ -40,7 +42,7 @@ export class ClusterServers implements Servers {
     this.keyPrefix = template.options.keyPrefix ?? ''
     this.#cluster = newDirectory(template, options.attemptTimeout)
     this.#cluster.on('refresh', () => this.#learn())
-    this.#directory = new Line(this.#cluster, options)
+    this.#directory = new Line(this.#cluster, { ...options, onAway: (error) => this.#lose(error) })
   }
 
   get isReady(): boolean {
@@ -110,11 +112,13 @@ export class ClusterServers implements Servers {
 
   /** A slot that nobody has is asked of anyone, who knows better or says so. */
   #serverAt(owner: string | undefined): Server {
-    const address = owner ?? this.#owners.find((other) => other !== undefined) ?? addressOf(this.#node!.options)
+    const node = this.#node
+    if (node === undefined || this.#isClosed) throw new StoreError(this.#isClosed ? 'The cache was closed.' : 'The Cluster has no slots.')
+    const address = owner ?? this.#owners.find((other) => other !== undefined) ?? addressOf(node.options)
     const known = this.#servers.get(address)
     if (known !== undefined) return known
     const { attemptTimeout, onReady, onAway } = this.#options
-    const client = newClient(this.#node!, attemptTimeout, { ...partsOf(address), keyPrefix: this.keyPrefix, db: 0 })
+    const client = newClient(node, attemptTimeout, { ...partsOf(address), keyPrefix: this.keyPrefix, db: 0 })
     const server = new Server(client, {
       ...this.#options,
       onReady: () => {
@@ -164,9 +168,16 @@ export class ClusterServers implements Servers {
     })
   }
 
+  /** Nodes that have no slots, of a Cluster that is not made yet, are connected and left again and again: that is told once. */
+  #lose(error: StoreError): void {
+    if (!this.#isLost) this.#options.onAway(error)
+    this.#isLost = true
+  }
+
   #learn(): void {
     const nodes = this.#cluster.nodes()
     if (this.#isClosed || nodes.length === 0) return
+    this.#isLost = false
     const before = this.#owners
     this.#owners = Array.from(this.#cluster.slots, (addresses?: string[]) => addresses?.[0])
     this.#node = nodes[0]!

@@ -1,5 +1,8 @@
 // A real Cluster: what holds on one server holds on six, also while slots move, nodes hang and masters are replaced.
 import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Cluster, Redis } from 'ioredis'
 import { Cluster as Cluster5 } from 'ioredis5'
@@ -9,6 +12,7 @@ import { slotOf } from '../../src/redis/slot.ts'
 import { startCluster, type ClusterGroup, type ClusterNode } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
 import { newGate } from '../support/gate.ts'
+import { startRedis } from '../support/redis.ts'
 import { ask } from '../support/replication.ts'
 import { newPair, refused, timed, type Pair } from './pair.ts'
 import { until } from './process.ts'
@@ -355,6 +359,31 @@ describe('a master that fails', () => {
   })
 })
 
+describe('nodes that are no Cluster yet', () => {
+  test('cost a bounded wait and are told of once, until they have become one', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'alone-'))
+    await using alone = await startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--dir', folder] })
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const { a, b } = newPair(() => new Cluster([{ host: '127.0.0.1', port: alone.port }], { lazyConnect: true }))
+    const [ms, value] = await timed(a.row('1'))
+    expect([value, ms < 600]).toEqual(['1 old', true])
+    // It was connected and left a few times.
+    for (let times = 0; times < 20; times++) {
+      const { cause } = await a.row.clear('2').then(
+        () => new Error('confirmed'),
+        (error: Error) => error,
+      )
+      expect(String(cause)).toMatch(/The Cluster has no slots|Redis cannot be reached/)
+    }
+    expect(a.errors.length).toBe(1)
+    await ask(alone, (client) => client.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383'))
+    await eventually('a clear', () => a.row.clear('1').then(() => true))
+    await a.row('1')
+    await b.row('of another node, none')
+    await until(async () => (await b.row.count()) > 0)
+  })
+})
+
 describe('close', () => {
   test('leaves no connection', async () => {
     const pair = newPair(() => connect({ redisOptions: { connectionName: 'to-be-closed' } }))
@@ -364,6 +393,15 @@ describe('close', () => {
     expect(await count()).toBeGreaterThan(3)
     await Promise.all([pair.a.cache.close(), pair.b.cache.close()])
     await until(async () => (await count()) === 0)
+  })
+
+  test('nor does a call that comes later make one', async () => {
+    const { a, b } = newPair(() => connect({ redisOptions: { connectionName: 'later' } }))
+    await a.row('1')
+    await Promise.all([a.cache.close(), b.cache.close()])
+    for (let id = 0; id < 20; id++) expect(await a.row(`later ${id}`)).toBe(`later ${id} old`)
+    const lists = await Promise.all(group.nodes.map((node) => ask(node, (client) => client.client('LIST'))))
+    expect(lists.join(' ')).not.toContain('name=later')
   })
 
   test.each([
