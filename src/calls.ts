@@ -116,6 +116,8 @@ export class Calls<V> implements Named {
     const served = this.#loads.isStrong ? await this.#askFirst(call, load, reader, { ...options, since, join }) : undefined
     if (served !== undefined) return served
     const arrived = { position: log.position, time: clock() }
+    let found: Entry<V> | undefined
+    let hasLooked = false
     for (;;) {
       options.caller?.check()
       const entry = this.known(call.key)
@@ -127,9 +129,13 @@ export class Calls<V> implements Named {
       if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
       const flight = join ? this.#loads.joinable(call, reader, arrived) : undefined
       if (flight === undefined) return this.#loads.lead(call, load, reader, { ...options, since, find: true, join })
-      const found = flight.finds ? undefined : await this.#loads.find(call, since)
-      if (found !== undefined && this.#loads.mayRevalidate(found)) return this.#servedBeside(found, reader)
-      if (this.#loads.flights.get(call.key) !== flight) continue
+      // Once: where loads come faster than looks, each look would find another one.
+      if (!flight.finds && !hasLooked) {
+        hasLooked = true
+        found = await this.#loads.find(call, since)
+        if (found !== undefined && this.#loads.mayRevalidate(found)) return this.#servedBeside(found, reader)
+        if (this.#loads.flights.get(call.key) !== flight) continue
+      }
       options.place?.pass()
       enter(flight, options.caller)
       const shared = await this.#loads.follow(flight, reader, arrived, found)

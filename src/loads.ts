@@ -364,7 +364,9 @@ export class Loads<V> {
     const { fallback, lease, isTimed, mayReplace } = means
     try {
       const outcome = await this.runs.load(call, load, flight, this.#entries?.began(lease), isTimed)
-      if (mayReplace && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
+      // What was cleared meanwhile says nothing of what others have loaded since.
+      const isLatest = !this.#isOvertaken(outcome.entry.refs, flight.position!)
+      if (mayReplace && isLatest && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
       return outcome
     } catch (error) {
       const isGivenUp = flight.audience?.isGone === true

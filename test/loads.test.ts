@@ -240,6 +240,44 @@ describe.each(places)('while a load runs that is made in any case (%s)', (_, opt
   })
 })
 
+describe('beside a load that is made in any case', () => {
+  test('a caller looks once, however fast such loads follow one another', async () => {
+    const cache = await open(newClock(), { redis: false })
+    const [store, gate] = [newMapStore(), newGate()]
+    let looks = 0
+    const get = (key: string) => {
+      if (looks++ < 100) void read.refresh()
+      return store.get(key)
+    }
+    const load = async (): Promise<string> => (await gate.wait(), 'row')
+    const read = cache.memoize(load, { name: 'row', store: { ...store, get } })
+    const refreshing = read.refresh()
+    const reading = read()
+    await until(() => read.stats().coalesced === 1)
+    gate.open()
+    expect([await reading, await refreshing, looks]).toEqual(['row', 'row', 1])
+  })
+})
+
+test('a value that a clear has overtaken takes nothing with it that another process has loaded since', async () => {
+  const options = { redis: redis.url, prefix: newPrefix() }
+  const [here, there] = [await open(newClock(), options), await open(newClock(), options)]
+  const source = newSource('old')
+  const [read, other] = [here, there].map((cache) => cache.memoize(source.read, { name: 'row', store: 'redis' }))
+  const gate = source.hold(1)
+  const refreshing = read!.refresh()
+  await gate.reached()
+  source.row = 'new'
+  await other!.clear()
+  await other!()
+  await until(async () => (await other!.peek()) === 'new')
+  gate.open()
+  expect(await refreshing).toBe('old')
+  // It waits for what was still to be written.
+  await here.close()
+  expect(await other!.peek()).toBe('new')
+})
+
 describe('a load with a transaction in it that was rolled back', () => {
   async function newRolledBack() {
     const cache = await open(newClock(), { redis: false })
