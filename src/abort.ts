@@ -135,6 +135,7 @@ export class Audience {
   #waiting = 0
   #gone: { readonly reason: unknown } | undefined
   readonly #onGone: (reason: unknown) => void
+  readonly #awaiting: Array<() => void> = []
 
   constructor(onGone: (reason: unknown) => void) {
     this.#onGone = onGone
@@ -143,6 +144,11 @@ export class Audience {
   /** Whether all who waited have left. */
   get isGone(): boolean {
     return this.#gone !== undefined
+  }
+
+  /** Resolves when all who waited have left. */
+  gone(): Promise<void> {
+    return new Promise((resolve) => (this.isGone ? resolve() : void this.#awaiting.push(resolve)))
   }
 
   /** Throws the reason for which the last one left. */
@@ -158,5 +164,6 @@ export class Audience {
     if (--this.#waiting > 0) return
     this.#gone = { reason }
     this.#onGone(reason)
+    for (const resolve of this.#awaiting) resolve()
   }
 }

@@ -40,9 +40,10 @@ export class Flight<T> {
     return result
   }
 
-  /** Resolves when it has ended, however. */
+  /** Resolves when it has ended, however, or was given up: its load may not heed that. */
   async settled(): Promise<void> {
-    await this.#result.catch(() => undefined)
+    const ended = this.#result.catch(() => undefined)
+    await (this.audience === undefined ? ended : Promise.race([ended, this.audience.gone()]))
   }
 
   /** Whether this flight's load waits, over any number of others, for `target`. */

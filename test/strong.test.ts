@@ -118,6 +118,26 @@ test('where Redis does not answer, two loads that wait for each other are an err
   await cache.close()
 })
 
+test('where Redis does not answer, who queues behind a load waits no longer once that is given up, whether or not it ends', async () => {
+  const cache = createCache({ redis: 'redis://127.0.0.1:1', consistency: 'strong', commandTimeout: 50, onError: () => undefined })
+  onTestFinished(() => cache.close())
+  const gate = newGate()
+  let loads = 0
+  const row = cache.memoize(async (_: { signal?: AbortSignal }) => (++loads === 1 ? gate.wait().then(() => 'late') : 'loaded'), {
+    name: 'row',
+  })
+  const leaving = new AbortController()
+  const left = row({ signal: leaving.signal })
+  await gate.reached()
+  const queued = row({})
+  // It asks in vain first.
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  leaving.abort(new Error('gone'))
+  await expect(left).rejects.toThrow('gone')
+  expect([await queued, await row({})]).toEqual(['loaded', 'loaded'])
+  gate.open()
+})
+
 test('where Redis does not answer, a load that waits for the one which queues behind it is an error and no deadlock', async () => {
   await using away = await startRedis()
   const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 100, onError: () => undefined })
