@@ -128,7 +128,8 @@ export class ClusterServers implements Servers {
       onAway: (error) => {
         this.#away.add(address)
         this.#look()
-        onAway(error)
+        // One that has no slots any more is nobody's loss.
+        if (this.#owners.includes(address)) onAway(error)
       },
     })
     this.#servers.set(address, server)

@@ -323,6 +323,26 @@ describe('a master that fails', () => {
     )
   })
 
+  test('after another one has taken its place is no news', async () => {
+    const { a } = newPair(connect)
+    const old = (await group.masters())[0]!
+    const entry = (id: number) => a.row(`${id}`)
+    await Promise.all(Array.from({ length: 30 }, (_, id) => entry(id)))
+    await group.failOver(old)
+    const isLeft = async () => (await group.masters()).every((node) => node !== old)
+    await until(isLeft)
+    // It says that it is master no more, and makes this process ask who is.
+    for (let id = 30; id < 90; id++) await entry(id)
+    await new Promise((resolve) => setTimeout(resolve, 1200))
+    await old.kill()
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(a.errors).toEqual([])
+    await old.restart()
+    await eventually('a replica again', async () =>
+      (await ask(old, (client) => client.info('replication'))).includes('master_link_status:up'),
+    )
+  })
+
   test('by hanging: who needs it waits a bounded time, who does not waits not at all, until another one has taken its place', async () => {
     const pair = newPair(connect)
     const { a, b } = pair
