@@ -5,11 +5,17 @@ import { UNPACED, type Call, type CallsOptions, type Load, type Loaded, type Ser
 import { Entries } from './entries.ts'
 import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
-import { enter, Loads } from './loads.ts'
+import { enter, Loads, type Arrival } from './loads.ts'
 import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
 import type { Transaction } from './transaction.ts'
+
+/** A call that has come: when, by the clock, and whether it may share a load. */
+interface Coming extends ServeOptions {
+  readonly since: number
+  readonly join: boolean
+}
 
 export class Calls<V> implements Named {
   readonly name: string
@@ -114,8 +120,11 @@ export class Calls<V> implements Named {
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
     const join = mayJoin && !settings.disabled
     const served = this.#loads.isStrong ? await this.#askFirst(call, load, reader, { ...options, since, join }) : undefined
-    if (served !== undefined) return served
-    const arrived = { position: log.position, time: clock() }
+    return served ?? this.#serveSince({ position: log.position, time: clock() }, call, load, reader, { ...options, since, join })
+  }
+
+  /** Answers a call when it is known what was cleared before it arrived. */
+  async #serveSince(arrived: Arrival, call: Call, load: Load<V>, reader: Frame | undefined, options: Coming): Promise<Served<V>> {
     let found: Entry<V> | undefined
     let hasLooked = false
     for (;;) {
@@ -127,29 +136,25 @@ export class Calls<V> implements Named {
       }
       const stale = this.#staleHit(call, load, reader)
       if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
-      const flight = join ? this.#loads.joinable(call, reader, arrived) : undefined
-      if (flight === undefined) return this.#loads.lead(call, load, reader, { ...options, since, find: true, join })
-      // Once: where loads come faster than looks, each look would find another one.
+      const flight = options.join ? this.#loads.joinable(call, reader, arrived) : undefined
+      if (flight === undefined) return this.#loads.lead(call, load, reader, { ...options, find: true })
+      // Once before each wait: where loads come faster than looks, each look would find another one.
       if (!flight.finds && !hasLooked) {
         hasLooked = true
-        found = await this.#loads.find(call, since)
+        found = await this.#loads.find(call, options.since)
         if (found !== undefined && this.#loads.mayRevalidate(found)) return this.#servedBeside(found, reader)
         if (this.#loads.flights.get(call.key) !== flight) continue
       }
       options.place?.pass()
       enter(flight, options.caller)
-      const shared = await this.#loads.follow(flight, reader, arrived, found)
-      if (shared !== undefined) return shared
+      const served = await this.#loads.follow(flight, reader, arrived, found)
+      if (served !== undefined) return served
+      hasLooked = false
     }
   }
 
   /** Asks what was cleared before the call. Undefined once that is known; or its answer, which needs no such word, or had to do without. */
-  async #askFirst(
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: ServeOptions & { readonly since: number; readonly join: boolean },
-  ): Promise<Served<V> | undefined> {
+  async #askFirst(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming): Promise<Served<V> | undefined> {
     const running = options.join ? this.#loads.flights.get(call.key) : undefined
     // Who looks beyond this process asks with it.
     if (running === undefined && this.#entries?.has(call.key) !== true)
