@@ -271,6 +271,7 @@ test('a value that a clear has overtaken takes nothing with it that another proc
   await other!.clear()
   await other!()
   await until(async () => (await other!.peek()) === 'new')
+  await until(() => engineOf(here).log.size > 0)
   gate.open()
   expect(await refreshing).toBe('old')
   // It waits for what was still to be written.

@@ -1,5 +1,6 @@
 // Knows how Redis is talked to: over own connections, with a bounded wait for every command, and by a second one that listens.
 
+import type { Readable } from 'node:stream'
 import type { Cluster, Redis } from 'ioredis'
 import { CacheError, StoreError } from '../errors.ts'
 import { isCluster, templateOf } from './client.ts'
@@ -45,6 +46,8 @@ export class RedisConnection {
   readonly #subscribed: Map<string, number> = new Map()
   #subscriber: Line<Redis> | undefined
   #isChecking = false
+  /** The session of the second connection whose answers are looked through. */
+  #guarded = 0
 
   constructor(options: ConnectionOptions) {
     this.#options = options
@@ -182,8 +185,10 @@ export class RedisConnection {
     const { session } = line
     const subscribe = async (client: Redis): Promise<void> => {
       // To an answer to SUBSCRIBE that is none, ioredis throws what nobody can catch.
-      if (await isSound(client)) await client.subscribe(channel)
-      else line.drop(session, new StoreError('Redis gave an answer to PING that is none.'))
+      if (!(await isSound(client))) return void line.drop(session, new StoreError('Redis gave an answer to PING that is none.'))
+      await client.subscribe(channel)
+      if (this.#guarded !== session) refuseEmptyLists(client.stream)
+      this.#guarded = session
     }
     if (!(await this.#bySubscriber(subscribe)) || session !== line.session || !line.isReady) return
     this.#subscribed.set(channel, session)
@@ -208,6 +213,18 @@ export class RedisConnection {
 
   get #attemptTimeout(): number {
     return Math.max(SHORTEST_ATTEMPT, this.#options.commandTimeout)
+  }
+}
+
+const EMPTY_LIST = Buffer.from('*0\r\n')
+
+/** No Redis sends an empty list to who listens, and ioredis throws what nobody can catch where one comes. */
+function refuseEmptyLists(stream: Readable): void {
+  const emit = stream.emit.bind(stream) as (event: string | symbol, ...args: unknown[]) => boolean
+  stream.emit = (event: string | symbol, ...args: unknown[]) => {
+    if (event !== 'data' || !Buffer.isBuffer(args[0]) || !args[0].includes(EMPTY_LIST)) return emit(event, ...args)
+    stream.destroy()
+    return true
   }
 }
 
