@@ -238,7 +238,7 @@ export class Engine {
 }
 
 /** Who does not await a clear is not ended by its rejection. */
-export function handled(promise: Promise<void>): Promise<void> {
+function handled(promise: Promise<void>): Promise<void> {
   promise.catch(() => {})
   return promise
 }

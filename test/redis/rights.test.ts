@@ -1,4 +1,4 @@
-// The least rights that a user of Redis needs for a cache, as docs/configuration.md lists them, and what is missing without INFO.
+// The least rights that a user of Redis needs for a cache, as docs/distributed.md lists them, and what is missing without INFO.
 import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createCache, type CacheOptions } from '../../src/index.ts'
@@ -60,7 +60,7 @@ async function doAll(redis: string, options: CacheOptions): Promise<string[]> {
 test('the commands listed are all that the scripts call, and are in the guide', () => {
   const called = SCRIPTS.flatMap(({ text }) => Array.from(text.matchAll(/redis\.p?call\('(\w+)'/g), ([, name]) => name!.toLowerCase()))
   expect(COMMANDS.split(' ')).toEqual(expect.arrayContaining(called))
-  const guide = readFileSync('docs/configuration.md', 'utf8')
+  const guide = readFileSync('docs/distributed.md', 'utf8')
   for (const name of COMMANDS.split(' ')) expect(guide).toMatch(new RegExp(`\\+${name}\\b`))
 })
 
