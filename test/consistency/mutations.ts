@@ -113,8 +113,8 @@ export const mutations: readonly Mutation[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: 'return { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), records, whole(time) }',
-        replace: 'return { log.generation, whole(from), whole(upto), whole(log.epoch), whole(log.floor), {}, whole(time) }',
+        find: 'whole(log.floor), records, whole(time), last }',
+        replace: 'whole(log.floor), {}, whole(time), last }',
       },
     ],
     schedule: { consistency: 'eventual', faults: ['messages lost'], profile: { clears: 0.3, colds: 0.1 } },
@@ -183,7 +183,7 @@ export const mutations: readonly Mutation[] = [
     name: 'strong without an answer takes what it knows for enough',
     breaks: 'G3',
     edits: [
-      { file: 'src/calls.js', find: 'if (!(await this.#loads.ask(since)))', replace: 'if (!(await this.#loads.ask(since)) && false)' },
+      { file: 'src/calls.js', find: '(await asking)', replace: '(await asking) || true' },
       { file: LOADS, find: 'return isAnswered && found !== undefined', replace: 'return found !== undefined' },
     ],
     schedule: { consistency: 'strong', faults: ['process parted from Redis'] },
@@ -191,7 +191,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'what could not be confirmed is not kept for later',
     breaks: 'G4',
-    edits: [{ file: 'src/redis/unconfirmed.js', find: 'this.#waiting = all.size > this.#limit ? this.#widen(all) : all', replace: '' }],
+    edits: [{ file: 'src/redis/unconfirmed.js', find: 'this.#waiting = this.#bounded(all)', replace: '' }],
     schedule: { consistency: 'eventual', faults: ['Redis full', 'connections cut'], profile: { colds: 0.1 } },
   },
   {
@@ -225,7 +225,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the replication id of the server is not compared',
     breaks: 'G4',
-    edits: [{ file: SCRIPTS, find: "(origin ~= source and origin ~= '' and source ~= '')", replace: 'false' }],
+    edits: [{ file: SCRIPTS, find: "(source ~= '' and origin ~= source)", replace: 'false' }],
     schedule: { consistency: 'eventual', faults: ['failover, nobody left who knew the tail'], profile: { colds: 0.3 } },
   },
   {

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { Cluster, Redis } from 'ioredis'
+import { Cluster, type Redis } from 'ioredis'
 import { Cluster as Cluster5 } from 'ioredis5'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { entryKeyOf, leaseKeyOf, logKeyOf } from '../../src/redis/naming.ts'
@@ -12,6 +12,7 @@ import { slotOf } from '../../src/redis/slot.ts'
 import { startCluster, type ClusterGroup, type ClusterNode } from '../support/cluster.ts'
 import { eventually } from '../support/eventually.ts'
 import { newGate } from '../support/gate.ts'
+import { commandsDuring } from '../support/monitor.ts'
 import { startRedis } from '../support/redis.ts'
 import { ask } from '../support/replication.ts'
 import { newPair, refused, timed, type Pair } from './pair.ts'
@@ -43,23 +44,12 @@ async function onMasters<T>(question: (client: Redis) => Promise<T>): Promise<T[
 }
 
 /** The names of all commands that the masters run meanwhile, also those inside scripts. */
-async function commandsDuring(work: () => Promise<unknown>): Promise<string[]> {
-  const names: string[] = []
-  const monitors = await Promise.all(
-    (await group.masters()).map(async ({ port }) => {
-      // Else its own INFO would be among what it monitors.
-      const client = new Redis({ port, enableReadyCheck: false })
-      const monitor = await client.monitor()
-      client.disconnect()
-      monitor.on('monitor', (_: string, args: string[]) => names.push(args[0]!.toLowerCase()))
-      return monitor
-    }),
+async function commandsOnMastersDuring(work: () => Promise<unknown>): Promise<string[]> {
+  const masters = await group.masters()
+  return commandsDuring(
+    masters.map(({ port }) => port),
+    work,
   )
-  await work()
-  await onMasters((client) => client.echo('end'))
-  await until(() => names.filter((name) => name === 'echo').length === monitors.length)
-  for (const monitor of monitors) monitor.disconnect()
-  return names
 }
 
 /** Moves a key's slot to another master. `between` runs when all is there, and nobody but the two knows. */
@@ -150,7 +140,7 @@ test('a limit holds over all nodes', async () => {
 
 test('flush gives back the space on all nodes, and nothing walks keys but flush and count', async () => {
   const { a, b, prefix } = newPair(connect)
-  const names = await commandsDuring(async () => {
+  const names = await commandsOnMastersDuring(async () => {
     await Promise.all(Array.from({ length: 300 }, (_, id) => a.row(`${id}`)))
     await b.row('5')
     await a.row.clear('5')

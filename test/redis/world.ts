@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
 import { appendScript, questionScript } from '../../src/redis/log-scripts.ts'
+import { commandsDuring } from '../support/monitor.ts'
 import {
   mutedUrl,
   newListening,
@@ -68,23 +69,6 @@ export function newWorld(): World {
       const list = await server.plain.zrangebyscore(logKey(), '(0', '+inf', 'WITHSCORES')
       return list.flatMap((member, index) => (index % 2 === 0 ? [[member, Number(list[index + 1])] as [string, number]] : []))
     },
-    commandsDuring: (work) => commandsDuring(server.plain, work),
+    commandsDuring: (work) => commandsDuring([server.port], work),
   }
-}
-
-async function commandsDuring(plain: Redis, work: () => Promise<unknown>): Promise<string[]> {
-  const monitor = await plain.monitor()
-  monitor.on('error', () => undefined)
-  const names: string[] = []
-  const ended = new Promise<void>((resolve) => {
-    monitor.on('monitor', (_: string, args: string[]) => {
-      if (args[0] === 'echo' && args[1] === 'end') resolve()
-      else names.push(args[0]!.toLowerCase())
-    })
-  })
-  await work()
-  await plain.echo('end')
-  await ended
-  monitor.disconnect()
-  return [...names]
 }
