@@ -81,6 +81,7 @@ function visitOf(req: Request, next: NextFunction): Visit<Request> {
     pattern: req.route === undefined ? undefined : fullPattern(req.baseUrl, (req.route as { path: unknown }).path),
     params: req.params ?? {},
     query: queryOf(req, search),
+    origin: () => originOf(req),
     derived: () => derivedOf(req),
     limitQuery: (rule) => limitQuery(req, rule),
     pass: () => next(),
@@ -108,9 +109,20 @@ function queryOf(req: Request, search: string): Query {
   return isParsed ? (query ?? {}) : parse(search)
 }
 
+function trustsProxy(req: Request): boolean {
+  return (req.app.get('trust proxy fn') as (address: string | undefined, hop: number) => boolean)(req.socket.remoteAddress, 0)
+}
+
+// `req.host` is without its port in Express 4.
+function originOf(req: Request): string | undefined {
+  const forwarded = trustsProxy(req) ? req.get('x-forwarded-host')?.split(',')[0]?.trim() : undefined
+  const host = forwarded || req.get('host')
+  return host === undefined ? undefined : `${req.protocol}://${host}`
+}
+
 // Express computes them of these headers where it trusts the proxy, and of the connection where it does not.
 function derivedOf(req: Request): readonly DerivedProperty[] {
-  const trusts = (req.app.get('trust proxy fn') as (address: string | undefined, hop: number) => boolean)(req.socket.remoteAddress, 0)
+  const trusts = trustsProxy(req)
   const host = trusts ? ['x-forwarded-host', 'host'] : ['host']
   const protocol = trusts ? ['x-forwarded-proto'] : ['protocol']
   const inputs = { host, hostname: host, subdomains: host, protocol, secure: protocol, ip: ['ip'], ips: ['ip'] }

@@ -5,7 +5,7 @@ import { ConfigError, isClearable, Ref } from '../../src/index.ts'
 import type { Clearable, Duration } from '../../src/index.ts'
 import type { Release } from './hold.ts'
 import { isSafe } from './storable.ts'
-import { urisToClear } from './uri.ts'
+import { namedUris, urisToClear } from './uri.ts'
 import type { Visit } from './visit.ts'
 
 /** Options of `invalidates`. */
@@ -36,7 +36,7 @@ export interface Mutation<Subject> {
   readonly again: number
 }
 
-/** Of a request that passed `cached` only: its own URI and nothing else. */
+/** Of a request that passed `cached` only: its own URI and what its answer names, nothing else. */
 export const ownUri: Mutation<unknown> = { changedBy: () => [], onUnconfirmed: 'serve', again: 0 }
 
 /** Checks the arguments of `invalidates`, of which the second may be the options. Throws a `ConfigError` for what is wrong. */
@@ -106,7 +106,11 @@ export function clearBeforeAnswer<Subject>(visit: Visit<Subject>, mutation: Muta
 
 async function clearChanged<Subject>(visit: Visit<Subject>, mutation: Mutation<Subject>): Promise<void> {
   // RFC 9111 §4.4
-  const refs = [...mutation.changedBy(visit.subject), ...urisToClear(visit.path, visit.query).map(uriRef)]
+  const uris = new Set([
+    ...urisToClear(visit.path, visit.query),
+    ...namedUris(visit.res.getHeaders(), { origin: visit.origin(), path: visit.path }),
+  ])
+  const refs = [...mutation.changedBy(visit.subject), ...Array.from(uris, uriRef)]
   // As one, so that no process hears of the URI first and makes the response anew of what it has not yet heard of. A URI is no one cache's.
   const isOf = (engine: object) => (ref: Ref) => ref.origin?.owner === undefined || ref.origin.owner === engine
   const clear = async (): Promise<void> => {

@@ -1,6 +1,8 @@
 // Knows one text for all spellings of a URI, so that a write to a resource finds what is stored for it however it was asked for.
 
-import { unescape } from 'node:querystring'
+import { parse, unescape } from 'node:querystring'
+import { linesOf } from './fields.ts'
+import type { Fields } from './fields.ts'
 import type { Query } from './query.ts'
 
 /**
@@ -27,6 +29,33 @@ export function anyQueryUri(path: string): string {
 export function urisToClear(path: string, query: Query): readonly [string, string] {
   return [normalisedUri(path, query), anyQueryUri(path)]
 }
+
+/** The URI that a request is for: its origin as its client sees it, undefined where that is not known, and its path as it is routed. */
+export interface TargetUri {
+  readonly origin: string | undefined
+  readonly path: string
+}
+
+/**
+ * What else a successful unsafe request clears: what its answer names as the place of what it made or changed. Another origin's URIs are not
+ * its to clear. RFC 9111 §4.4
+ */
+export function namedUris(answer: Fields, target: TargetUri): readonly string[] {
+  const references = [...linesOf(answer, 'location'), ...linesOf(answer, 'content-location')]
+  return references.flatMap((reference) => sameOriginUris(reference, target))
+}
+
+// RFC 9110 §10.2.2, §8.7: a reference is resolved against the target URI.
+function sameOriginUris(reference: string, { origin, path }: TargetUri): readonly string[] {
+  const base = `${origin ?? UNKNOWN_ORIGIN}${path}`
+  if (!URL.canParse(reference, base)) return []
+  const uri = new URL(reference, base)
+  if (uri.origin !== new URL(base).origin) return []
+  return urisToClear(uri.pathname, parse(uri.search.slice(1)))
+}
+
+// RFC 6761 §6.4: no one's, so that only references without an origin of their own are of this one.
+const UNKNOWN_ORIGIN = 'http://unknown.invalid'
 
 // RFC 3986 §6.2.2: case and percent-encoding. `unescape` leaves alone what is not valid.
 function normalisedPath(path: string): string {

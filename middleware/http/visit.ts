@@ -22,6 +22,8 @@ export interface Visit<Subject> {
   readonly params: Readonly<Record<string, unknown>>
   /** The whole query, parsed as the handler would see it. */
   readonly query: Query
+  /** The origin as the client sees it, as far as the framework trusts what it is told; undefined where it cannot tell. */
+  origin(): string | undefined
   /** Properties of the subject that are computed from inputs. */
   derived(): readonly DerivedProperty[]
   /** Takes away from what the handler sees the query parameters that are no arguments; returns what gives them back. */

@@ -61,6 +61,12 @@ export class KoaVisit implements Visit<Context> {
     await this.#answer
   }
 
+  origin(): string | undefined {
+    // Koa 3 has the field of that name for its own `origin`.
+    const { protocol, host } = this.subject
+    return host === '' ? undefined : `${protocol}://${host}`
+  }
+
   derived(): readonly DerivedProperty[] {
     const { request, app } = this.subject
     const host = app.proxy ? ['x-forwarded-host', 'host'] : ['host']

@@ -1,7 +1,7 @@
 import { parse as parseSimple } from 'node:querystring'
 import { parse as parseExtended } from 'qs'
 import { describe, expect, test } from 'vitest'
-import { anyQueryUri, normalisedUri, urisToClear } from '../../middleware/http/uri.ts'
+import { anyQueryUri, namedUris, normalisedUri, urisToClear } from '../../middleware/http/uri.ts'
 
 const uri = (url: string): string => {
   const [path = '', raw = ''] = url.split('?')
@@ -70,4 +70,48 @@ test('a write clears its own URI, and what answers for any query of its path', (
   expect(cleared).toContain(anyQueryUri('/u/1'))
   expect(cleared).not.toContain(uri('/u/1'))
   expect(anyQueryUri('/u')).not.toBe(uri('/u'))
+})
+
+// RFC 9111 §4.4: "the URI(s) in the Location and Content-Location response header fields (if present) are candidates for invalidation ...
+// However, a cache MUST NOT trigger an invalidation under these conditions if the origin ... differs".
+describe('what an answer names besides is', () => {
+  const target = { origin: 'https://films.example:8443', path: '/films/1/ratings' }
+  const named = (location: string | string[], from: Parameters<typeof namedUris>[1] = target): readonly string[] =>
+    namedUris({ location }, from)
+
+  test.each([
+    ['/films/1', '/films/1'],
+    ['/films/%31/?b=2&a=1#top', '/films/1?a=1&b=2'],
+    ['../2', '/films/2'],
+    ['reviews', '/films/1/reviews'],
+    ['?page=2', '/films/1/ratings?page=2'],
+    ['//films.example:8443/a', '/a'],
+    ['HTTPS://FILMS.example:8443/a', '/a'],
+  ])('%s: %s', (reference, expected) => {
+    expect(named(reference)).toContain(uri(expected))
+  })
+
+  test('by both fields, each line of them, with and without its query', () => {
+    const uris = namedUris({ location: ['/a', '/b'], 'content-location': '/c?x=1' }, target)
+    expect(uris).toEqual([uri('/a'), anyQueryUri('/a'), uri('/b'), anyQueryUri('/b'), uri('/c?x=1'), anyQueryUri('/c')])
+  })
+
+  test.each([
+    'https://other.example:8443/films/1',
+    '//other.example/films/1',
+    'https://films.example/films/1',
+    'http://films.example:8443/films/1',
+    'mailto:a@films.example',
+    'http://[',
+    'https://films.example:8443@other.example/films/1',
+    '\\\\other.example/films/1',
+  ])('nothing of another origin: %s', (reference) => {
+    expect(named(reference)).toEqual([])
+  })
+
+  test('nothing with an origin where its own is not known, or is none', () => {
+    expect(named('/a', { origin: undefined, path: '/' })).toContain('/a')
+    expect(named('https://films.example/a', { origin: undefined, path: '/' })).toEqual([])
+    expect(named('/a', { origin: 'https://[', path: '/' })).toEqual([])
+  })
 })

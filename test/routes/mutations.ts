@@ -259,6 +259,43 @@ export function mutations(framework: Framework): void {
       }
     })
 
+    // RFC 9111 §4.4
+    describe('clears what its answer names', () => {
+      async function clearedBy(answer: Readonly<Record<string, string>>, how: { status?: number; headers?: Record<string, string> } = {}) {
+        await using site = newSite(framework)
+        let runs = 0
+        site.app.on('get', '/films/:id', [cached(site.cache)], (x) => x.send(`${++runs}`))
+        site.app.on('post', '/ratings', [cached(site.cache, { name: 'ratings' })], (x) => {
+          for (const [name, value] of Object.entries(answer)) x.set(name, value)
+          x.status(how.status ?? 201)
+          x.send('ok')
+        })
+        const paths = ['/films/1', '/films/1?page=2', '/films/2']
+        for (const path of paths) await site.ask(path)
+        await site.ask('/ratings', { method: 'POST', headers: { host: 'films.example:8080', ...how.headers } })
+        const cleared = []
+        for (const path of paths) if (statusOf(await site.ask(path)) === STORED) cleared.push(path)
+        return cleared
+      }
+
+      test('by Location and by Content-Location, relative or whole', async () => {
+        expect(await clearedBy({ Location: '/films/1' })).toEqual(['/films/1'])
+        expect(await clearedBy({ Location: './films/1?page=2', 'Content-Location': '/FILMS/%32' })).toEqual(['/films/1?page=2', '/films/2'])
+        expect(await clearedBy({ 'Content-Location': 'http://films.example:8080/films/2' }, { status: 200 })).toEqual(['/films/2'])
+        expect(await clearedBy({ Location: '/films/1' }, { status: 303 })).toEqual(['/films/1'])
+      })
+
+      test('and nothing of another origin, or where it failed', async () => {
+        expect(await clearedBy({ Location: 'https://films.example:8080/films/1' })).toEqual([])
+        expect(await clearedBy({ Location: 'http://films.example/films/1' })).toEqual([])
+        expect(await clearedBy({ Location: '//other.example/films/1', 'Content-Location': 'http://[' })).toEqual([])
+        expect(await clearedBy({ Location: '/films/1' }, { status: 409 })).toEqual([])
+        // Nobody said that a proxy may be believed.
+        const headers = { 'x-forwarded-host': 'other.example', 'x-forwarded-proto': 'https' }
+        expect(await clearedBy({ Location: 'https://other.example/films/1' }, { headers })).toEqual([])
+      })
+    })
+
     test('runs its handler each time', async () => {
       await using site = newSite(framework)
       let runs = 0
