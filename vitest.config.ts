@@ -1,5 +1,5 @@
-// Which files are tests, and how long one may take. Four projects: everything, the page in a browser, long histories of several processes, and what
-// takes a million calls.
+// Which files are tests, and how long one may take. Five projects: everything, the public suite of HTTP cache tests, the
+// page in a browser, long histories of several processes, and what takes a million calls.
 import { transform } from 'esbuild'
 import { defineConfig, type Plugin, type ViteUserConfig } from 'vitest/config'
 
@@ -26,10 +26,11 @@ const config: ViteUserConfig = defineConfig({
           ...shared,
           name: 'main',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/browser/**', 'test/long/**', 'test/consistency/long/**'],
+          exclude: ['test/browser/**', 'test/long/**', 'test/consistency/long/**', 'test/conformance/**'],
         },
       },
       { test: { ...shared, name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 } },
+      { test: { ...shared, name: 'conformance', include: ['test/conformance/**/*.test.ts'], testTimeout: 240_000 } },
       // One file at a time: its processes have the machine for themselves.
       {
         test: {
