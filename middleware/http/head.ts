@@ -1,8 +1,11 @@
 // Knows the head of a response that is about to be sent: its status and fields, and what `writeHead` adds to them.
 
 import type { ServerResponse } from 'node:http'
+import { parseCacheControl, restricts } from './cache-control.ts'
 import { isOnNotModified } from './conditional.ts'
+import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
+import type { Part } from './range.ts'
 
 /** A response's status and all its fields, outer layers' too, as they stand at one moment. */
 export interface Head {
@@ -69,4 +72,26 @@ export function turnNotModified(res: ServerResponse): void {
   // Of the 200 it stands for; Node.js fills in its own.
   if (res.statusMessage) res.statusMessage = ''
   for (const name of res.getHeaderNames()) if (!isOnNotModified(name)) res.removeHeader(name)
+}
+
+/** Makes of a 200 the answer to who asked for a part of its content: that part, or the word that there is none. RFC 9110 §15.3.7, §15.5.17 */
+export function turnPartial(res: ServerResponse, part: Part | 'none', length: number): void {
+  res.statusCode = part === 'none' ? 416 : 206
+  if (res.statusMessage) res.statusMessage = ''
+  if (part === 'none') {
+    for (const name of res.getHeaderNames()) if (!isOnNotModified(name)) res.removeHeader(name)
+    // Of this one range: who keeps it is not to tell it to others.
+    res.setHeader('Cache-Control', 'no-store')
+    res.setHeader('Content-Range', `bytes */${length}`)
+    res.setHeader('Content-Length', 0)
+    return
+  }
+  // RFC 9530 §2, RFC 9110 §8.6: these are of the content, which is another now.
+  for (const name of ['content-digest', 'content-md5']) res.removeHeader(name)
+  res.setHeader('Content-Range', `bytes ${part.first}-${part.last}/${length}`)
+  res.setHeader('Content-Length', part.last - part.first + 1)
+  // RFC 9110 §7.7: an outer layer that compressed it would make of these bytes a part of something that nobody has.
+  const control = valueOf(res.getHeaders(), 'cache-control')
+  if (!restricts(parseCacheControl(control), 'no-transform'))
+    res.setHeader('Cache-Control', control ? `${control}, no-transform` : 'no-transform')
 }

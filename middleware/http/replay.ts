@@ -6,8 +6,9 @@ import { parseCacheControl, restricts } from './cache-control.ts'
 import { isNotModified, weakTag } from './conditional.ts'
 import { membersOf, valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
-import { turnNotModified } from './head.ts'
+import { turnNotModified, turnPartial } from './head.ts'
 import type { Head } from './head.ts'
+import { partOf } from './range.ts'
 import { isKept } from './stored-response.ts'
 import type { StoredField, StoredResponse } from './stored-response.ts'
 import { varyWith } from './vary.ts'
@@ -82,15 +83,30 @@ export interface ReplayOptions {
 /** Answers with a stored response. Fields of outer layers stay, but those that the handler took away or set itself. */
 export function replay(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): void {
   putHead(res, stored, options)
-  if (isNotModified(request.method, request.fields, stored.status, res.getHeaders(), options.now)) {
-    turnNotModified(res)
-    res.end()
-  } else if (request.method === 'HEAD') {
+  const answer = answerTo(res, stored, request, options.now)
+  if (answer === 'not modified') res.end()
+  else if (request.method === 'HEAD') {
     // RFC 9110 §9.3.2: what the GET would say.
     if (stored.status !== 204) res.setHeader('Content-Length', stored.body.byteLength)
     res.end()
-  } else if (stored.body.byteLength === 0) res.end()
-  else res.end(Buffer.from(stored.body.buffer, stored.body.byteOffset, stored.body.byteLength))
+  } else if (answer.byteLength === 0) res.end()
+  else res.end(answer)
+}
+
+/** What of a stored response, whose head is on `res`, a request gets: its body, a part of it, or nothing. Makes the head that of it. */
+export function answerTo(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, now: number): Buffer | 'not modified' {
+  const body = Buffer.from(stored.body.buffer, stored.body.byteOffset, stored.body.byteLength)
+  const { status } = stored
+  // RFC 9110 §13.2.2: in this order.
+  if (isNotModified(request.method, request.fields, status, res.getHeaders(), now)) {
+    turnNotModified(res)
+    return 'not modified'
+  }
+  if (request.fields['range'] === undefined) return body
+  const part = partOf(request.method, request.fields, { status, fields: res.getHeaders(), length: body.length }, now)
+  if (part === undefined) return body
+  turnPartial(res, part, body.length)
+  return part === 'none' ? body.subarray(0, 0) : body.subarray(part.first, part.last + 1)
 }
 
 /** Puts status and fields of a stored response onto one that has sent nothing yet. */

@@ -15,7 +15,7 @@ import type { Asked, NotAsked } from './route-calls.ts'
 import type { PartialRouteArguments } from './route-name.ts'
 import { resolveRouteOptions } from './route-options.ts'
 import type { ResolvedOptions, RouteOptions } from './route-options.ts'
-import { isSafe, whyBypassed } from './storable.ts'
+import { isSafe, whyBypassed, whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unkeyed.ts'
 import { anyQueryUri, normalisedUri } from './uri.ts'
@@ -140,8 +140,8 @@ export class Route<Subject> {
     if (entry !== undefined) return this.#replay(visit, asked, entry, { hit: true, freshFor: entry.freshUntil - this.#engine.clock() })
     const fwd = this.#whyForwarded(asked)
     for (let waits = 0; ; waits++) {
-      // A HEAD's answer is no GET's, so nobody waits for it.
-      const join = visit.method === 'GET' && waits < MOST_WAITS && !this.#alone.has(key)
+      // A HEAD's answer is no GET's and a part no whole, so nobody waits for it.
+      const join = whyNotKept(visit.method, headersOf(visit.req)) === undefined && waits < MOST_WAITS && !this.#alone.has(key)
       const served = await asked.calls.serve(asked.call, () => this.#load(visit, { ...asked, fwd }, passage), { join })
       if (passage.hasEntered || visit.res.destroyed) return
       if (served.from === 'store') {
@@ -160,9 +160,10 @@ export class Route<Subject> {
   async #load(visit: Visit<Subject>, asked: Asked & { readonly fwd: Forward }, passage: Passage): Promise<Loaded<StoredResponse>> {
     // Its turn came, and its client had gone: the next in line takes it.
     if (visit.res.destroyed) return givenUp
-    if (visit.method !== 'GET') {
+    const detail = whyNotKept(visit.method, headersOf(visit.req))
+    if (detail !== undefined) {
       passage.enter()
-      this.#say(visit, { fwd: asked.fwd, detail: `method ${visit.method}` })
+      this.#say(visit, { fwd: asked.fwd, detail })
       visit.pass()
       return unshared
     }

@@ -40,11 +40,16 @@ export function isAnswerable(method: string): boolean {
 export function whyBypassed(requestFields: Fields): string | undefined {
   // RFC 9110 §9.3.1: content in a GET has no meaning here, but a handler that reads it gives it one.
   if (hasContent(requestFields)) return 'request content'
-  // RFC 9110 §14.2: a part is not stored, and the whole is not cut up.
-  if (has(requestFields, 'range')) return 'range'
   // RFC 9111 §4.3.2: these are for the origin to evaluate.
   if (has(requestFields, 'if-match') || has(requestFields, 'if-unmodified-since')) return 'precondition'
   return undefined
+}
+
+/** Why a request for which nothing is stored goes to its handler unobserved, so that nobody waits for its answer; undefined when it need not. */
+export function whyNotKept(method: string, requestFields: Fields): string | undefined {
+  if (method !== 'GET') return `method ${method}`
+  // RFC 9110 §14.2: the handler may answer with a part, and a part is not stored. RFC 9111 §3.3
+  return has(requestFields, 'range') ? 'range' : undefined
 }
 
 /** Why a response may not be stored, in a few words for Cache-Status; undefined when it may. RFC 9111 §3 */

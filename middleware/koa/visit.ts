@@ -3,13 +3,12 @@
 import type { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import type { Captured, CaptureOptions } from '../http/capture.ts'
-import { isNotModified } from '../http/conditional.ts'
 import { headOf, turnNotModified } from '../http/head.ts'
 import type { Head } from '../http/head.ts'
 import { hold } from '../http/hold.ts'
 import type { HoldOptions, Release } from '../http/hold.ts'
 import type { Query, QueryRule } from '../http/query.ts'
-import { putHead } from '../http/replay.ts'
+import { answerTo, putHead } from '../http/replay.ts'
 import type { ReplayOptions, ReplayRequest } from '../http/replay.ts'
 import type { StoredResponse } from '../http/stored-response.ts'
 import type { DerivedProperty } from '../http/unkeyed.ts'
@@ -138,8 +137,9 @@ export class KoaVisit implements Visit<Context> {
     const { subject: ctx, res } = this
     ctx.status = stored.status
     putHead(res, stored, options)
-    if (isNotModified(request.method, request.fields, stored.status, res.getHeaders(), options.now)) notModified(ctx)
-    else putBody(ctx, Buffer.from(stored.body.buffer, stored.body.byteOffset, stored.body.byteLength))
+    const answer = answerTo(res, stored, request, options.now)
+    if (answer === 'not modified') notModified(ctx)
+    else putBody(ctx, answer)
     this.#answer = Promise.resolve()
   }
 

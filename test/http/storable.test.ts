@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isAnswerable, isSafe, whyBodyNotStored, whyBypassed, whyNotStored } from '../../middleware/http/storable.ts'
+import { isAnswerable, isSafe, whyBodyNotStored, whyBypassed, whyNotKept, whyNotStored } from '../../middleware/http/storable.ts'
 import type { Exchange } from '../../middleware/http/storable.ts'
 
 const plain: Exchange = {
@@ -50,15 +50,19 @@ describe('requests that go to the handler whatever is stored', () => {
     expect(whyBypassed({ 'transfer-encoding': 'chunked' })).toBe('request content')
   })
 
-  test('one for a part', () => {
-    expect(whyBypassed({ range: 'bytes=0-1' })).toBe('range')
-  })
-
   // RFC 9111 §4.3.2: "the If-Match and If-Unmodified-Since conditional header fields are not applicable to a cache".
   test('one with a precondition for the origin', () => {
     expect(whyBypassed({ 'if-match': '"a"' })).toBe('precondition')
     expect(whyBypassed({ 'if-unmodified-since': 'Sun, 06 Nov 1994 08:49:37 GMT' })).toBe('precondition')
   })
+})
+
+// RFC 9111 §3.3: "A cache that does not support the Range and Content-Range header fields MUST NOT store incomplete or partial responses."
+test('a HEAD and a request for a part are answered unobserved where nothing is stored', () => {
+  expect(whyNotKept('GET', {})).toBeUndefined()
+  expect(whyNotKept('HEAD', {})).toBe('method HEAD')
+  expect(whyNotKept('GET', { range: 'bytes=0-1' })).toBe('range')
+  expect(whyBypassed({ range: 'bytes=0-1' })).toBeUndefined()
 })
 
 // RFC 9111 §3: "A cache MUST NOT store a response to a request unless: ... the response status code is final; if the response status code is

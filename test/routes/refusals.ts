@@ -223,7 +223,6 @@ export function refusals(framework: Framework): void {
 
   describe('past the cache goes', () => {
     const requests: Readonly<Record<string, [why: string, how: Ask]>> = {
-      'a request for a part': ['range', { headers: { range: 'bytes=0-1' } }],
       'a GET with content': ['request content', { headers: { 'content-length': '1' }, body: 'a' }],
       'a precondition': ['precondition', { headers: { 'if-match': '"a"' } }],
       'an upgrade': ['upgrade', { headers: { connection: 'upgrade', upgrade: 'h2c' } }],

@@ -3,6 +3,7 @@ import type { Framework } from './framework.ts'
 import { hits } from './hits.ts'
 import { identity } from './identity.ts'
 import { mutations } from './mutations.ts'
+import { ranges } from './ranges.ts'
 import { redisRoutes } from './redis.ts'
 import { refusals } from './refusals.ts'
 import { waiting } from './waiting.ts'
@@ -13,5 +14,6 @@ export function routeSuite(framework: Framework): void {
   identity(framework)
   waiting(framework)
   mutations(framework)
+  ranges(framework)
   redisRoutes(framework)
 }
