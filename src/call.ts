@@ -33,6 +33,21 @@ export const UNPACED: Pacing = {
   track: true,
 }
 
+/** How long past its freshness a value is of use, in milliseconds. */
+export interface StaleWindows {
+  /** May be served while a load is on its way. */
+  readonly whileRevalidate: number
+  /** May be served where a load fails. */
+  readonly ifError: number
+  /** Is there for a load to look at. */
+  readonly kept: number
+}
+
+/** How long a value is of use at all past its freshness. */
+export function longestOf({ whileRevalidate, ifError, kept }: StaleWindows): number {
+  return Math.max(whileRevalidate, ifError, kept)
+}
+
 /** How the calls of one name are cached. Every field has a value: options are resolved before. */
 export interface CallsOptions<V> extends Partial<Pacing> {
   readonly name: string
@@ -46,6 +61,8 @@ export interface CallsOptions<V> extends Partial<Pacing> {
   readonly limitInRedis: number | undefined
   readonly staleWhileRevalidate: number
   readonly staleIfError: number
+  /** The windows of one value, where they are not the same for all: in place of the two above, and also where its lifetime is 0. */
+  readonly staleOf?: (value: V) => StaleWindows
   readonly place: Place
   /** How values become bytes in Redis. */
   readonly codec: Codec<V>
@@ -74,8 +91,8 @@ export interface Loaded<V> {
   readonly ttl?: number
 }
 
-/** Runs in the frame that collects what it reads. */
-export type Load<V> = (frame: Frame) => Loaded<V> | Promise<Loaded<V>>
+/** Runs in the frame that collects what it reads. `found`: a stale entry of this call that nothing has cleared, where there is one. */
+export type Load<V> = (frame: Frame, found?: Entry<V>) => Loaded<V> | Promise<Loaded<V>>
 
 /** How a call was answered: from a store, by its own load, or by the load of another caller that may not share it. */
 export type Served<V> =

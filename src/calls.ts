@@ -1,7 +1,17 @@
 // Knows the life of a call: find an entry, serve it, wait for a load, or begin one.
 
 import type { Caller } from './abort.ts'
-import { UNPACED, type Call, type CallsOptions, type Load, type Loaded, type Served, type ServeOptions } from './call.ts'
+import {
+  longestOf,
+  UNPACED,
+  type Call,
+  type CallsOptions,
+  type Load,
+  type Loaded,
+  type Served,
+  type ServeOptions,
+  type StaleWindows,
+} from './call.ts'
 import { Entries } from './entries.ts'
 import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
@@ -32,6 +42,8 @@ export class Calls<V> implements Named {
   constructor(engine: Engine, given: CallsOptions<V>) {
     const options = { ...UNPACED, ...given }
     const window = Math.max(options.staleWhileRevalidate, options.staleIfError)
+    const windowsOf =
+      options.staleOf ?? always({ whileRevalidate: options.staleWhileRevalidate, ifError: options.staleIfError, kept: window })
     this.name = options.name
     this.#engine = engine
     this.#options = options
@@ -39,18 +51,18 @@ export class Calls<V> implements Named {
     if (options.isFlat === true || engine.options.disabled) this.#whole = wholeRef(options.name)
     engine.register(this)
     const isStored = options.limit > 0 && options.ttl > 0 && !engine.options.disabled
-    if (isStored) this.#entries = this.#newEntries(options, window)
+    if (isStored) this.#entries = this.#newEntries(options, windowsOf)
     const isStrong = engine.options.consistency === 'strong' && engine.shared !== undefined
-    this.#loads = new Loads({ engine, options, stats: this.#stats, entries: this.#entries, window, isStrong })
+    this.#loads = new Loads({ engine, options, stats: this.#stats, entries: this.#entries, windowsOf, isStrong })
   }
 
-  #newEntries(options: CallsOptions<V>, staleWindow: number): Entries<V> {
+  #newEntries(options: CallsOptions<V>, windowsOf: (value: V) => StaleWindows): Entries<V> {
     const { log, freshness, shared, epochs, budget } = this.#engine
     return new Entries({
       ...options,
       limitInRedis: options.limitInRedis ?? Number.POSITIVE_INFINITY,
       size: options.size,
-      staleWindow,
+      staleWindow: (value) => longestOf(windowsOf(value)),
       budget,
       log,
       freshness,
@@ -211,7 +223,7 @@ export class Calls<V> implements Named {
 
   /** A stale entry that may be served while another load is on its way, which this starts. */
   #staleHit(call: Call, load: Load<V>, reader: Frame | undefined): Entry<V> | undefined {
-    if (this.#options.staleWhileRevalidate === 0) return undefined
+    if (this.#options.staleWhileRevalidate === 0 && this.#options.staleOf === undefined) return undefined
     const entry = this.#entries?.kept(call.key)
     if (entry === undefined || !this.#loads.mayRevalidate(entry)) return undefined
     this.#stats.staleHits++
@@ -275,4 +287,8 @@ export class Calls<V> implements Named {
   loadTogether<T>(frame: Frame, load: () => Promise<T>): Promise<T> {
     return this.#loads.runs.loadTogether(frame, load)
   }
+}
+
+function always<T>(value: T): () => T {
+  return () => value
 }

@@ -61,8 +61,8 @@ export interface EntriesOptions<V> {
   readonly shared: Shared | undefined
   /** By what entries beyond this process's memory are dated. */
   readonly epochs: Epochs
-  /** How long an entry may be of use past its freshness, in milliseconds. */
-  readonly staleWindow: number
+  /** How long a value may be of use past its freshness, in milliseconds. */
+  readonly staleWindow: (value: V) => number
   readonly onEvict: () => void
   readonly onCleared: () => void
   readonly onError: (error: CacheError) => void
@@ -212,7 +212,7 @@ export class Entries<V> {
 
   #isDead(entry: Entry<V>): boolean {
     const { freshness, staleWindow, onCleared } = this.#options
-    if (freshness.survives(entry)) return freshness.clock() >= entry.freshUntil + staleWindow
+    if (freshness.survives(entry)) return freshness.clock() >= entry.freshUntil + staleWindow(entry.value)
     onCleared()
     return true
   }

@@ -1,7 +1,7 @@
 // Knows the loads of one function that its callers share: who leads one, who may wait for it, who is refreshed behind.
 
 import type { Caller } from './abort.ts'
-import { cycle, type Call, type Load, type Served, type ServeOptions } from './call.ts'
+import { cycle, type Call, type Load, type Served, type ServeOptions, type StaleWindows } from './call.ts'
 import type { Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
@@ -69,7 +69,7 @@ export class Loads<V> {
   readonly #options: RunsOptions<V>['options']
   readonly #stats: FunctionStats
   readonly #entries: Entries<V> | undefined
-  readonly #window: number
+  readonly #windowsOf: (value: V) => StaleWindows
 
   constructor({ isStrong, ...options }: LoadsOptions<V>) {
     this.runs = new Runs(options)
@@ -77,7 +77,7 @@ export class Loads<V> {
     this.#options = options.options
     this.#stats = options.stats
     this.#entries = options.entries
-    this.#window = options.window
+    this.#windowsOf = options.windowsOf
     this.isStrong = isStrong
   }
 
@@ -247,7 +247,7 @@ export class Loads<V> {
   /** A flight's outcome, or past `softTimeout` the stale value that it found, or that who waits for it did. */
   #landing(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>, found?: Entry<V>): Promise<Outcome<V>> {
     return patiently(landing, this.#options.softTimeout, (resolve) => {
-      const stale = flight.fallback?.() ?? (found && this.#stale(found, this.#window))
+      const stale = flight.fallback?.() ?? (found && this.#stale(found, this.#servedFor(found)))
       if (stale === undefined) return
       resolve(stale)
       const late = (error: unknown): void =>
@@ -274,8 +274,14 @@ export class Loads<V> {
     })
   }
 
+  /** How long past its freshness an entry may be served while or after its load is tried. */
+  #servedFor(entry: Entry<V>): number {
+    const { whileRevalidate, ifError } = this.#windowsOf(entry.value)
+    return Math.max(whileRevalidate, ifError)
+  }
+
   mayRevalidate(entry: Entry<V>): boolean {
-    return this.#engine.clock() < entry.freshUntil + this.#options.staleWhileRevalidate
+    return this.#engine.clock() < entry.freshUntil + this.#windowsOf(entry.value).whileRevalidate
   }
 
   /** Whether a fresh entry should be loaded anew now, by the XFetch rule: never certain before its end, and the likelier the nearer. */
@@ -292,7 +298,7 @@ export class Loads<V> {
       // Without Redis there is nothing to wait for: the load begins in the tick of its call.
       const found = looked instanceof Promise ? await looked : looked
       if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
-      if (found !== undefined) flight.fallback = () => this.#stale(found, this.#window)
+      if (found !== undefined) flight.fallback = () => this.#stale(found, this.#servedFor(found))
       // Who was given up while it looked stands in no line.
       flight.audience?.check()
       const load = (): Promise<Outcome<V>> => this.#inTurn(call, run, flight, options, found)
@@ -363,7 +369,7 @@ export class Loads<V> {
   async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, means: Means<V>): Promise<Outcome<V>> {
     const { fallback, lease, isTimed, mayReplace } = means
     try {
-      const outcome = await this.runs.load(call, load, flight, this.#entries?.began(lease), isTimed)
+      const outcome = await this.runs.load(call, load, flight, { began: this.#entries?.began(lease), isTimed, found: fallback })
       // What was cleared meanwhile says nothing of what others have loaded since.
       const isLatest = !this.#isOvertaken(outcome.entry.refs, flight.position!)
       if (mayReplace && isLatest && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
@@ -373,7 +379,7 @@ export class Loads<V> {
       lease?.end(isGivenUp ? 'overtaken' : 'failed')
       if (isGivenUp) throw error
       this.#stats.errors++
-      const stale = fallback === undefined ? undefined : this.#stale(fallback, this.#options.staleIfError)
+      const stale = fallback === undefined ? undefined : this.#stale(fallback, this.#windowsOf(fallback.value).ifError)
       if (stale === undefined) throw error
       this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
       return stale

@@ -1,6 +1,6 @@
 // Knows how a load runs: in a lane, in a frame that collects what it reads, in time; and what is kept of its result.
 
-import { cycle, type Call, type CallsOptions, type Load, type Loaded, type Pacing } from './call.ts'
+import { cycle, longestOf, type Call, type CallsOptions, type Load, type Loaded, type Pacing, type StaleWindows } from './call.ts'
 import type { Began, Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
@@ -27,8 +27,15 @@ export interface RunsOptions<V> {
   readonly stats: FunctionStats
   /** Undefined where nothing is ever stored. */
   readonly entries: Entries<V> | undefined
-  /** How long past its freshness an entry may be of use, in milliseconds. */
-  readonly window: number
+  /** How long past its freshness a value may be of use. */
+  readonly windowsOf: (value: V) => StaleWindows
+}
+
+/** What one run has beside its call. */
+interface Run<V> {
+  readonly began: Began | undefined
+  readonly isTimed: boolean
+  readonly found: Entry<V> | undefined
 }
 
 /** The runs of one function. */
@@ -37,17 +44,17 @@ export class Runs<V> {
   readonly #options: CallsOptions<V> & Pacing
   readonly #stats: FunctionStats
   readonly #entries: Entries<V> | undefined
-  readonly #window: number
+  readonly #windowsOf: (value: V) => StaleWindows
   readonly #lanes: Lanes | undefined
   readonly #syncKeys: Set<string> = new Set()
   #begun = 0
 
-  constructor({ engine, options, stats, entries, window }: RunsOptions<V>) {
+  constructor({ engine, options, stats, entries, windowsOf }: RunsOptions<V>) {
     this.#engine = engine
     this.#options = options
     this.#stats = stats
     this.#entries = entries
-    this.#window = window
+    this.#windowsOf = windowsOf
     if (options.concurrency < Number.POSITIVE_INFINITY) this.#lanes = new Lanes(options.concurrency)
   }
 
@@ -83,8 +90,8 @@ export class Runs<V> {
     this.#lanes?.giveUp(frame)
   }
 
-  /** Loads a call. `isTimed`: whether `loadTimeout` is its own; a batch is timed as a whole. */
-  async load(call: Call, load: Load<V>, flight: Flight<unknown>, began: Began | undefined, isTimed: boolean): Promise<Outcome<V>> {
+  /** Loads a call. `isTimed`: whether `loadTimeout` is its own; a batch is timed as a whole. `found`: what is stored of it and stale. */
+  async load(call: Call, load: Load<V>, flight: Flight<unknown>, { began, isTimed, found }: Run<V>): Promise<Outcome<V>> {
     const { frame, audience } = flight
     // What was cleared until here came before the load, however long it has waited for its turn.
     const { position } = this.#engine.log
@@ -92,7 +99,9 @@ export class Runs<V> {
     frame.began = frame.trustFrom = this.#engine.clock()
     frame.order = ++this.#begun
     audience?.check()
-    const loading = this.#run(() => load(frame))
+    // It may have been cleared while this load waited for its turn.
+    const stale = found !== undefined && this.#engine.freshness.survives(found) ? found : undefined
+    const loading = this.#run(() => load(frame, stale))
     // What is there at once is stored at once: a getter may be read again in the same tick.
     const loaded = loading instanceof Promise ? await (isTimed ? this.#inTime(String(call.ref), loading) : loading) : loading
     return this.#keep(call, loaded, position, frame, began)
@@ -155,7 +164,7 @@ export class Runs<V> {
     const ttl = loaded.ttl ?? this.#options.ttl
     const bytes = loaded.store && size !== undefined ? size(loaded.value) : 0
     const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
-    const lifetime = { fresh: isStale ? 0 : ttl * (1 - jitter * random()), stale: this.#window }
+    const lifetime = { fresh: isStale ? 0 : ttl * (1 - jitter * random()), stale: longestOf(this.#windowsOf(loaded.value)) }
     const entry: Entry<V> = {
       value: loaded.value,
       refs,
@@ -169,7 +178,12 @@ export class Runs<V> {
     }
     const isCleared = log.clearedSince(refs, position)
     const isWanted = loaded.store && bytes !== undefined
-    const isStored = isWanted && !frame.isTentative && ttl > 0 && lifetime.fresh + lifetime.stale > 0 && !isCleared
+    const isStored =
+      isWanted &&
+      !frame.isTentative &&
+      (ttl > 0 || this.#options.staleOf !== undefined) &&
+      lifetime.fresh + lifetime.stale > 0 &&
+      !isCleared
     if (isStored) this.#engine.keepFor(lifetime.fresh + lifetime.stale)
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     else began?.lease?.end(loaded.ending ?? (loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored'))
