@@ -15,6 +15,7 @@ import type { ResolvedOptions } from './route-options.ts'
 import { whyBodyNotStored, whyNotStored } from './storable.ts'
 import { toStored } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
+import { policyOf } from './targeted.ts'
 import { headersOf, watch } from './unkeyed.ts'
 import type { Input, Watch } from './unkeyed.ts'
 import type { Visit } from './visit.ts'
@@ -23,7 +24,7 @@ import type { Visit } from './visit.ts'
 const PATIENCE = 5_000
 
 export interface FillOptions {
-  readonly route: Pick<ResolvedOptions<never>, 'query' | 'headers' | 'ttl' | 'maxBodyBytes' | 'ignore' | 'cacheStatus'>
+  readonly route: Pick<ResolvedOptions<never>, 'query' | 'headers' | 'ttl' | 'targets' | 'maxBodyBytes' | 'ignore' | 'cacheStatus'>
   /** Whether the route's `partition` named an owner for this request. */
   readonly partitioned: boolean
   /** Why the handler is asked. */
@@ -141,7 +142,8 @@ class Fill {
 
   #whyNotOfAnswer(head: Head, body: Uint8Array | undefined, now: number): string | undefined {
     const { route, partitioned } = this.#options
-    const { status, fields } = head
+    const { status } = head
+    const fields = policyOf(head.fields, route.targets)
     const why = whyNotStored({
       method: this.#visit.method,
       requestFields: this.#requestFields,

@@ -11,6 +11,7 @@ import type { Head } from './head.ts'
 import { partOf } from './range.ts'
 import { isKept } from './stored-response.ts'
 import type { StoredField, StoredResponse } from './stored-response.ts'
+import { privateTargets } from './targeted.ts'
 import { varyWith } from './vary.ts'
 
 export interface DressOptions {
@@ -32,6 +33,7 @@ export function dress(head: Head, body: Uint8Array | undefined, options: DressOp
   const dressed: Record<string, string> = {}
   const control = cacheControlFor(fields, options)
   if (control !== undefined) dressed['Cache-Control'] = control
+  if (options.partitioned) Object.assign(dressed, privateTargets(fields))
   // RFC 9110 §12.5.5
   const vary = varyWith(fields['vary'], options.keyed)
   if (options.keyed.length > 0 && vary !== undefined) dressed['Vary'] = vary

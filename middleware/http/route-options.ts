@@ -46,6 +46,13 @@ export interface RouteOptions<Subject> {
    */
   ttl?: Duration
   /**
+   * Response fields that address cache directives to this cache: the first that is there and valid decides in place of Cache-Control and
+   * Expires. RFC 9213. A CDN's is not meant for a cache inside the application, so none is asked for unless it is named. All leave as they came,
+   * but in a response that is one owner's.
+   * @default [] @example targets: ['cdn-cache-control']
+   */
+  targets?: readonly string[]
+  /**
    * Responses kept in this process, and about as many in Redis, least recently used out first. 0: none; -1 or Infinity: no bound; what else is
    * no whole number of 0 or more is refused. @default the cache's
    * @example limit: 500
@@ -94,6 +101,8 @@ export interface ResolvedOptions<Subject> {
   readonly partition: ((subject: Subject) => string | undefined) | undefined
   /** Milliseconds. */
   readonly ttl: number
+  /** In lower case, in their order. */
+  readonly targets: readonly string[]
   readonly limit: number
   readonly limitInRedis: number | undefined
   readonly place: Place
@@ -112,6 +121,7 @@ const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
   'headers',
   'partition',
   'ttl',
+  'targets',
   'limit',
   'store',
   'dependsOn',
@@ -138,6 +148,7 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
     headers: toHeaders(headers),
     partition,
     ttl: ttl === undefined ? engine.options.ttl : toLifetime(ttl, 'ttl'),
+    targets: toFieldNames(options.targets ?? [], 'targets', 'names of response headers such as ["cdn-cache-control"]'),
     limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
     limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
     place: placeOf(engine, options.store),
@@ -169,11 +180,15 @@ function toQueryRule(query: unknown): QueryRule {
 }
 
 function toHeaders(headers: unknown): readonly string[] {
-  const names = toList(headers, 'headers', 'names of request headers such as ["accept-language"]').map((name) => name.toLowerCase())
-  const wrong = names.find((name) => !Array.from(name).every((char) => isTokenCode(char.charCodeAt(0))))
-  if (wrong !== undefined) throw new ConfigError(`Expected \`headers\` to be names of request headers, got ${show(wrong)} among them.`)
   // Sorted and each once, so that two processes with one list in two orders have one Vary.
-  return [...new Set(names)].sort()
+  return [...new Set(toFieldNames(headers, 'headers', 'names of request headers such as ["accept-language"]'))].sort()
+}
+
+function toFieldNames(given: unknown, option: string, expected: string): readonly string[] {
+  const names = toList(given, option, expected).map((name) => name.toLowerCase())
+  const wrong = names.find((name) => !Array.from(name).every((char) => isTokenCode(char.charCodeAt(0))))
+  if (wrong !== undefined) throw new ConfigError(`Expected \`${option}\` to be ${expected}, got ${show(wrong)} among them.`)
+  return names
 }
 
 function toList(value: unknown, option: string, expected: string): readonly string[] {

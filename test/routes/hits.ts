@@ -1,7 +1,7 @@
 // What a hit is: the first answer again, for every spelling of its URL, with the fields of outer layers as they are today.
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import type { Framework } from './framework.ts'
+import type { Framework, Handler } from './framework.ts'
 import { HIT, MISS, newSite, refused, RENEWED, statusOf, STORED, STORED_AMONG_OTHERS } from './site.ts'
 
 export function hits(framework: Framework): void {
@@ -86,6 +86,39 @@ export function hits(framework: Framework): void {
       for (const path of ['/ttl', '/said']) expect(statusOf(await site.ask(path))).toBe(HIT)
       site.clock.advance(1_000)
       for (const path of ['/ttl', '/said']) expect(statusOf(await site.ask(path))).toBe(RENEWED)
+    })
+
+    // RFC 9213 §2.2
+    test('lasts for what a targeted field says where the route asks for it, and the field leaves as it came', async () => {
+      await using site = newSite(framework)
+      const answer: Handler = (x) => {
+        x.set('Cache-Control', 'no-store')
+        x.set('CDN-Cache-Control', 'max-age=60')
+        x.send('a')
+      }
+      site.app.on('get', '/asked', [cached(site.cache, { targets: ['CDN-Cache-Control'] })], answer)
+      site.app.on('get', '/not', [cached(site.cache)], answer)
+      expect(statusOf(await site.ask('/asked'))).toBe(STORED)
+      const hit = await site.ask('/asked')
+      expect([statusOf(hit), hit.headers['cdn-cache-control'], hit.headers['cache-control']]).toEqual([HIT, 'max-age=60', 'no-store'])
+      site.clock.advance(60_000)
+      expect(statusOf(await site.ask('/asked'))).toBe(RENEWED)
+      const not = await site.ask('/not')
+      expect([statusOf(not), not.headers['cdn-cache-control']]).toEqual([refused('no-store'), 'max-age=60'])
+    })
+
+    test('is its owner’s alone for a CDN too', async () => {
+      await using site = newSite(framework)
+      const page = cached(site.cache, { partition: () => 'ann' })
+      site.app.on('get', '/', [page], (x) => (x.set('CDN-Cache-Control', 'max-age=60'), x.send('a')))
+      for (const expected of [STORED_AMONG_OTHERS, HIT]) {
+        const reply = await site.ask('/')
+        expect([statusOf(reply), reply.headers['cdn-cache-control'], reply.headers['cache-control']]).toEqual([
+          expected,
+          'private',
+          'private, no-cache',
+        ])
+      }
     })
 
     test('is there for a HEAD, which has its length and none of its content', async () => {

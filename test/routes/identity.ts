@@ -132,6 +132,7 @@ export function identity(framework: Framework): void {
       'a query': [{ query: 'page' }, /`query`.*\["page", "sort"\].*got "page"/],
       headers: [{ headers: 'accept' }, /`headers`.*got "accept"/],
       'a header': [{ headers: ['a b'] }, /`headers`.*got "a b"/],
+      'a target': [{ targets: 'cdn-cache-control' }, /`targets`.*got "cdn-cache-control"/],
       'a partition': [{ partition: 'user' }, /`partition`.*function.*got "user"/],
       'a bypass': [{ bypass: true }, /`bypass`.*function.*got true/],
       dependencies: [{ dependsOn: [] }, /`dependsOn`.*function/],

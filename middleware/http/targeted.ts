@@ -1,0 +1,47 @@
+// Knows the fields that address cache directives to some caches only, and what they make of a response's policy for this one.
+
+import { parseDictionary, Token } from 'structured-headers'
+import type { Dictionary, InnerList, Item } from 'structured-headers'
+import { valueOf } from './fields.ts'
+import type { Fields } from './fields.ts'
+
+/**
+ * A response's fields as this cache reads its policy from them: the first of `targets` that is there, valid and not empty stands in for
+ * Cache-Control, and nothing else says how long the response is fresh. `targets` in lower case. RFC 9213 §2.2
+ */
+export function policyOf(fields: Fields, targets: readonly string[]): Fields {
+  for (const target of targets) {
+    const directives = dictionaryOf(valueOf(fields, target))
+    if (directives === undefined || directives.size === 0) continue
+    return { ...fields, 'cache-control': Array.from(directives, directiveOf).join(', '), expires: undefined, pragma: undefined }
+  }
+  return fields
+}
+
+function dictionaryOf(value: string | undefined): Dictionary | undefined {
+  try {
+    return value === undefined ? undefined : parseDictionary(value)
+  } catch {
+    // RFC 9213 §2.2: as if it were not there.
+    return undefined
+  }
+}
+
+// RFC 9213 §2.1: parameters are ignored, and a number of seconds is an Integer; of another type it is there and says no number.
+function directiveOf([name, [value]]: [string, Item | InnerList]): string {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return `${name}=${value}`
+  const text = textOf(value)
+  return text === undefined || SECONDS.has(name) ? name : `${name}="${text.replaceAll(/["\\]/g, '\\$&')}"`
+}
+
+const SECONDS: ReadonlySet<string> = new Set(['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'])
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : value instanceof Token ? value.toString() : undefined
+}
+
+/** The fields of one owner's response that could let other caches keep it whatever its Cache-Control says, and what they are to say. */
+export function privateTargets(fields: Fields): Readonly<Record<string, string>> {
+  const targets = Object.keys(fields).filter((name) => name.endsWith('-cache-control') || name === 'surrogate-control')
+  return Object.fromEntries(targets.map((name) => [name, name === 'surrogate-control' ? 'no-store' : 'private']))
+}
