@@ -69,6 +69,8 @@ export interface CallsOptions<V> extends Partial<Pacing> {
   /** What a value takes of the cache's `maxBytes`, in bytes; absent where only its serialised form does. Gives undefined where it fails: what was loaded is not stored then. */
   readonly size?: (value: V) => number | undefined
   readonly declaredFor: (ref: Ref) => readonly Ref[]
+  /** Whether a value is no result, and only says where one is: to find it is not counted as served. */
+  readonly isSign?: (value: V) => boolean
   /** Whether its keys are no arguments any more: what reads one of its calls depends on all of them. */
   readonly isFlat?: boolean
 }
@@ -89,6 +91,16 @@ export interface Loaded<V> {
   readonly ending?: 'failed' | 'overtaken'
   /** Milliseconds of freshness, where they differ from the option. */
   readonly ttl?: number
+  /** What it gave of other calls of the same name: stored with all that was read, unless that was cleared meanwhile. */
+  readonly also?: readonly Also<V>[]
+}
+
+/** What a load gave of another call than its own. */
+export interface Also<V> {
+  readonly call: Call
+  readonly value: V
+  /** Milliseconds of freshness. */
+  readonly ttl: number
 }
 
 /** Runs in the frame that collects what it reads. `found`: a stale entry of this call that nothing has cleared, where there is one. */

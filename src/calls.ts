@@ -116,7 +116,7 @@ export class Calls<V> implements Named {
   known(key: string): Entry<V> | undefined {
     const entry = this.#entries?.fresh(key)
     if (entry === undefined || this.#engine.transactions.current()?.covers(entry.refs) === true) return undefined
-    this.#stats.hits++
+    if (this.#options.isSign?.(entry.value) !== true) this.#stats.hits++
     this.#loads.report(this.#engine.tracker.current(), entry, false)
     return entry
   }

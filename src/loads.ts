@@ -183,7 +183,7 @@ export class Loads<V> {
       throw error
     }
     if (!this.#isFor(arrived, flight, outcome)) return undefined
-    this.#countServed(outcome)
+    if (this.#options.isSign?.(outcome.entry.value) !== true) this.#countServed(outcome)
     if (!outcome.share) return { from: 'unshared' }
     this.report(reader, outcome.entry, outcome.stale)
     return { from: 'flight', entry: outcome.entry, stale: outcome.stale }
@@ -221,7 +221,7 @@ export class Loads<V> {
     const fly = after === undefined ? begin : () => after.whileAwaitedBy(flight, after.settled()).then(begin)
     try {
       const outcome = await this.#landing(flight, flight.begin(fly, reader?.innermostFlight))
-      this.#countServed(outcome)
+      if (outcome.from === 'load' || this.#options.isSign?.(outcome.entry.value) !== true) this.#countServed(outcome)
       this.report(reader, outcome.entry, outcome.stale)
       // What its load read inside a transaction may be undone.
       if (reader !== undefined && outcome.from === 'load' && flight.frame.isTentative) reader.isTentative = true

@@ -1,6 +1,16 @@
 // Knows how a load runs: in a lane, in a frame that collects what it reads, in time; and what is kept of its result.
 
-import { cycle, longestOf, type Call, type CallsOptions, type Load, type Loaded, type Pacing, type StaleWindows } from './call.ts'
+import {
+  cycle,
+  longestOf,
+  type Also,
+  type Call,
+  type CallsOptions,
+  type Load,
+  type Loaded,
+  type Pacing,
+  type StaleWindows,
+} from './call.ts'
 import type { Began, Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
@@ -178,16 +188,25 @@ export class Runs<V> {
     }
     const isCleared = log.clearedSince(refs, position)
     const isWanted = loaded.store && bytes !== undefined
-    const isStored =
-      isWanted &&
-      !frame.isTentative &&
-      (ttl > 0 || this.#options.staleOf !== undefined) &&
-      lifetime.fresh + lifetime.stale > 0 &&
-      !isCleared
+    const mayStore = !frame.isTentative && !isCleared
+    const isStored = isWanted && mayStore && (ttl > 0 || this.#options.staleOf !== undefined) && lifetime.fresh + lifetime.stale > 0
+    // Before its own: who waits for that one may look for these next.
+    if (mayStore) for (const other of loaded.also ?? []) this.#keepAlso(isStale ? { ...other, ttl: 0 } : other, entry, began)
     if (isStored) this.#engine.keepFor(lifetime.fresh + lifetime.stale)
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     else began?.lease?.end(loaded.ending ?? (loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored'))
     const share = loaded.share && !frame.isTentative
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share }
+  }
+
+  /** Stores what a load gave of another call: as old as the load's own result, and of the same. */
+  #keepAlso({ call, value, ttl }: Also<V>, own: Entry<V>, began: Began | undefined): void {
+    const bytes = this.#options.size === undefined ? 0 : this.#options.size(value)
+    const lifetime = { fresh: ttl, stale: longestOf(this.#windowsOf(value)) }
+    if (bytes === undefined || lifetime.fresh + lifetime.stale <= 0) return
+    this.#engine.keepFor(lifetime.fresh + lifetime.stale)
+    const refs = [call.ref, ...own.refs.filter((ref) => ref !== call.ref)]
+    const entry = { ...own, value, refs, bytes, freshUntil: own.loadedAt + lifetime.fresh }
+    this.#entries?.store(call.key, entry, lifetime, began && { ...began, lease: undefined })
   }
 }

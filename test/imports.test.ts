@@ -46,7 +46,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   'words of HTTP': ['fields', 'http-date', 'path-pattern', 'query', 'uri', 'body'].map(inHttp),
   'rules of HTTP': ['cache-control', 'targeted', 'freshness', 'vary', 'storable', 'conditional', 'range', 'cache-status'].map(inHttp),
   'acts of HTTP': ['head', 'stored-response', 'request-key', 'unkeyed', 'capture', 'replay', 'hold', 'visit'].map(inHttp),
-  route: ['route-name', 'route-options', 'route-calls', 'fill', 'mutation', 'route'].map(inHttp),
+  route: ['route-name', 'route-options', 'route-calls', 'fill', 'variants', 'mutation', 'route'].map(inHttp),
   doors: [...filesIn('middleware/koa').map(nameOf), 'middleware/express', 'middleware/koa'],
   demo: filesIn('demo').map(nameOf),
 }

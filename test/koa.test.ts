@@ -329,9 +329,6 @@ describe.each([
       ['protocol', (ctx) => ctx.URL],
       ['protocol', (ctx) => ctx.secure],
       ['ip', (ctx) => ctx.request.ips],
-      ['accept', (ctx) => ctx.accepts('html', 'json')],
-      ['accept-language', (ctx) => ctx.acceptsLanguages('de')],
-      ['accept-encoding', (ctx) => ctx.request.acceptsEncodings('br')],
       ['user-agent', (ctx) => ctx.get('User-Agent')],
       ['referrer', (ctx) => ctx.get('Referer')],
       ['headers', (ctx) => JSON.stringify(ctx.request)],
@@ -341,6 +338,20 @@ describe.each([
       await using page = newPage((ctx) => (read(ctx), void (ctx.body = 'a')), { outer })
       expect(statusOf(await page.ask())).toBe(refused(`unkeyed ${input}`))
       expect(statusOf(await page.ask())).toBe(refused(`unkeyed ${input}`))
+    })
+
+    test.each<[input: string, read: (ctx: Context) => unknown]>([
+      ['accept', (ctx) => ctx.accepts('html', 'json')],
+      ['accept-language', (ctx) => ctx.acceptsLanguages('de')],
+      ['accept-encoding', (ctx) => ctx.request.acceptsEncodings('br')],
+      ['origin', (ctx) => ctx.get('Origin')],
+    ])('that reads %s has an answer for each of its values', async (input, read) => {
+      const outer: Middleware = (ctx, next) => (read(ctx), next())
+      await using page = newPage((ctx) => void (ctx.body = String(read(ctx))), { outer })
+      const said = []
+      for (const value of ['br', 'de', 'br']) said.push(await page.ask('/', { headers: { [input]: value } }))
+      expect(said.map(statusOf)).toEqual([STORED, 'CacheAlchemy;fwd=vary-miss;stored', HIT])
+      expect(said.map((reply) => reply.headers['vary'])).toEqual([input, input, input])
     })
 
     test('behind a proxy that is trusted reads what it forwards', async () => {

@@ -18,6 +18,8 @@ import type { StoredResponse } from './stored-response.ts'
 import { policyOf } from './targeted.ts'
 import { headersOf, watch } from './unkeyed.ts'
 import type { Input, Watch } from './unkeyed.ts'
+import { selectingFields, selectionOf, whyNotSelectable } from './vary.ts'
+import type { Selection } from './vary.ts'
 import type { Visit } from './visit.ts'
 
 // From its first byte on a streamed answer may take so long: past it others no longer wait for its last.
@@ -40,7 +42,12 @@ export interface Filled {
   readonly loaded: Loaded<StoredResponse>
   /** What was read and not keyed. */
   readonly unkeyed: readonly Input[]
+  /** What selects the response besides the route's own key. */
+  readonly selects?: Selection | undefined
 }
+
+// RFC 9110 §12.5, and Origin: what a client says so that the answer is made for it. A handler that reads one is keyed by it.
+const NEGOTIATION: ReadonlySet<Input> = new Set(['accept', 'accept-encoding', 'accept-language', 'origin'])
 
 const UNKEYED = 'unkeyed '
 const ABOUT_KEY = /^(?:vary |authorization$)/
@@ -63,6 +70,7 @@ class Fill {
   readonly #visit: Visit<unknown>
   readonly #options: FillOptions
   readonly #inputs: Set<Input> = new Set()
+  readonly #negotiated: Set<Input> = new Set()
   readonly #requestFields: IncomingHttpHeaders
   readonly #baseline: Fields
   readonly #watch: Watch
@@ -71,6 +79,7 @@ class Fill {
   /** The head as it left, once it has. */
   #head: Head | undefined
   #freshFor = 0
+  #selects: Selection | undefined
   #why: string | undefined
 
   constructor(visit: Visit<unknown>, options: FillOptions) {
@@ -81,7 +90,7 @@ class Fill {
     this.#watch = watch(visit.req, {
       derived: visit.derived(),
       isCovered: (input) => this.#isCovered(input),
-      onRead: (input) => this.#inputs.add(input),
+      onRead: (input) => this.#onRead(input),
     })
     this.#restoreQuery = visit.limitQuery(options.route.query)
   }
@@ -119,18 +128,34 @@ class Fill {
     return input !== 'ip' && input !== 'protocol' && route.ignore.has('headers')
   }
 
+  #onRead(input: Input): void {
+    // Once the head has left, its Vary can say no more what was read.
+    const inTime = this.#head === undefined
+    if (inTime && NEGOTIATION.has(input)) this.#negotiated.add(input)
+    else if (!this.#negotiated.has(input)) this.#inputs.add(input)
+  }
+
   #onHead(head: Head, body: Uint8Array | undefined): Verdict {
     const { res, method } = this.#visit
     const { route, partitioned } = this.#options
     const now = Date.now()
+    this.#selects = this.#selectionFor(head)
     this.#why = this.#whyNot(head, body, now)
     const mayStore = this.#why === undefined
-    const dressed = dress(head, body, { keyed: route.headers, partitioned, mayStore, sendsDate: res.sendDate, now })
+    const keyed = [...route.headers, ...this.#negotiated]
+    const dressed = dress(head, body, { keyed, partitioned, mayStore, sendsDate: res.sendDate, now })
     for (const [name, value] of Object.entries(dressed)) res.setHeader(name, value)
     // What is kept is the answer as its client gets it, less what is said of this one request.
     this.#head = headOf(res)
     if (route.cacheStatus) res.setHeader('Cache-Status', this.#cacheStatus(mayStore && body !== undefined))
     return { keep: mayStore, notModified: isNotModified(method, this.#requestFields, head.status, res.getHeaders(), now) }
+  }
+
+  #selectionFor({ fields }: Head): Selection | undefined {
+    const { route, partitioned } = this.#options
+    const varying = { fields, baseline: this.#baseline, keyed: route.headers, partitioned }
+    const nominated = whyNotSelectable(varying) === undefined ? selectingFields(varying) : []
+    return selectionOf(nominated, [...this.#negotiated, ...nominated.filter((name) => this.#inputs.has(name))])
   }
 
   #whyNot(head: Head, body: Uint8Array | undefined, now: number): string | undefined {
@@ -162,7 +187,8 @@ class Fill {
 
   /** Who looks through all headers has read each; one warning says it. */
   #unkeyed(): readonly Input[] {
-    return this.#inputs.has('headers') ? ['headers'] : Array.from(this.#inputs)
+    if (this.#inputs.has('headers')) return ['headers']
+    return Array.from(this.#inputs).filter((input) => this.#selects?.fields.includes(input) !== true)
   }
 
   #cacheStatus(stored: boolean): string {
@@ -180,7 +206,7 @@ class Fill {
     const why = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
     if (why !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed }
     const value = toStored(tagged(this.#head, body), this.#baseline, body)
-    return { loaded: { value, store: true, share: true, ttl: this.#freshFor }, unkeyed }
+    return { loaded: { value, store: true, share: true, ttl: this.#freshFor }, unkeyed, selects: this.#selects }
   }
 }
 

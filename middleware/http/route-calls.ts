@@ -4,7 +4,9 @@ import { Calls, keyOf, wholeRef } from '../../src/door.ts'
 import type { Call, Engine } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Ref } from '../../src/index.ts'
-import { argumentsOf } from './request-key.ts'
+import type { Fields } from './fields.ts'
+import { argumentsOf, selectedArguments } from './request-key.ts'
+import type { RouteArguments } from './request-key.ts'
 import { defaultName, hasParamsOf, isDetermined, routeRef } from './route-name.ts'
 import type { PartialRouteArguments } from './route-name.ts'
 import type { ResolvedOptions } from './route-options.ts'
@@ -12,12 +14,22 @@ import { bytesOf, storedResponseCodec } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { adviceFor, headersOf, nameOfInput } from './unkeyed.ts'
 import type { Input } from './unkeyed.ts'
+import type { Selection } from './vary.ts'
 import type { Visit } from './visit.ts'
 
 /** A request as a call of its route. */
 export interface Asked {
   readonly calls: Calls<StoredResponse>
   readonly call: Call
+  /** What its URI, the route's `headers` and its owner are: the call where nothing else selects its response. */
+  readonly primary: Call
+  readonly args: RouteArguments
+  /** Its fields, as they came. */
+  readonly fields: Fields
+  /** What else selects its response, once that is known. RFC 9111 §4.1 */
+  readonly selection?: Selection
+  /** Until when what says so is fresh, in milliseconds of the cache's clock. */
+  readonly signUntil?: number
   /** Whether the route's `partition` named an owner for it. */
   readonly partitioned: boolean
 }
@@ -25,6 +37,16 @@ export interface Asked {
 /** Why a request is no call of its route, in a few words for Cache-Status. */
 export interface NotAsked {
   readonly why: string
+}
+
+function callOf(calls: Calls<StoredResponse>, args: RouteArguments): Call {
+  const list = [args]
+  return calls.call(list, keyOf(list))
+}
+
+/** The request as the call of what this selects for it. */
+export function selected(asked: Asked, selection: Selection): Asked {
+  return { ...asked, selection, call: callOf(asked.calls, selectedArguments(asked.args, asked.fields, selection)) }
 }
 
 // What the log keeps clears for, where only the responses say how long they are fresh.
@@ -81,10 +103,12 @@ export class RouteCalls<Subject> {
     const partition = this.#options.partition?.(visit.subject)
     if (partition !== undefined && typeof partition !== 'string')
       throw new ConfigError(`Expected \`partition\` to give a text or undefined, got ${typeof partition}.`)
-    const args = argumentsOf({ params, query: visit.query, fields: headersOf(visit.req), partition }, this.#options)
+    const fields = headersOf(visit.req)
+    const named = argumentsOf({ params, query: visit.query, fields, partition }, this.#options)
     // Where parts of a path may be anything, its parameters alone do not say which it was.
-    const list = [isDetermined(pattern) ? args : { ...args, path: visit.path }]
-    return { calls, call: calls.call(list, keyOf(list)), partitioned: partition !== undefined }
+    const args = isDetermined(pattern) ? named : { ...named, path: visit.path }
+    const call = callOf(calls, args)
+    return { calls, call, primary: call, args, fields, partitioned: partition !== undefined }
   }
 
   /** Warns once of an input that the handler read though the key does not cover it, with what to do about it. */
@@ -142,6 +166,7 @@ export class RouteCalls<Subject> {
       place,
       codec: storedResponseCodec,
       size: bytesOf,
+      isSign: (value) => value.selection !== undefined,
       declaredFor: () => Array.from(this.#declaredNames, wholeRef),
     })
   }

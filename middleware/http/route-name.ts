@@ -3,6 +3,7 @@
 import { isPlainObject, patternRef, show } from '../../src/door.ts'
 import { any, ConfigError } from '../../src/index.ts'
 import type { Ref } from '../../src/index.ts'
+import { keyText } from './request-key.ts'
 
 /** A text of a request, or any. */
 type Texts = Readonly<Record<string, unknown>>
@@ -13,7 +14,7 @@ export interface PartialRouteArguments {
   params?: Readonly<Record<string, string | readonly string[] | typeof any>>
   /** Parameters of the query as they are parsed. */
   query?: Texts
-  /** Request headers of the route's `headers` option. */
+  /** Request headers of the route's `headers` option, and those that its responses vary on. */
   headers?: Readonly<Record<string, string | typeof any>>
   partition?: string | typeof any
 }
@@ -71,5 +72,7 @@ function checkTexts(group: string, values: Texts | undefined): void {
 }
 
 function inLowerCase(headers: Readonly<Record<string, unknown>>): Texts {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toLowerCase(), typeof value === 'string' ? keyText(value) : value]),
+  )
 }

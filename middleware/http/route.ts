@@ -10,7 +10,7 @@ import type { Forward, Outcome } from './cache-status.ts'
 import { fill, givenUp, unshared } from './fill.ts'
 import type { Filled } from './fill.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
-import { RouteCalls } from './route-calls.ts'
+import { RouteCalls, selected } from './route-calls.ts'
 import type { Asked, NotAsked } from './route-calls.ts'
 import type { PartialRouteArguments } from './route-name.ts'
 import { resolveRouteOptions } from './route-options.ts'
@@ -19,6 +19,7 @@ import { isSafe, whyBypassed, whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unkeyed.ts'
 import { anyQueryUri, normalisedUri } from './uri.ts'
+import { placed } from './variants.ts'
 import type { Visit } from './visit.ts'
 
 // For so long a key is remembered whose answer was for its own client alone: those who come meanwhile do not wait for each other.
@@ -134,26 +135,42 @@ export class Route<Subject> {
   }
 
   async #answer(visit: Visit<Subject>, asked: Asked, passage: Passage): Promise<void> {
-    const { key } = asked.call
     // Without waiting for anything, since most requests end here.
-    const entry = asked.calls.fresh(key)
-    if (entry !== undefined) return this.#replay(visit, asked, entry, { hit: true, freshFor: entry.freshUntil - this.#engine.clock() })
-    const fwd = this.#whyForwarded(asked)
+    const found = asked.calls.fresh(asked.call.key)
+    let current = this.#current(asked, found)
+    const entry = current === asked ? found : asked.calls.fresh(current.call.key)
+    if (entry !== undefined) return this.#replay(visit, current, entry, this.#hit(entry))
     for (let waits = 0; ; waits++) {
+      const { calls, call } = current
+      const fwd = this.#whyForwarded(current)
       // A HEAD's answer is no GET's and a part no whole, so nobody waits for it.
-      const join = whyNotKept(visit.method, headersOf(visit.req)) === undefined && waits < MOST_WAITS && !this.#alone.has(key)
-      const served = await asked.calls.serve(asked.call, () => this.#load(visit, { ...asked, fwd }, passage), { join })
+      const isKept = whyNotKept(visit.method, headersOf(visit.req)) === undefined
+      const join = isKept && waits < MOST_WAITS && !this.#alone.has(call.key)
+      const asking = { ...current, fwd }
+      const served = await calls.serve(call, () => this.#load(visit, asking, passage), { join })
       if (passage.hasEntered || visit.res.destroyed) return
-      if (served.from === 'store') {
-        return this.#replay(visit, asked, served.entry, { hit: true, freshFor: served.entry.freshUntil - this.#engine.clock() })
-      }
-      if (served.from === 'flight') return this.#replay(visit, asked, served.entry, { fwd, collapsed: true })
+      if (served.from !== 'store' && served.from !== 'flight') continue
+      const next = this.#current(asked, served.entry)
+      if (next === asked)
+        return this.#replay(visit, current, served.entry, served.from === 'store' ? this.#hit(served.entry) : { fwd, collapsed: true })
+      current = next
     }
   }
 
+  /** The request as the call of what is selected for it, where an entry says that something is. RFC 9111 §4.1 */
+  #current(asked: Asked, entry: Entry<StoredResponse> | undefined): Asked {
+    const selection = entry?.value.selection
+    return selection === undefined ? asked : { ...selected(asked, selection), signUntil: entry!.freshUntil }
+  }
+
+  #hit(entry: Entry<StoredResponse>): Outcome {
+    return { hit: true, freshFor: entry.freshUntil - this.#engine.clock() }
+  }
+
   /** RFC 9211 §2.2. Where more than its URI tells requests apart, nobody knows what is stored of that URI for others. */
-  #whyForwarded({ calls, call }: Asked): Forward {
+  #whyForwarded({ calls, call, selection }: Asked): Forward {
     if (calls.isStale(call.key)) return 'stale'
+    if (selection !== undefined) return 'vary-miss'
     return this.#options.headers.length === 0 && this.#options.partition === undefined ? 'uri-miss' : 'miss'
   }
 
@@ -169,6 +186,8 @@ export class Route<Subject> {
     }
     this.#cache.track(...this.#dependenciesOf(visit))
     this.#inside.add(visit.req)
+    // A handler may change what it was asked.
+    const own = { ...asked, fields: { ...asked.fields } }
     const filled = await fill(visit, {
       route: this.#options,
       partitioned: asked.partitioned,
@@ -177,7 +196,7 @@ export class Route<Subject> {
       onEnter: () => passage.enter(),
     })
     this.#learn(asked.call.key, filled)
-    return filled.loaded
+    return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
   }
 
   /** What a response depends on besides what its handler calls: its URI, and what is declared. */

@@ -4,7 +4,7 @@ import { deltaSeconds, parseCacheControl, permits, restricts, validSeconds } fro
 import type { CacheControl } from './cache-control.ts'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
-import { unkeyedNomination } from './vary.ts'
+import { whyNotSelectable } from './vary.ts'
 
 /** A request and the head of its response, with what the route knows of both. All names in lower case. */
 export interface Exchange {
@@ -92,10 +92,10 @@ function permitsSharing(directives: CacheControl): boolean {
 }
 
 function whyNotOfFields(exchange: Exchange): string | undefined {
-  const { fields, baseline, keyed, maxBodyBytes } = exchange
+  const { fields, maxBodyBytes } = exchange
   // RFC 9111 §7.3 would let it: but one client's cookie must not be another's.
   if (has(fields, 'set-cookie')) return 'set-cookie'
-  const nomination = unkeyedNomination(fields, baseline, keyed)
+  const nomination = whyNotSelectable(exchange)
   if (nomination !== undefined) return `vary ${nomination}`
   // RFC 9110 §6.5.1: trailers are kept apart from fields, and here not at all.
   if (has(fields, 'trailer')) return 'trailer'

@@ -6,6 +6,8 @@ import { CACHE_NAME } from './cache-status.ts'
 import { membersOf } from './fields.ts'
 import type { Fields, FieldValue } from './fields.ts'
 import type { Head } from './head.ts'
+import { isSelection } from './vary.ts'
+import type { Selection } from './vary.ts'
 
 /** One field: its name as it was spelled, and its value; a list where it has several lines. */
 export type StoredField = readonly [name: string, value: string | readonly string[]]
@@ -20,6 +22,13 @@ export interface StoredResponse {
   /** Lower-case names of the fields that stood before the handler and that it took away. */
   readonly removed: readonly string[]
   readonly body: Uint8Array
+  /** Where it is no response: what selects among those of its URI. */
+  readonly selection?: Selection
+}
+
+/** What is stored in a response's place where its URI has several. Its status is none, so that it can never be served. */
+export function signOf(selection: Selection): StoredResponse {
+  return { status: 0, statusMessage: '', fields: [], removed: [], body: new Uint8Array(), selection }
 }
 
 // RFC 9111 §3.1, RFC 9110 §7.6.1: of one connection or one hop. And a cookie is one client's, whatever let it come this far. RFC 9111 §7.3
@@ -88,8 +97,9 @@ export const storedResponseCodec: Codec<StoredResponse> = {
 
 function isHead(value: unknown): value is Omit<StoredResponse, 'body'> {
   if (typeof value !== 'object' || value === null) return false
-  const { status, statusMessage, fields, removed } = value as Partial<Record<keyof StoredResponse, unknown>>
-  const isWhole = Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599 && isText(statusMessage)
+  const { status, statusMessage, fields, removed, selection } = value as Partial<Record<keyof StoredResponse, unknown>>
+  const isResponse = Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599 && selection === undefined
+  const isWhole = (isResponse || (status === 0 && isSelection(selection))) && isText(statusMessage)
   return isWhole && Array.isArray(fields) && fields.every(isField) && Array.isArray(removed) && removed.every(isText)
 }
 
@@ -104,8 +114,8 @@ function isText(value: unknown): value is string {
 }
 
 /** What a response takes of the cache's `maxBytes`: its body, and its fields as text. */
-export function bytesOf({ body, fields }: StoredResponse): number {
-  let bytes = body.byteLength
+export function bytesOf({ body, fields, selection }: StoredResponse): number {
+  let bytes = body.byteLength + (selection?.fields.join().length ?? 0)
   for (const [name, value] of fields) bytes += name.length + (typeof value === 'string' ? value.length : value.join().length)
   return bytes
 }

@@ -153,9 +153,11 @@ describe('fields', () => {
     expect(why({ fields: cookie, baseline: cookie })).toBe('set-cookie')
   })
 
-  test('a Vary that the key does not hold', () => {
-    expect(why({ fields: { vary: 'Accept-Language' } })).toBe('vary accept-language')
-    expect(why({ fields: { vary: 'Accept-Language' }, keyed: ['accept-language'] })).toBeUndefined()
+  test('a Vary that no key can hold', () => {
+    expect(why({ fields: { vary: 'Accept-Language' } })).toBeUndefined()
+    expect(why({ fields: { vary: 'Accept-Language, Cookie' } })).toBe('vary cookie')
+    expect(why({ fields: { vary: 'Cookie' }, keyed: ['cookie'] })).toBeUndefined()
+    expect(why({ fields: { vary: 'Cookie' }, partitioned: true })).toBeUndefined()
     expect(why({ fields: { vary: '*' } })).toBe('vary *')
   })
 

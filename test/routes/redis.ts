@@ -55,6 +55,39 @@ export function redisRoutes(framework: Framework): void {
       expect(statusOf(await two.ask('/films/1', { method: 'HEAD' }))).toBe(HIT)
     })
 
+    test('learn from each other on what a response varies', async () => {
+      const prefix = `p${++prefixes}`
+      const newProcess = (): Site => {
+        const site = newSite(framework, { redis: redis.url, prefix })
+        const page = cached(site.cache, { store: 'tiered', ignore: true })
+        site.app.on('get', '/', [page], (x) => (x.set('Vary', 'X-Size'), x.send(x.header('x-size') ?? '-')))
+        site.app.on('put', '/', [page], (x) => x.send('ok'))
+        return site
+      }
+      await using one = newProcess()
+      await using two = newProcess()
+      const large = { headers: { 'x-size': 'l' } }
+      const small = { headers: { 'x-size': 's' } }
+      await one.ask('/', large)
+      for (;;) {
+        // Its writes are not waited for.
+        const reply = await two.ask('/', small)
+        expect(reply.text).toBe('s')
+        if (statusOf(reply) === HIT) break
+      }
+      expect(await two.ask('/', large)).toMatchObject({ text: 'l' })
+      for (;;) {
+        const reply = await one.ask('/', small)
+        expect(reply.text).toBe('s')
+        if (statusOf(reply) === HIT) break
+      }
+      await one.ask('/', { method: 'PUT' })
+      for (const how of [small, large]) {
+        // The clear is acknowledged; its message to the other process is on its way.
+        for (;;) if (statusOf(await two.ask('/', how)) !== HIT) break
+      }
+    })
+
     test('see each other’s writes, and keep what they did not touch', async () => {
       const rows = new Map([
         ['1', 'old'],

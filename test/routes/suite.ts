@@ -6,6 +6,7 @@ import { mutations } from './mutations.ts'
 import { ranges } from './ranges.ts'
 import { redisRoutes } from './redis.ts'
 import { refusals } from './refusals.ts'
+import { variants } from './variants.ts'
 import { waiting } from './waiting.ts'
 
 export function routeSuite(framework: Framework): void {
@@ -15,5 +16,6 @@ export function routeSuite(framework: Framework): void {
   waiting(framework)
   mutations(framework)
   ranges(framework)
+  variants(framework)
   redisRoutes(framework)
 }
