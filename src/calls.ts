@@ -106,6 +106,11 @@ export class Calls<V> implements Named {
     return this.#loads.isStrong ? undefined : this.known(key)
   }
 
+  /** What this process has of a key, fresh or stale, if nothing else is wrong with it: it counts as nothing. */
+  kept(key: string): Entry<V> | undefined {
+    return this.#entries?.kept(key)
+  }
+
   /** Whether there is an entry of a key in this process of which nothing is wrong but its age. */
   isStale(key: string): boolean {
     const entry = this.#entries?.kept(key)

@@ -1,6 +1,10 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { openCache, type Cache } from '../src/cache.ts'
+import { engineOf, openCache, type Cache } from '../src/cache.ts'
+import type { Call, CallsOptions, Loaded } from '../src/call.ts'
+import { Calls } from '../src/calls.ts'
+import type { Codec } from '../src/index.ts'
+import { keyOf } from '../src/key.ts'
 import { newClock, type Clock } from './support/clock.ts'
 import { newGate } from './support/gate.ts'
 import { Row } from './support/row.ts'
@@ -391,5 +395,75 @@ describe('arguments that are changed while their call runs', () => {
     expect([stack, take.peek(['a', 'b']), take.peek(['a'])]).toEqual([['a'], 'b', undefined])
     await take.clear(['a', 'b'])
     expect(take.peek(['a', 'b'])).toBe(undefined)
+  })
+})
+
+describe('what a load gives of other calls of its name', () => {
+  const codec: Codec<string> = { encode: (text) => Buffer.from(text), decode: (bytes) => Buffer.from(bytes).toString() }
+  const newCalls = (options: Partial<CallsOptions<string>> = {}): Calls<string> =>
+    new Calls(engineOf(cache), {
+      name: 'row',
+      ttl: 1000,
+      limit: 10,
+      limitInRedis: undefined,
+      staleWhileRevalidate: 0,
+      staleIfError: 0,
+      place: 'memory',
+      codec,
+      size: () => 1,
+      declaredFor: () => [],
+      ...options,
+    })
+  const callOf = (calls: Calls<string>, arg: string): Call => calls.call([arg], keyOf([arg]))
+
+  test('is stored as theirs, for its own time', async () => {
+    const calls = newCalls()
+    const [a, b] = [callOf(calls, 'a'), callOf(calls, 'b')]
+    await calls.serve(a, () => ({ value: 'of a', store: true, share: true, also: [{ call: b, value: 'of b', ttl: 5000 }] }))
+    expect([calls.fresh(a.key)?.value, calls.fresh(b.key)?.value]).toEqual(['of a', 'of b'])
+    clock.advance(1000)
+    expect([calls.fresh(a.key)?.value, calls.fresh(b.key)?.value]).toEqual([undefined, 'of b'])
+    await cache.clear(cache.ref('row', 'b'))
+    expect(calls.fresh(b.key)).toBeUndefined()
+  })
+
+  test('is stored where its own is not', async () => {
+    const calls = newCalls()
+    const [a, b] = [callOf(calls, 'a'), callOf(calls, 'b')]
+    await calls.serve(a, () => ({ value: 'of a', store: false, share: true, also: [{ call: b, value: 'of b', ttl: 5000 }] }))
+    expect([calls.fresh(a.key)?.value, calls.fresh(b.key)?.value]).toEqual([undefined, 'of b'])
+  })
+
+  test('depends on all that was read, and is not stored where that was cleared meanwhile', async () => {
+    const inner = cache.memoize(async () => 'x', { name: 'inner' })
+    const calls = newCalls()
+    const [a, b] = [callOf(calls, 'a'), callOf(calls, 'b')]
+    const gate = newGate()
+    const load = async (): Promise<Loaded<string>> => {
+      await inner()
+      await gate.wait()
+      return { value: 'of a', store: true, share: true, also: [{ call: b, value: 'of b', ttl: 5000 }] }
+    }
+    const overtaken = calls.serve(a, load)
+    await gate.reached()
+    await inner.clear()
+    gate.open()
+    await overtaken
+    expect(calls.fresh(b.key)).toBeUndefined()
+    await calls.serve(a, load)
+    expect(calls.fresh(b.key)?.value).toBe('of b')
+    await inner.clear()
+    expect(calls.fresh(b.key)).toBeUndefined()
+  })
+
+  test('a sign is no hit where it is found', async () => {
+    const calls = newCalls({ isSign: (value) => value === 'sign' })
+    const [a, b] = [callOf(calls, 'a'), callOf(calls, 'b')]
+    const load = (value: string) => () => ({ value, store: true, share: true })
+    await calls.serve(a, load('sign'))
+    await calls.serve(b, load('of b'))
+    for (const { key } of [a, b]) calls.fresh(key)
+    for (const call of [a, b]) await calls.serve(call, load('other'))
+    expect(calls.stats()).toMatchObject({ hits: 2, misses: 2 })
   })
 })

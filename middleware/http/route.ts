@@ -137,7 +137,8 @@ export class Route<Subject> {
   async #answer(visit: Visit<Subject>, asked: Asked, passage: Passage): Promise<void> {
     // Without waiting for anything, since most requests end here.
     const found = asked.calls.fresh(asked.call.key)
-    let current = this.#current(asked, found)
+    // What selects is no older for its age, and what it leads to may be served stale.
+    let current = this.#current(asked, found ?? asked.calls.kept(asked.call.key))
     const entry = current === asked ? found : asked.calls.fresh(current.call.key)
     if (entry !== undefined) return this.#replay(visit, current, entry, this.#hit(entry))
     for (let waits = 0; ; waits++) {

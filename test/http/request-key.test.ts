@@ -1,8 +1,10 @@
 import { parse as parseSimple } from 'node:querystring'
 import { parse as parseExtended } from 'qs'
 import { describe, expect, test } from 'vitest'
-import { argumentsOf } from '../../middleware/http/request-key.ts'
+import { argumentsOf, keyText, selectedArguments } from '../../middleware/http/request-key.ts'
 import type { KeyRules, ParsedRequest } from '../../middleware/http/request-key.ts'
+import type { Fields } from '../../middleware/http/fields.ts'
+import type { Selection } from '../../middleware/http/vary.ts'
 import { keyOf } from '../../src/key.ts'
 
 const all: KeyRules = { query: true, headers: [] }
@@ -106,5 +108,52 @@ describe('RFC 9111 §4.1, request fields', () => {
 
   test('what every object inherits is absent', () => {
     expect(argumentsOf(request({}), { query: true, headers: ['constructor', '__proto__'] }).headers).toEqual({})
+  })
+})
+
+describe('what selects a response', () => {
+  const nominated = (...fields: string[]): Selection => ({ fields, asRead: [] })
+  const keyed = (fields: Fields, selection: Selection = nominated('foo')): string =>
+    keyOf([selectedArguments(argumentsOf(request({}), all), fields, selection)])
+
+  test('is an argument more, beside those that the route names', () => {
+    const args = argumentsOf(request({ params: { id: '1' }, fields: { 'x-tenant': 'a' } }), { query: true, headers: ['x-tenant'] })
+    expect(selectedArguments(args, { foo: ' 1 , 2' }, nominated('bar', 'foo'))).toEqual({
+      params: { id: '1' },
+      query: {},
+      headers: { 'x-tenant': 'a', foo: '1,2', bar: null },
+    })
+  })
+
+  // RFC 9111 §4.1: "normalizing both header field values in a way that is known to have identical semantics".
+  test('is the same for lines and lists, with and without whitespace', () => {
+    expect(keyed({ foo: ['1', '2'] })).toBe(keyed({ foo: '1,  2 ' }))
+    expect(keyed({ foo: '1,2' })).not.toBe(keyed({ foo: '2,1' }))
+    expect(keyed({ foo: 'a' })).not.toBe(keyed({ foo: 'A' }))
+    expect(keyed({ foo: '" 1"' })).not.toBe(keyed({ foo: '"1"' }))
+  })
+
+  test('is absent in its own way, which no value and no other selection is', () => {
+    const keys = [keyed({}), keyed({ foo: '' }), keyed({ foo: 'null' }), keyed({}, nominated('bar')), keyed({}, nominated('bar', 'foo'))]
+    keys.push(key({}), keyed({ foo: '1","bar":"2' }), keyed({ foo: '1', bar: '2' }, nominated('bar', 'foo')))
+    expect(new Set(keys).size).toBe(keys.length)
+    expect(keyed({}, nominated('__proto__', 'constructor'))).not.toBe(keyed({}, nominated()))
+  })
+
+  test('of languages is neither their order nor their case, unless a handler reads them', () => {
+    const nominates = nominated('accept-language')
+    const reads = { ...nominates, asRead: ['accept-language'] }
+    expect(keyed({ 'accept-language': 'en, De;q=0.5' }, nominates)).toBe(keyed({ 'accept-language': 'de; q=0.5,EN' }, nominates))
+    expect(keyed({ 'accept-language': 'en, de' }, reads)).not.toBe(keyed({ 'accept-language': 'de, en' }, reads))
+    expect(keyed({ 'accept-language': 'en' }, nominates)).not.toBe(keyed({ 'accept-language': 'de' }, nominates))
+  })
+
+  test('is no longer than it needs to be, and still no other', () => {
+    const long = 'x'.repeat(1000)
+    expect(keyText(long).length).toBeLessThan(60)
+    expect(keyText(long)).not.toBe(keyText(`${long}x`))
+    // What stands for it holds a character that no field's value can hold: RFC 9110 §5.5.
+    expect(keyText(long)[0]).toBe('\0')
+    expect(keyText('x'.repeat(128))).toBe('x'.repeat(128))
   })
 })

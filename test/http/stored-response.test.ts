@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Head } from '../../middleware/http/head.ts'
-import { storedResponseCodec, toStored, type StoredResponse } from '../../middleware/http/stored-response.ts'
+import { bytesOf, signOf, storedResponseCodec, toStored, type StoredResponse } from '../../middleware/http/stored-response.ts'
 import { CodecError } from '../../src/index.ts'
 
 const body = Buffer.from('abc')
@@ -53,6 +53,26 @@ describe('what is stored of a response', () => {
 
   test('is a field that an outer layer set to the same lines as nothing', () => {
     expect(toStored(head({ vary: ['a', 'b'], age: 5 }), { vary: ['a', 'b'], age: '5' }, body).fields).toEqual([])
+  })
+})
+
+describe('what is stored in the place of several responses', () => {
+  const selection = { fields: ['accept', 'x-size'], asRead: ['accept'] }
+
+  test('is a sign, of no status that could be sent, that comes back from its bytes', () => {
+    const sign = signOf(selection)
+    expect([sign.status, sign.selection, bytesOf(sign)]).toEqual([0, selection, 'accept,x-size'.length])
+    expect(storedResponseCodec.decode(storedResponseCodec.encode(sign))).toEqual({ ...sign, body: Buffer.alloc(0) })
+  })
+
+  test('is neither a response that selects nor a sign that does not', () => {
+    const wrong = [
+      { ...signOf(selection), status: 200 },
+      { status: 0, statusMessage: '', fields: [], removed: [], body },
+      signOf({ fields: ['cookie'], asRead: [] }),
+      signOf({ fields: [], asRead: [] }),
+    ]
+    for (const value of wrong) expect(() => storedResponseCodec.decode(storedResponseCodec.encode(value))).toThrow(CodecError)
   })
 })
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { any } from '../../src/index.ts'
 import { newGate } from '../support/gate.ts'
 import type { Framework, Handler } from './framework.ts'
-import { HIT, newSite, refused, statusOf, STORED, type Site } from './site.ts'
+import { HIT, newSite, refused, RENEWED, statusOf, STORED, type Site } from './site.ts'
 
 export const VARIANT_STORED = 'CacheAlchemy;fwd=vary-miss;stored'
 
@@ -87,6 +87,15 @@ export function variants(framework: Framework): void {
       expect(await fill()).toEqual([false, false])
       await page.clear({ params: { id: '2' } })
       expect(await fill()).toEqual([true, true])
+    })
+
+    test('is still told apart where all of it is stale at once', async () => {
+      await using site = newSite(framework)
+      const { page } = varyingPage(site, 'X-Size')
+      const ask = async (size: string): Promise<string | undefined> => statusOf(await site.ask('/films/1', { headers: { 'x-size': size } }))
+      expect([await ask('s'), await ask('l')]).toEqual([STORED, VARIANT_STORED])
+      await page.expire({ params: { id: '1' } })
+      expect([await ask('l'), await ask('s'), await ask('l')]).toEqual([RENEWED, RENEWED, HIT])
     })
 
     test('is of its owner, and of what `headers` names', async () => {
