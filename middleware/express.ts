@@ -7,7 +7,7 @@ import type { Cache, Clearable, Ref } from '../src/index.ts'
 import { capture } from './http/capture.ts'
 import { hold } from './http/hold.ts'
 import { clearBeforeAnswer, resolveMutation } from './http/mutation.ts'
-import type { InvalidatesOptions, Target } from './http/mutation.ts'
+import type { InvalidatesOptions as MutationOptions, Target } from './http/mutation.ts'
 import { filterQuery, filterUrl } from './http/query.ts'
 import type { Query, QueryRule } from './http/query.ts'
 import { replay } from './http/replay.ts'
@@ -18,8 +18,10 @@ import type { RouteOptions as Options } from './http/route-options.ts'
 import type { DerivedProperty } from './http/unkeyed.ts'
 import type { Visit } from './http/visit.ts'
 
-export type { InvalidatesOptions } from './http/mutation.ts'
 export type { PartialRouteArguments } from './http/route-name.ts'
+
+/** Options of `invalidates`. Its functions are given the request. */
+export type InvalidatesOptions = MutationOptions<Request>
 
 /** Options of a cached route. Its functions are given the request. */
 export type RouteOptions = Options<Request>

@@ -4,14 +4,16 @@ import type { Context, Next } from 'koa'
 import { branded } from '../src/door.ts'
 import type { Cache, Clearable, Ref } from '../src/index.ts'
 import { clearBeforeAnswer, resolveMutation } from './http/mutation.ts'
-import type { InvalidatesOptions, Target } from './http/mutation.ts'
+import type { InvalidatesOptions as MutationOptions, Target } from './http/mutation.ts'
 import { Route } from './http/route.ts'
 import type { RouteHandle } from './http/route.ts'
 import type { RouteOptions as Options } from './http/route-options.ts'
 import { KoaVisit } from './koa/visit.ts'
 
-export type { InvalidatesOptions } from './http/mutation.ts'
 export type { PartialRouteArguments } from './http/route-name.ts'
+
+/** Options of `invalidates`. Its functions are given the context. */
+export type InvalidatesOptions = MutationOptions<Context>
 
 /** Options of a cached route. Its functions are given the context. */
 export type RouteOptions = Options<Context>

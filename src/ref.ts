@@ -5,6 +5,7 @@ import { callText, leavesOf, patternText } from './leaves.ts'
 // Names that start with # are the engine's own; a function cannot have one.
 const TAG = '#tag'
 const URI = '#uri'
+const GROUP = '#group'
 const ALL = '#all'
 
 /** Where a ref comes from: the cache that made it, and the arguments that it was made of. */
@@ -79,6 +80,11 @@ export function tagRef(tag: string, owner?: object): Ref {
 
 export function uriRef(uri: string): Ref {
   return new Ref(URI, patternText([uri]), true)
+}
+
+/** The ref of the responses that say they are in a group. */
+export function groupRef(group: string): Ref {
+  return new Ref(GROUP, patternText([group]), true)
 }
 
 /** The ref of everything a cache holds. */

@@ -44,7 +44,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ],
   'doors of the engine': ['src/index', 'src/door', 'src/testing'],
   'words of HTTP': ['fields', 'http-date', 'path-pattern', 'query', 'uri', 'body'].map(inHttp),
-  'rules of HTTP': ['cache-control', 'targeted', 'freshness', 'vary', 'storable', 'conditional', 'range', 'cache-status'].map(inHttp),
+  'rules of HTTP': ['cache-control', 'targeted', 'freshness', 'vary', 'storable', 'conditional', 'range', 'cache-status', 'groups'].map(
+    inHttp,
+  ),
   'acts of HTTP': ['head', 'stored-response', 'request-key', 'unkeyed', 'capture', 'replay', 'hold', 'visit'].map(inHttp),
   route: ['route-name', 'route-options', 'route-calls', 'fill', 'variants', 'mutation', 'route'].map(inHttp),
   doors: [...filesIn('middleware/koa').map(nameOf), 'middleware/express', 'middleware/koa'],

@@ -8,6 +8,7 @@ import type { Captured, CaptureOptions, Verdict } from './capture.ts'
 import { isNotModified, weakTag } from './conditional.ts'
 import type { Fields } from './fields.ts'
 import { freshFor } from './freshness.ts'
+import { groupsIn } from './groups.ts'
 import { headOf } from './head.ts'
 import type { Head } from './head.ts'
 import { dress, isTagged } from './replay.ts'
@@ -33,6 +34,8 @@ export interface FillOptions {
   readonly fwd: Forward
   /** The key, where the client may see it. */
   readonly shownKey: string | undefined
+  /** The fields that name the response's groups, as far as is known what it was computed from. Must not throw. */
+  groupFields(before: Fields): Readonly<Record<string, string>>
   /** Called when the handler is about to run: from here on the answer is its own. */
   onEnter(): void
 }
@@ -44,6 +47,8 @@ export interface Filled {
   readonly unkeyed: readonly Input[]
   /** What selects the response besides the route's own key. */
   readonly selects?: Selection | undefined
+  /** The groups that the handler put its answer into. */
+  readonly groups: readonly string[]
 }
 
 // RFC 9110 §12.5, and Origin: what a client says so that the answer is made for it. A handler that reads one is keyed by it.
@@ -81,6 +86,7 @@ class Fill {
   #freshFor = 0
   #selects: Selection | undefined
   #why: string | undefined
+  #groups: readonly string[] = []
 
   constructor(visit: Visit<unknown>, options: FillOptions) {
     this.#visit = visit
@@ -142,9 +148,11 @@ class Fill {
     this.#selects = this.#selectionFor(head)
     this.#why = this.#whyNot(head, body, now)
     const mayStore = this.#why === undefined
+    this.#groups = groupsIn(head.fields, 'cache-groups')
     const keyed = [...route.headers, ...this.#negotiated]
     const dressed = dress(head, body, { keyed, partitioned, mayStore, sendsDate: res.sendDate, now })
-    for (const [name, value] of Object.entries(dressed)) res.setHeader(name, value)
+    const said = { ...dressed, ...this.#options.groupFields(head.fields) }
+    for (const [name, value] of Object.entries(said)) res.setHeader(name, value)
     // What is kept is the answer as its client gets it, less what is said of this one request.
     this.#head = headOf(res)
     if (route.cacheStatus) res.setHeader('Cache-Status', this.#cacheStatus(mayStore && body !== undefined))
@@ -200,13 +208,13 @@ class Fill {
     // Where it would not be stored anyway, nobody needs to hear what was read.
     const unkeyed = this.#why === undefined || this.#why.startsWith(UNKEYED) ? this.#unkeyed() : []
     if (captured.why !== undefined || this.#head === undefined) {
-      return { loaded: unkept(captured, this.#head), unkeyed }
+      return { loaded: unkept(captured, this.#head), unkeyed, groups: [] }
     }
     const { body } = captured
     const why = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
-    if (why !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed }
+    if (why !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, groups: [] }
     const value = toStored(tagged(this.#head, body), this.#baseline, body)
-    return { loaded: { value, store: true, share: true, ttl: this.#freshFor }, unkeyed, selects: this.#selects }
+    return { loaded: { value, store: true, share: true, ttl: this.#freshFor }, unkeyed, selects: this.#selects, groups: this.#groups }
   }
 }
 

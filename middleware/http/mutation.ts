@@ -1,15 +1,18 @@
 // Knows what a successful write clears before its client hears of it, and what becomes of its answer when that is not confirmed.
 
-import { checkChoice, checkFunction, checkNames, openEngines, show, toMilliseconds, uriRef } from '../../src/door.ts'
+import { checkChoice, checkFunction, checkNames, groupRef, openEngines, show, toMilliseconds, uriRef } from '../../src/door.ts'
 import { ConfigError, isClearable, Ref } from '../../src/index.ts'
 import type { Clearable, Duration } from '../../src/index.ts'
+import { groupsIn, groupsOf, invalidationField, MANY } from './groups.ts'
+import type { GroupsOption } from './groups.ts'
 import type { Release } from './hold.ts'
+import { checkGroups } from './route-options.ts'
 import { isSafe } from './storable.ts'
 import { namedUris, urisToClear } from './uri.ts'
 import type { Visit } from './visit.ts'
 
 /** Options of `invalidates`. */
-export interface InvalidatesOptions {
+export interface InvalidatesOptions<Subject> {
   /**
    * What the client gets where the clear is not confirmed in time (`commandTimeout`). The write has happened, the clear holds in this process
    * and is queued: "serve" lets the answer go, "fail" makes it a 503. @default "serve"
@@ -22,6 +25,12 @@ export interface InvalidatesOptions {
    * @example again: '2s'
    */
   again?: Duration
+  /**
+   * Tells caches in front of this one, RFC 9875, to drop the groups of what it clears: with true the names of its functions and
+   * routes, as `groups: true` of a route names them; a function is given the refs that it clears, and the request.
+   * @default false @example groups: (refs, req) => [`film ${req.params.id}`]
+   */
+  groups?: GroupsOption<Subject>
 }
 
 /** What is cleared: a function or route by its arguments, one ref, or refs that are worked out from the request. */
@@ -34,21 +43,23 @@ export interface Mutation<Subject> {
   readonly onUnconfirmed: 'serve' | 'fail'
   /** Milliseconds; 0: never. */
   readonly again: number
+  readonly groups: GroupsOption<Subject>
 }
 
 /** Of a request that passed `cached` only: its own URI and what its answer names, nothing else. */
-export const ownUri: Mutation<unknown> = { changedBy: () => [], onUnconfirmed: 'serve', again: 0 }
+export const ownUri: Mutation<unknown> = { changedBy: () => [], onUnconfirmed: 'serve', again: 0, groups: false }
 
 /** Checks the arguments of `invalidates`, of which the second may be the options. Throws a `ConfigError` for what is wrong. */
 export function resolveMutation<Subject>(target: Target<Subject>, second: unknown, third: unknown): Mutation<Subject> {
   const isOptions = third === undefined && typeof second === 'object' && second !== null
-  const options = (isOptions ? second : third) as InvalidatesOptions | undefined
-  if (options !== undefined) checkNames(options, ['onUnconfirmed', 'again'], 'invalidates')
-  const { onUnconfirmed = 'serve', again } = options ?? {}
+  const options = (isOptions ? second : third) as InvalidatesOptions<Subject> | undefined
+  if (options !== undefined) checkNames(options, ['onUnconfirmed', 'again', 'groups'], 'invalidates')
+  const { onUnconfirmed = 'serve', again, groups } = options ?? {}
   return {
     changedBy: changedByOf(target, isOptions ? undefined : second),
     onUnconfirmed: checkChoice(onUnconfirmed, ['serve', 'fail'], 'onUnconfirmed'),
     again: again === undefined ? 0 : toMilliseconds(again, 'again'),
+    groups: checkGroups(groups),
   }
 }
 
@@ -105,12 +116,14 @@ export function clearBeforeAnswer<Subject>(visit: Visit<Subject>, mutation: Muta
 }
 
 async function clearChanged<Subject>(visit: Visit<Subject>, mutation: Mutation<Subject>): Promise<void> {
+  const answer = visit.res.getHeaders()
+  const changed = mutation.changedBy(visit.subject)
   // RFC 9111 §4.4
-  const uris = new Set([
-    ...urisToClear(visit.path, visit.query),
-    ...namedUris(visit.res.getHeaders(), { origin: visit.origin(), path: visit.path }),
-  ])
-  const refs = [...mutation.changedBy(visit.subject), ...Array.from(uris, uriRef)]
+  const uris = new Set([...urisToClear(visit.path, visit.query), ...namedUris(answer, { origin: visit.origin(), path: visit.path })])
+  // RFC 9875 §3
+  const groups = told.has(visit.res) ? [] : groupsIn(answer, 'cache-group-invalidation')
+  const refs = [...changed, ...Array.from(uris, uriRef), ...groups.map(groupRef)]
+  tell(visit, mutation, changed)
   // As one, so that no process hears of the URI first and makes the response anew of what it has not yet heard of. A URI is no one cache's.
   const isOf = (engine: object) => (ref: Ref) => ref.origin?.owner === undefined || ref.origin.owner === engine
   const clear = async (): Promise<void> => {
@@ -118,6 +131,27 @@ async function clearChanged<Subject>(visit: Visit<Subject>, mutation: Mutation<S
   }
   if (mutation.again > 0) setTimeout(() => void clear().catch(report), mutation.again).unref()
   await clear()
+}
+
+// Whose answers name groups for caches in front, which are no handler's word to this one.
+const told = new WeakSet<object>()
+
+function tell<Subject>({ res, subject }: Visit<Subject>, { groups }: Mutation<Subject>, changed: readonly Ref[]): void {
+  if (groups === false) return
+  const before = res.getHeaders()
+  const field = invalidationField(namesOf(changed, subject, groups), before)
+  if (field === undefined) return
+  told.add(res)
+  res.setHeader('Cache-Group-Invalidation', field)
+}
+
+function namesOf<Subject>(changed: readonly Ref[], subject: Subject, groups: GroupsOption<Subject>): readonly string[] {
+  try {
+    return groupsOf(changed, subject, groups)
+  } catch (error) {
+    report(error)
+    return [MANY]
+  }
 }
 
 function unconfirmed(mutation: Mutation<never>, error: unknown): Release {

@@ -1,10 +1,12 @@
 // Knows the options of a cached route: what each is for, and what is wrong with one that is.
 
-import { checkFunction, checkNames, placeOf, show, toLifetime, toLimit } from '../../src/door.ts'
+import { checkChoice, checkFunction, checkNames, placeOf, show, toLifetime, toLimit } from '../../src/door.ts'
 import type { Engine, Place, StoreOption } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Duration, Ref } from '../../src/index.ts'
 import { isTokenCode } from './fields.ts'
+import { GROUP_FIELDS } from './groups.ts'
+import type { GroupField, GroupsOption } from './groups.ts'
 import { compilePath } from './path-pattern.ts'
 import type { PathPattern } from './path-pattern.ts'
 import type { QueryRule } from './query.ts'
@@ -67,6 +69,15 @@ export interface RouteOptions<Subject> {
   /** What a response depends on that running the handler does not show. @default nothing @example dependsOn: () => [cache.tag('table:users')] */
   dependsOn?: (subject: Subject) => readonly Ref[]
   /**
+   * Names the response's groups for caches in front of this one, RFC 9875: with true the names of the functions and routes that it was computed
+   * from, without arguments; a function is given their refs and gives names of its own. Of a streamed response, those of what was read before
+   * its first byte. A write names the same groups with `groups` of `invalidates`.
+   * @default false @example groups: (refs, req) => [...refs.map((ref) => ref.name), `film ${req.params.id}`]
+   */
+  groups?: GroupsOption<Subject>
+  /** In which fields. @default ["cache-groups"] @example groupFields: ['cache-groups', 'surrogate-key', 'cache-tag'] */
+  groupFields?: readonly GroupField[]
+  /**
    * A larger body is streamed through and not stored. Bytes, a whole number of 0 or more; Infinity: no bound. @default 1048576, 1 MiB
    * @example maxBodyBytes: 64 * 1024
    */
@@ -107,6 +118,8 @@ export interface ResolvedOptions<Subject> {
   readonly limitInRedis: number | undefined
   readonly place: Place
   readonly dependsOn: ((subject: Subject) => readonly Ref[]) | undefined
+  readonly groups: GroupsOption<Subject>
+  readonly groupFields: readonly GroupField[]
   readonly maxBodyBytes: number
   readonly bypass: ((subject: Subject) => boolean) | undefined
   readonly ignore: ReadonlySet<string> | true
@@ -125,6 +138,8 @@ const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
   'limit',
   'store',
   'dependsOn',
+  'groups',
+  'groupFields',
   'maxBodyBytes',
   'bypass',
   'ignore',
@@ -153,6 +168,8 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
     limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
     place: placeOf(engine, options.store),
     dependsOn,
+    groups: checkGroups(options.groups),
+    groupFields: toGroupFields(options.groupFields ?? ['cache-groups']),
     maxBodyBytes: toBytes(maxBodyBytes),
     bypass,
     ignore:
@@ -194,6 +211,17 @@ function toFieldNames(given: unknown, option: string, expected: string): readonl
 function toList(value: unknown, option: string, expected: string): readonly string[] {
   if (Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '')) return value as string[]
   throw new ConfigError(`Expected \`${option}\` to be ${expected}, got ${show(value)}.`)
+}
+
+function toGroupFields(given: unknown): readonly GroupField[] {
+  const names = toList(given, 'groupFields', `of ${GROUP_FIELDS.map((name) => `"${name}"`).join(', ')}`)
+  return names.map((name) => checkChoice(name as GroupField, GROUP_FIELDS, 'groupFields'))
+}
+
+/** Checks the option of a route and of a write. */
+export function checkGroups<Subject>(groups: GroupsOption<Subject> | undefined): GroupsOption<Subject> {
+  if (groups === undefined || typeof groups === 'boolean' || typeof groups === 'function') return groups ?? false
+  throw new ConfigError(`Expected \`groups\` to be true, false or a function that gives names for refs, got ${show(groups)}.`)
 }
 
 function toBytes(bytes: unknown): number {

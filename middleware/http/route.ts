@@ -1,7 +1,7 @@
 // Knows a route's life through the engine: found fresh, waited for, or answered by its handler and kept.
 
 import { LRUCache } from 'lru-cache'
-import { engineOf, uriRef } from '../../src/door.ts'
+import { engineOf, groupRef, uriRef } from '../../src/door.ts'
 import type { Engine, Entry, Loaded } from '../../src/door.ts'
 import { KeyError } from '../../src/index.ts'
 import type { Cache, FunctionStats, Ref } from '../../src/index.ts'
@@ -9,6 +9,8 @@ import { cacheStatusWith } from './cache-status.ts'
 import type { Forward, Outcome } from './cache-status.ts'
 import { fill, givenUp, unshared } from './fill.ts'
 import type { Filled } from './fill.ts'
+import type { Fields } from './fields.ts'
+import { groupFields, groupsOf, MANY } from './groups.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
 import { RouteCalls, selected } from './route-calls.ts'
 import type { Asked, NotAsked } from './route-calls.ts'
@@ -148,7 +150,7 @@ export class Route<Subject> {
       const isKept = whyNotKept(visit.method, headersOf(visit.req)) === undefined
       const join = isKept && waits < MOST_WAITS && !this.#alone.has(call.key)
       const asking = { ...current, fwd }
-      const served = await calls.serve(call, () => this.#load(visit, asking, passage), { join })
+      const served = await calls.serve(call, (frame) => this.#load(visit, { ...asking, read: frame.refs }, passage), { join })
       if (passage.hasEntered || visit.res.destroyed) return
       if (served.from !== 'store' && served.from !== 'flight') continue
       const next = this.#current(asked, served.entry)
@@ -175,7 +177,7 @@ export class Route<Subject> {
     return this.#options.headers.length === 0 && this.#options.partition === undefined ? 'uri-miss' : 'miss'
   }
 
-  async #load(visit: Visit<Subject>, asked: Asked & { readonly fwd: Forward }, passage: Passage): Promise<Loaded<StoredResponse>> {
+  async #load(visit: Visit<Subject>, asked: Loading, passage: Passage): Promise<Loaded<StoredResponse>> {
     // Its turn came, and its client had gone: the next in line takes it.
     if (visit.res.destroyed) return givenUp
     const detail = whyNotKept(visit.method, headersOf(visit.req))
@@ -194,8 +196,11 @@ export class Route<Subject> {
       partitioned: asked.partitioned,
       fwd: asked.fwd,
       shownKey: this.#options.debug ? asked.call.key : undefined,
+      groupFields: (before) => this.#groupFields(visit, asked.read, before),
       onEnter: () => passage.enter(),
     })
+    // RFC 9875 §2.2.1: what drops a group drops this.
+    this.#cache.track(...filled.groups.map(groupRef))
     this.#learn(asked.call.key, filled)
     return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
   }
@@ -206,6 +211,17 @@ export class Route<Subject> {
     this.#calls.noteDeclared(declared)
     const uri = this.#options.query === true ? normalisedUri(visit.path, visit.query) : anyQueryUri(visit.path)
     return [uriRef(uri), ...declared]
+  }
+
+  #groupFields({ subject }: Visit<Subject>, read: ReadonlySet<Ref>, before: Fields): Readonly<Record<string, string>> {
+    const { groups, groupFields: asked } = this.#options
+    if (groups === false) return {}
+    try {
+      return groupFields(groupsOf(read, subject, groups), asked, before)
+    } catch (error) {
+      this.#engine.report(error)
+      return groupFields([MANY], asked, before)
+    }
   }
 
   #learn(key: string, filled: Filled): void {
@@ -230,6 +246,12 @@ export class Route<Subject> {
     if (this.#options.cacheStatus && !res.headersSent)
       res.setHeader('Cache-Status', cacheStatusWith(res.getHeader('cache-status'), outcome))
   }
+}
+
+/** A request whose handler is to answer: why, and what is read meanwhile. */
+interface Loading extends Asked {
+  readonly fwd: Forward
+  readonly read: ReadonlySet<Ref>
 }
 
 /** The way of one request into its handler, which it takes at most once. */

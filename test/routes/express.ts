@@ -5,7 +5,7 @@ import express5, { type Request, type RequestHandler, type Response } from 'expr
 import { cached, invalidates } from '../../middleware/express.ts'
 import type { Clearable } from '../../src/index.ts'
 import { serve } from '../support/http.ts'
-import { given, optionsWith, type App, type Exchange, type Framework, type Layer, type SuiteRoute } from './framework.ts'
+import { given, mutationWith, optionsWith, type App, type Exchange, type Framework, type Layer, type SuiteRoute } from './framework.ts'
 
 const express4 = createRequire(import.meta.url)('express4') as typeof express5
 
@@ -22,9 +22,9 @@ function frameworkOf(name: string, express: typeof express5): Framework {
     },
     invalidates(target, argsOf, options) {
       const args = argsOf === undefined ? undefined : (given(argsOf, toExchange) as (req: Request) => readonly unknown[])
-      return { layer: invalidates(target as Clearable, args, options) }
+      return { layer: invalidates(target as Clearable, args, mutationWith(options, toExchange)) }
     },
-    invalidatesRefs: (refsOf, options) => ({ layer: invalidates(given(refsOf, toExchange), options) }),
+    invalidatesRefs: (refsOf, options) => ({ layer: invalidates(given(refsOf, toExchange), mutationWith(options, toExchange)) }),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { PartialRouteArguments } from '../../middleware/http/route-name.ts'
+import type { GroupsOption } from '../../middleware/http/groups.ts'
 import type { RouteOptions } from '../../middleware/http/route-options.ts'
 import type { InvalidatesOptions } from '../../middleware/http/mutation.ts'
 import type { Cache, Clearable, FunctionStats, Ref } from '../../src/index.ts'
@@ -60,20 +61,34 @@ export interface Framework {
   readonly prefix: string
   newApp(): App
   cached(cache: Cache, options?: RouteOptions<Exchange>): SuiteRoute
-  invalidates(target: Clearable | Ref, argsOf?: (x: Exchange) => unknown[], options?: InvalidatesOptions): Layer
-  invalidatesRefs(refsOf: (x: Exchange) => readonly Ref[], options?: InvalidatesOptions): Layer
+  invalidates(target: Clearable | Ref, argsOf?: (x: Exchange) => unknown[], options?: InvalidatesOptions<Exchange>): Layer
+  invalidatesRefs(refsOf: (x: Exchange) => readonly Ref[], options?: InvalidatesOptions<Exchange>): Layer
 }
 
 /** The options of a route whose functions are given what `toExchange` makes of the framework's subject. What is wrong stays as wrong. */
 export function optionsWith<Subject>(options: RouteOptions<Exchange>, toExchange: (subject: Subject) => Exchange): RouteOptions<Subject> {
   if (typeof options !== 'object') return options
-  const { partition, dependsOn, bypass, ...rest } = options
+  const { partition, dependsOn, bypass, groups, ...rest } = options
   return {
     ...rest,
     ...(partition !== undefined && { partition: given(partition, toExchange) }),
     ...(dependsOn !== undefined && { dependsOn: given(dependsOn, toExchange) }),
     ...(bypass !== undefined && { bypass: given(bypass, toExchange) }),
+    ...(groups !== undefined && { groups: groupsGiven(groups, toExchange) }),
   }
+}
+
+/** The same of a write. */
+export function mutationWith<Subject>(
+  options: InvalidatesOptions<Exchange> | undefined,
+  toExchange: (subject: Subject) => Exchange,
+): InvalidatesOptions<Subject> | undefined {
+  if (options?.groups === undefined) return options as InvalidatesOptions<Subject> | undefined
+  return { ...options, groups: groupsGiven(options.groups, toExchange) }
+}
+
+function groupsGiven<Subject>(groups: GroupsOption<Exchange>, toExchange: (subject: Subject) => Exchange): GroupsOption<Subject> {
+  return typeof groups === 'function' ? (refs, subject) => groups(refs, toExchange(subject)) : groups
 }
 
 /** A function that is given what `toExchange` makes of the framework's subject. */

@@ -138,6 +138,8 @@ export function identity(framework: Framework): void {
       dependencies: [{ dependsOn: [] }, /`dependsOn`.*function/],
       'a store': [{ store: 'disk' }, /`store`.*"memory".*got "disk"/],
       'a store that is not there': [{ store: 'redis' }, /needs Redis/],
+      groups: [{ groups: 'film' }, /`groups`.*function.*got "film"/],
+      'no field of groups': [{ groupFields: ['surrogate'] }, /`groupFields`.*"surrogate-key".*got "surrogate"/],
       'a bound': [{ maxBodyBytes: -1 }, /`maxBodyBytes`.*got -1/],
       'no bound at all': [{ maxBodyBytes: null }, /`maxBodyBytes`.*got null/],
       'no query rule at all': [{ query: null }, /`query`.*got null/],
@@ -166,6 +168,7 @@ export function identity(framework: Framework): void {
       expect(() => invalidates(getFilm, undefined, { again: 'soon' })).toThrow(/`again`/)
       expect(() => invalidates(getFilm, undefined, { again: null } as never)).toThrow(/`again`.*got null/)
       expect(() => invalidates(getFilm, undefined, { onUnconfirmed: null } as never)).toThrow(/`onUnconfirmed`.*got null/)
+      expect(() => invalidates(getFilm, undefined, { groups: ['film'] } as never)).toThrow(/`groups`.*function/)
       expect(() => invalidates(getFilm, undefined, null as never)).toThrow('Expected the options of invalidates to be an object, got null.')
       expect(() => framework.invalidatesRefs(() => [], { later: 1 } as never)).toThrow(/no option `later`/)
       expect(() => framework.invalidatesRefs(() => [], null as never)).toThrow(ConfigError)

@@ -5,7 +5,7 @@ import Koa3, { type Context, type Middleware } from 'koa'
 import { cached, invalidates } from '../../middleware/koa.ts'
 import type { Clearable } from '../../src/index.ts'
 import { serve } from '../support/http.ts'
-import { given, optionsWith, type App, type Exchange, type Framework, type Layer, type SuiteRoute } from './framework.ts'
+import { given, mutationWith, optionsWith, type App, type Exchange, type Framework, type Layer, type SuiteRoute } from './framework.ts'
 
 const Koa2 = createRequire(import.meta.url)('koa2') as typeof Koa3
 
@@ -22,9 +22,9 @@ function frameworkOf(name: string, Koa: typeof Koa3): Framework {
     },
     invalidates(target, argsOf, options) {
       const args = argsOf === undefined ? undefined : (given(argsOf, toExchange) as (ctx: Context) => readonly unknown[])
-      return { layer: invalidates(target as Clearable, args, options) }
+      return { layer: invalidates(target as Clearable, args, mutationWith(options, toExchange)) }
     },
-    invalidatesRefs: (refsOf, options) => ({ layer: invalidates(given(refsOf, toExchange), options) }),
+    invalidatesRefs: (refsOf, options) => ({ layer: invalidates(given(refsOf, toExchange), mutationWith(options, toExchange)) }),
   }
 }
 

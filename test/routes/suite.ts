@@ -1,5 +1,6 @@
 // The promises of cached routes that hold in every framework.
 import type { Framework } from './framework.ts'
+import { groups } from './groups.ts'
 import { hits } from './hits.ts'
 import { identity } from './identity.ts'
 import { mutations } from './mutations.ts'
@@ -17,5 +18,6 @@ export function routeSuite(framework: Framework): void {
   mutations(framework)
   ranges(framework)
   variants(framework)
+  groups(framework)
   redisRoutes(framework)
 }
