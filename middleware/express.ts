@@ -4,6 +4,7 @@ import { parse } from 'node:querystring'
 import type { NextFunction, Request, Response } from 'express'
 import { branded } from '../src/door.ts'
 import type { Cache, Clearable, Ref } from '../src/index.ts'
+import type { Place } from './http/added.ts'
 import { capture } from './http/capture.ts'
 import { hold } from './http/hold.ts'
 import { clearBeforeAnswer, resolveMutation } from './http/mutation.ts'
@@ -85,6 +86,7 @@ function visitOf(req: Request, next: NextFunction): Visit<Request> {
     query: queryOf(req, search),
     origin: () => originOf(req),
     derived: () => derivedOf(req),
+    places: () => placesOf(req, res),
     limitQuery: (rule) => limitQuery(req, rule),
     pass: () => next(),
     observe(options) {
@@ -132,6 +134,12 @@ function derivedOf(req: Request): readonly DerivedProperty[] {
   // Parsed by an outer layer, which is over and done; its result is what is read now.
   const parsed = ['cookies', 'signedCookies'].filter((name) => Object.hasOwn(req, name))
   return [...computed, ...parsed.map((name) => ({ target: req, name, inputs: ['cookie'] }))]
+}
+
+function placesOf(req: Request, res: Response): Place[] {
+  const locals: unknown = res.locals
+  const ofRequest = { target: req, label: 'req' }
+  return typeof locals === 'object' && locals !== null ? [ofRequest, { target: locals, label: 'res.locals' }] : [ofRequest]
 }
 
 function limitQuery(req: Request, rule: QueryRule): () => void {

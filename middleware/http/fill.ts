@@ -2,6 +2,7 @@
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Loaded } from '../../src/door.ts'
+import { isProperty } from './added.ts'
 import { cacheStatusWith } from './cache-status.ts'
 import type { Forward } from './cache-status.ts'
 import type { Captured, CaptureOptions, Verdict } from './capture.ts'
@@ -95,6 +96,7 @@ class Fill {
     this.#baseline = headOf(visit.res).fields
     this.#watch = watch(visit.req, {
       derived: visit.derived(),
+      places: visit.places(),
       isCovered: (input) => this.#isCovered(input),
       onRead: (input) => this.#onRead(input),
     })
@@ -128,10 +130,10 @@ class Fill {
 
   #isCovered(input: Input): boolean {
     const { route, partitioned } = this.#options
-    if (route.ignore === true || route.ignore.has(input) || route.headers.includes(input)) return true
-    // Who asks is what a partition tells apart.
-    if (partitioned && (input === 'cookie' || input === 'authorization')) return true
-    return input !== 'ip' && input !== 'protocol' && route.ignore.has('headers')
+    if (route.ignore === true || route.ignore.has(input.toLowerCase()) || route.headers.includes(input)) return true
+    // Who asks is what a partition tells apart, whatever layers have made of it.
+    if (partitioned && (input === 'cookie' || input === 'authorization' || isProperty(input))) return true
+    return !isProperty(input) && input !== 'ip' && input !== 'protocol' && route.ignore.has('headers')
   }
 
   #onRead(input: Input): void {

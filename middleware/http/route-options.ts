@@ -88,8 +88,9 @@ export interface RouteOptions<Subject> {
    */
   bypass?: (subject: Subject) => boolean
   /**
-   * What the handler may read though the key does not cover it, as the warning names it. true: all of it. @default []
-   * @example ignore: ['user-agent', 'ip']
+   * What the handler may read though the key does not cover it, as the warning names it: a header, "ip", or what an outer layer has put on the
+   * request. true: all of it. @default []
+   * @example ignore: ['user-agent', 'ip', 'req.locale', 'ctx.state.theme']
    */
   ignore?: readonly string[] | true
   /**

@@ -1,8 +1,14 @@
 // Knows what a handler reads of its request that its key does not cover.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { addedTo, isProperty, watchAbsent } from './added.ts'
+import type { AddedProperty, Place } from './added.ts'
+import { shadow } from './shadow.ts'
 
-/** What a handler could see of a request: a header's lower-case name, "headers" for all of them at once, "ip", "protocol". */
+/**
+ * What a handler could see of a request: a header's lower-case name, "headers" for all of them at once, "ip", "protocol", or a
+ * property that an outer layer has set: "req.user".
+ */
 export type Input = string
 
 /** A property of a framework's request that is computed from inputs. */
@@ -15,6 +21,8 @@ export interface DerivedProperty {
 
 export interface WatchOptions {
   readonly derived: readonly DerivedProperty[]
+  /** Where outer layers leave things. */
+  readonly places: readonly Place[]
   /** Whether the key covers an input, or it was declared harmless. */
   isCovered(input: Input): boolean
   /** Told of each input that is read and not covered, every time. */
@@ -65,8 +73,10 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   const before = headersOf(req)
   visible.set(req, withoutHidden(before))
   let pauses = 0
+  let probed: Input[] | undefined
   const read = (input: Input): void => {
-    if (pauses === 0 && !HARMLESS.has(input) && !options.isCovered(input)) options.onRead(input)
+    if (probed !== undefined) probed.push(input)
+    else if (pauses === 0 && !HARMLESS.has(input) && !options.isCovered(input)) options.onRead(input)
   }
   const unwatched = <T>(work: () => T): T => {
     pauses++
@@ -89,6 +99,16 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
     // What the property's own getter reads is named by the property.
     restores.push(shadow(target, name, { before, get: (value) => unwatched(value) }))
   }
+  const unwatchable: AddedProperty[] = []
+  for (const place of options.places) restores.push(...watchPlace(place, options.derived, { read, unwatched, unwatchable }))
+  for (const { target, name, label } of unwatchable) {
+    probed = []
+    readQuietly(target, name)
+    const isSeenThrough = probed.length > 0
+    probed = undefined
+    // Nobody can say whether it is read, unless it reads in turn what is watched: so koa-passport has the user of `ctx.state` on the request.
+    if (!isSeenThrough) read(label)
+  }
   return {
     unwatched,
     pause() {
@@ -97,10 +117,55 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
     },
     close() {
       pauses = Number.POSITIVE_INFINITY
-      for (const restore of restores.toReversed()) restore()
+      for (const restore of restores.toReversed()) restore?.()
       visible.set(req, before)
     },
   }
+}
+
+interface Reading {
+  read(input: Input): void
+  unwatched<T>(work: () => T): T
+  /** What no accessor can be put before. */
+  readonly unwatchable: AddedProperty[]
+}
+
+function readQuietly(target: object, name: PropertyKey): void {
+  try {
+    Reflect.get(target, name)
+  } catch {
+    // Its reader will hear of it.
+  }
+}
+
+/** Watches what outer layers left on a place, and who looks for what they might have. */
+function watchPlace(
+  place: Place,
+  derived: readonly DerivedProperty[],
+  { read, unwatched, unwatchable }: Reading,
+): ((() => void) | undefined)[] {
+  const { target } = place
+  const restores: ((() => void) | undefined)[] = []
+  for (const added of addedTo(place)) {
+    const { name, label } = added
+    if (derived.some((known) => known.target === target && known.name === name)) continue
+    const before = (): void => read(label)
+    // A layer that put a setter there acts on what it is given: a session is somebody's.
+    const hasSetter = setterOf(target, name) !== undefined
+    const restore = shadow(target, name, { before, get: (value) => unwatched(value), ...(hasSetter && { beforeSet: before }) })
+    if (restore === undefined) unwatchable.push(added)
+    else restores.push(restore)
+  }
+  restores.push(watchAbsent(place, read))
+  return restores
+}
+
+function setterOf(target: object, name: PropertyKey): unknown {
+  for (let at: object | null = target; at !== null; at = Object.getPrototypeOf(at) as object | null) {
+    const found = Object.getOwnPropertyDescriptor(at, name)
+    if (found !== undefined) return found.set
+  }
+  return undefined
 }
 
 function withoutHidden(headers: IncomingHttpHeaders): IncomingHttpHeaders {
@@ -148,47 +213,18 @@ function isField(name: string | symbol): name is string {
   return typeof name === 'string' && !(name in Object.prototype) && name === name.toLowerCase()
 }
 
-interface Shadow {
-  before?(): void
-  get?(value: () => unknown): unknown
-}
-
-/** Puts an own accessor before a property, wherever that is; returns what takes it away again. A value that is set meanwhile stays. */
-function shadow(target: object, name: string, how: Shadow): () => void {
-  const own = Object.getOwnPropertyDescriptor(target, name)
-  if (own?.configurable === false) return () => {}
-  let written: { value: unknown } | undefined
-  const value = (): unknown => {
-    if (written !== undefined) return written.value
-    if (own === undefined) return Reflect.get(Object.getPrototypeOf(target) as object, name, target) as unknown
-    return own.get === undefined ? own.value : (Reflect.apply(own.get, target, []) as unknown)
-  }
-  Object.defineProperty(target, name, {
-    configurable: true,
-    enumerable: own?.enumerable ?? false,
-    get: () => {
-      if (written === undefined) how.before?.()
-      return how.get === undefined || written !== undefined ? value() : how.get(value)
-    },
-    set: (next: unknown) => void (written = { value: next }),
-  })
-  return () => {
-    delete (target as Record<string, unknown>)[name]
-    if (own !== undefined) Object.defineProperty(target, name, own)
-    if (written !== undefined) (target as Record<string, unknown>)[name] = written.value
-  }
-}
-
 /** An input as a warning names it. */
 export function nameOfInput(input: Input): string {
   if (input === 'headers') return "all of the request's headers"
+  if (isProperty(input)) return `the property "${input}"`
   return input === 'ip' || input === 'protocol' ? `the client's "${input}"` : `the request header "${input}"`
 }
 
 /** What to do about an input, as a warning says it. */
 export function adviceFor(input: Input): string {
   const ignore = `\`ignore: [${JSON.stringify(input)}]\` if it changes nothing`
-  if (input === 'cookie' || input === 'authorization') return `Give \`partition\` to say whose response it is, or ${ignore}.`
+  if (input === 'cookie' || input === 'authorization' || isProperty(input))
+    return `Give \`partition\` to say whose response it is, or ${ignore}.`
   if (input === 'headers') return `Read single headers and name them in \`headers\`, or give ${ignore}.`
   if (input === 'ip' || input === 'protocol') return `Give \`partition\` to tell them apart, or ${ignore}.`
   return `Give \`headers: [${JSON.stringify(input)}]\` to make it part of the key, or ${ignore}.`

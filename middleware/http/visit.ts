@@ -1,6 +1,7 @@
 // Knows what a framework's door tells a route of one request, and does for it.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Place } from './added.ts'
 import type { Captured, CaptureOptions } from './capture.ts'
 import type { HoldOptions } from './hold.ts'
 import type { Query, QueryRule } from './query.ts'
@@ -26,6 +27,8 @@ export interface Visit<Subject> {
   origin(): string | undefined
   /** Properties of the subject that are computed from inputs. */
   derived(): readonly DerivedProperty[]
+  /** Where outer layers leave things for those behind them. */
+  places(): readonly Place[]
   /** Takes away from what the handler sees the query parameters that are no arguments; returns what gives them back. */
   limitQuery(rule: QueryRule): () => void
   /** Lets the handler answer, unobserved. */

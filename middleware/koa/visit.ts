@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream'
 import type { Context } from 'koa'
+import type { Place } from '../http/added.ts'
 import type { Captured, CaptureOptions } from '../http/capture.ts'
 import { headOf, turnNotModified } from '../http/head.ts'
 import type { Head } from '../http/head.ts'
@@ -86,6 +87,17 @@ export class KoaVisit implements Visit<Context> {
     const computed = Object.entries(inputs).map(([name, inputs]) => ({ target: request as object, name, inputs }))
     // To make its cookies Koa asks whether the request was secure; what is then read of them is read from the header.
     return [...computed, { target: this.subject, name: 'cookies', inputs: [] }]
+  }
+
+  places(): readonly Place[] {
+    const { subject: ctx } = this
+    const state: unknown = ctx.state
+    const places = [
+      { target: ctx as object, label: 'ctx' },
+      { target: ctx.request as object, label: 'ctx.request' },
+      { target: ctx.req as object, label: 'ctx.req' },
+    ]
+    return typeof state === 'object' && state !== null ? [...places, { target: state, label: 'ctx.state' }] : places
   }
 
   limitQuery(rule: QueryRule): () => void {

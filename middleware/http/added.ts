@@ -1,0 +1,122 @@
+// Knows what outer layers have put on a request for those behind them: what is neither Node.js's nor the framework's own.
+
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+
+/** An object on which layers leave things for one another. */
+export interface Place {
+  readonly target: object
+  /** As handlers write it: "req", "res.locals", "ctx.state". */
+  readonly label: string
+}
+
+/** A property that a layer has put there. */
+export interface AddedProperty {
+  readonly target: object
+  readonly name: string | symbol
+  /** As handlers write it: "req.user", "ctx.state[Symbol(user)]". */
+  readonly label: string
+}
+
+// What these say of a request is what happens to it, not whose it is; the content of a GET goes past the cache.
+const HARMLESS: ReadonlySet<string> = new Set(
+  'log logger id reqId requestId correlationId traceId body _body rawBody file files secret startTime _startTime _startAt timing timings timedout clearTimeout __onFinished'.split(
+    ' ',
+  ),
+)
+
+// Of Express and its router, of Koa, koa-mount and @koa/router; those of a request that are computed of it are watched as such.
+const FRAMEWORKS: ReadonlySet<string> = new Set(
+  (
+    'app baseUrl captures ctx fresh headers headersDistinct host hostname ip ips matched mountPath next originalUrl params path protocol query ' +
+    'rawHeaders req request res respond response route routeMatched routeName router routerName routerPath secure socket stale state subdomains url xhr ' +
+    '_accept _eventsCount _explicitStatus _matchedRoute _matchedRouteName _parsedOriginalUrl _parsedUrl _querycache memoizedURL trailersDistinct'
+  ).split(' '),
+)
+
+// OpenTelemetry binds listeners to their request.
+const SYMBOLS = ['context#cookies', 'context#ip', 'kHeadersDistinct', 'kTrailersDistinct', 'OtListeners', 'router.tracing.matchedRoute']
+
+const blank = Reflect.ownKeys(new IncomingMessage(new Socket()))
+const NODES: ReadonlySet<string | symbol> = new Set(blank)
+const SYMBOL_NAMES: ReadonlySet<string | undefined> = new Set([
+  ...SYMBOLS,
+  ...blank.map((key) => (typeof key === 'symbol' ? key.description : undefined)),
+])
+
+// Where nobody is logged in they are not there, and to look for them is to ask who it is all the same.
+const LIKELY = 'account auth currentUser identity jwt principal session tenant token user userId'.split(' ')
+const MOST_NAMES = 200
+
+/** Labels of what was found on any request, for the requests on which it is absent. */
+const met = new Set<string>()
+
+/** What layers have put on a place. */
+export function addedTo(place: Place): readonly AddedProperty[] {
+  const { target } = place
+  const names = Reflect.ownKeys(target).filter((name) => isAdded(target, name))
+  for (const proto of ownPrototypes(target)) {
+    // What a whole application has is no one's; what it computes of a request may be someone's.
+    names.push(...Reflect.ownKeys(proto).filter((name) => Object.getOwnPropertyDescriptor(proto, name)?.get && isAdded(target, name)))
+  }
+  const added = [...new Set(names)].map((name) => ({ target, name, label: labelOf(place, name) }))
+  for (const { label } of added) if (met.size < MOST_NAMES) met.add(label)
+  return added
+}
+
+function isAdded(target: object, name: string | symbol): boolean {
+  if (NODES.has(name)) return false
+  // An HTTP/2 request keeps its own under other symbols.
+  if (typeof name === 'symbol')
+    return !SYMBOL_NAMES.has(name.description) && (target instanceof IncomingMessage || !('httpVersion' in target))
+  if (HARMLESS.has(name) || FRAMEWORKS.has(name)) return false
+  return !isWrapped(target, name)
+}
+
+/** Whether it is a method that was there already, which some layer has wrapped. */
+function isWrapped(target: object, name: string): boolean {
+  const own = Object.getOwnPropertyDescriptor(target, name)
+  const proto = Object.getPrototypeOf(target) as Record<string, unknown> | null
+  if (typeof own?.value !== 'function' || proto === null || !(name in proto)) return false
+  return typeof Reflect.get(proto, name, target) === 'function'
+}
+
+/** The prototypes that are the application's: those before the framework's class or the base object that Koa makes its own of. */
+function ownPrototypes(target: object): object[] {
+  const found: object[] = []
+  let proto = Object.getPrototypeOf(target) as object | null
+  while (proto !== null && !Object.hasOwn(proto, 'constructor')) {
+    found.push(proto)
+    proto = Object.getPrototypeOf(proto) as object | null
+  }
+  return 'onerror' in target || 'ctx' in target ? found.slice(0, -1) : found
+}
+
+function labelOf({ label }: Place, name: string | symbol): string {
+  return typeof name === 'symbol' ? `${label}[${String(name)}]` : `${label}.${name}`
+}
+
+/** Notices who looks for what layers put on other requests and not on this one; returns what ends it. */
+export function watchAbsent(place: Place, onRead: (label: string) => void): () => void {
+  const { target } = place
+  if (!Object.isExtensible(target)) return () => {}
+  const before = Object.getPrototypeOf(target) as object | null
+  const notice = (proto: object, name: string | symbol): void => {
+    if (name in proto) return
+    const label = labelOf(place, name)
+    if ((typeof name === 'string' && LIKELY.includes(name)) || met.has(label)) onRead(label)
+  }
+  const guard = new Proxy(before ?? (Object.create(null) as object), {
+    get: (proto, name, receiver) => (notice(proto, name), Reflect.get(proto, name, receiver) as unknown),
+    has: (proto, name) => (notice(proto, name), Reflect.has(proto, name)),
+  })
+  Object.setPrototypeOf(target, guard)
+  return () => {
+    if (Object.getPrototypeOf(target) === guard) Object.setPrototypeOf(target, before)
+  }
+}
+
+/** Whether an input is a property, and no field or address. */
+export function isProperty(input: string): boolean {
+  return /^(?:req|res\.locals|ctx(?:\.state|\.req|\.request)?)[.[]/.test(input)
+}
