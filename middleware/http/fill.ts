@@ -157,7 +157,7 @@ class Fill {
     for (const [name, value] of Object.entries(said)) res.setHeader(name, value)
     // What is kept is the answer as its client gets it, less what is said of this one request.
     this.#head = headOf(res)
-    if (route.cacheStatus) res.setHeader('Cache-Status', this.#cacheStatus(mayStore && body !== undefined))
+    if (route.cacheStatus) res.setHeader('Cache-Status', this.#cacheStatus(body))
     return { keep: mayStore, notModified: isNotModified(method, this.#requestFields, head.status, res.getHeaders(), now) }
   }
 
@@ -201,9 +201,11 @@ class Fill {
     return Array.from(this.#inputs).filter((input) => this.#selects?.fields.includes(input) !== true)
   }
 
-  #cacheStatus(stored: boolean): string {
+  #cacheStatus(body: Uint8Array | undefined): string {
     const before = this.#visit.res.getHeader('cache-status')
-    return cacheStatusWith(before, { fwd: this.#options.fwd, stored, detail: this.#why, key: this.#options.shownKey })
+    // Whether what streams will be stored nobody knows when its head leaves.
+    const detail = this.#why ?? (body === undefined ? 'streamed' : undefined)
+    return cacheStatusWith(before, { fwd: this.#options.fwd, stored: detail === undefined, detail, key: this.#options.shownKey })
   }
 
   #filled(captured: Captured): Filled {

@@ -17,7 +17,7 @@ import type { Asked, NotAsked } from './route-calls.ts'
 import type { PartialRouteArguments } from './route-name.ts'
 import { resolveRouteOptions } from './route-options.ts'
 import type { ResolvedOptions, RouteOptions } from './route-options.ts'
-import { isSafe, whyBypassed, whyNotKept } from './storable.ts'
+import { isAnswerable, isSafe, whyBypassed, whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unkeyed.ts'
 import { anyQueryUri, normalisedUri } from './uri.ts'
@@ -89,22 +89,21 @@ export class Route<Subject> {
 
   /** Takes a request. Resolves once it is answered, or its handler has been entered; never rejects. */
   async visit(visit: Visit<Subject>): Promise<void> {
-    if (!isSafe(visit.method)) {
-      clearBeforeAnswer(visit, ownUri)
-      return visit.pass()
-    }
+    if (!isSafe(visit.method)) clearBeforeAnswer(visit, ownUri)
+    // RFC 9211 §2.2: what its method alone sends to the handler.
+    if (!isAnswerable(visit.method)) return this.#forward(visit, { fwd: 'method' })
     const asked = this.#ask(visit)
     if (asked === undefined) return visit.pass()
-    if ('why' in asked) return this.#bypass(visit, asked.why)
+    if ('why' in asked) return this.#forward(visit, { fwd: 'bypass', detail: asked.why })
     return this.#serve(visit, asked)
   }
 
   /** The request as a call; why it goes past the cache; or undefined where it is none of this route's business. */
   #ask(visit: Visit<Subject>): Asked | NotAsked | undefined {
-    const { method, req } = visit
-    const isRead = method === 'GET' || method === 'HEAD'
+    const { req } = visit
     // A request that runs into the same route twice would wait for itself.
-    if (!isRead || this.#isOff || this.#inside.has(req)) return undefined
+    if (this.#inside.has(req)) return undefined
+    if (this.#isOff) return { why: 'switched off' }
     try {
       const asked = this.#calls.ask(visit)
       if (asked === undefined || 'why' in asked) return asked
@@ -119,8 +118,8 @@ export class Route<Subject> {
     }
   }
 
-  #bypass(visit: Visit<Subject>, why: string): void {
-    this.#say(visit, { fwd: 'bypass', detail: why })
+  #forward(visit: Visit<Subject>, outcome: Outcome): void {
+    this.#say(visit, outcome)
     visit.pass()
   }
 
@@ -130,7 +129,7 @@ export class Route<Subject> {
     const answered = this.#answer(visit, asked, passage).catch((error: unknown) => {
       this.#engine.report(error)
       // Whatever fails here, the handler still answers.
-      if (!passage.hasEntered && !visit.res.headersSent) visit.pass()
+      if (!passage.hasEntered && !visit.res.headersSent) this.#forward(visit, { fwd: 'bypass', detail: 'error' })
     })
     // The handler's answer may take as long as it likes, and a framework that sends only afterwards must not wait for it.
     await Promise.race([answered, entered])

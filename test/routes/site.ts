@@ -70,7 +70,8 @@ export const STORED = 'CacheAlchemy;fwd=uri-miss;stored'
 export const RENEWED = 'CacheAlchemy;fwd=stale;stored'
 /** As `STORED`, where more than its URI tells requests apart. */
 export const STORED_AMONG_OTHERS = 'CacheAlchemy;fwd=miss;stored'
-export const MISS = 'CacheAlchemy;fwd=uri-miss'
+/** As `STORED`, where that is not known yet when the head leaves. */
+export const MISS = 'CacheAlchemy;fwd=uri-miss;detail="streamed"'
 export const COLLAPSED = 'CacheAlchemy;fwd=uri-miss;collapsed'
 
 /** The answer of a request that went past the cache, or was not stored. */

@@ -7,6 +7,7 @@ import { mutations } from './mutations.ts'
 import { ranges } from './ranges.ts'
 import { redisRoutes } from './redis.ts'
 import { refusals } from './refusals.ts'
+import { status } from './status.ts'
 import { variants } from './variants.ts'
 import { waiting } from './waiting.ts'
 
@@ -19,5 +20,6 @@ export function routeSuite(framework: Framework): void {
   ranges(framework)
   variants(framework)
   groups(framework)
+  status(framework)
   redisRoutes(framework)
 }
