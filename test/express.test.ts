@@ -483,6 +483,4 @@ test('the types of Express stay what they were', () => {
   expect(() => page.ref({ id: '1' })).toThrow(/`id`/)
   // @ts-expect-error: a URL has texts only
   expect(() => page.ref({ params: { id: 1 } })).toThrow(/`params\.id`/)
-  // @ts-expect-error: not built
-  expect(() => cached(cache, { revalidate: true })).toThrow(/`revalidate`/)
 })

@@ -47,9 +47,10 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   'rules of HTTP': ['cache-control', 'targeted', 'freshness', 'vary', 'storable', 'conditional', 'range', 'cache-status', 'groups'].map(
     inHttp,
   ),
-  'acts of HTTP': ['head', 'stored-response', 'request-key', 'added', 'shadow', 'unkeyed', 'capture', 'replay', 'hold', 'visit'].map(
-    inHttp,
-  ),
+  'acts of HTTP': [
+    ...['head', 'stored-response', 'request-key', 'added', 'shadow', 'unkeyed'],
+    ...['capture', 'replay', 'revalidation', 'hold', 'visit'],
+  ].map(inHttp),
   route: ['route-name', 'route-options', 'route-calls', 'fill', 'variants', 'mutation', 'route'].map(inHttp),
   doors: [...filesIn('middleware/koa').map(nameOf), 'middleware/express', 'middleware/koa'],
   demo: filesIn('demo').map(nameOf),

@@ -11,6 +11,8 @@ export interface Verdict {
   readonly keep: boolean
   /** Whether the client has it already, and gets a 304 in its place. */
   readonly notModified: boolean
+  /** What goes out and is kept in place of the body that the handler gives; the head has been changed for it. */
+  readonly instead?: Uint8Array | undefined
 }
 
 export interface CaptureOptions {
@@ -19,6 +21,8 @@ export interface CaptureOptions {
   readonly patience: number
   /** Decides once, and may change the fields. `body` is there when it is known as a whole. Must not throw. */
   onHead(head: Head, body: Uint8Array | undefined): Verdict
+  /** Decides when the handler threw in a framework that hands errors back. Undefined: the error is the answer. */
+  onFailure?(): Verdict | undefined
   /** Runs what sends: what outer layers do then is not the handler's doing. */
   send<T>(work: () => T): T
   /** As `send`, until what it returns is called: for a framework whose outer layers run before a streamed body does. */
@@ -51,6 +55,7 @@ class Recorder {
   #hasEnded = false
   #isSettled = false
   #isNotModified = false
+  #instead: Uint8Array | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(res: ServerResponse, options: CaptureOptions, resolve: (captured: Captured) => void) {
@@ -94,8 +99,9 @@ class Recorder {
     const [chunk, encoding] = args
     if (this.#hasEnded || !isChunk(chunk)) return this.#pass('write', args)
     if (!this.#hasHead) this.#meetHead(undefined)
-    const flowing = this.#isNotModified ? this.#swallow(args) : this.#pass('write', args)
-    this.#keep(bytesOf(chunk, encoding))
+    const isSwallowed = this.#isNotModified || this.#instead !== undefined
+    const flowing = isSwallowed ? this.#swallow(args) : this.#pass('write', args)
+    if (this.#instead === undefined) this.#keep(bytesOf(chunk, encoding))
     return flowing
   }
 
@@ -108,7 +114,7 @@ class Recorder {
     const isAborted = this.#res.destroyed
     if (!this.#hasHead) this.#meetHead(last)
     this.#hasEnded = true
-    this.#keep(last)
+    this.#keep(this.#instead === undefined ? last : Buffer.from(this.#instead))
     this.#options.onOver()
     this.#finish(args)
     if (isAborted) this.#giveUp('aborted', true)
@@ -118,7 +124,9 @@ class Recorder {
 
   #finish(args: unknown[]): void {
     try {
-      this.#pass('end', this.#isNotModified ? args.filter((arg) => typeof arg === 'function') : args)
+      const callbacks = args.filter((arg) => typeof arg === 'function')
+      if (this.#isNotModified) this.#pass('end', callbacks)
+      else this.#pass('end', this.#instead === undefined ? args : [Buffer.from(this.#instead), ...callbacks])
     } catch (error) {
       this.#giveUp('broken', true)
       throw error
@@ -147,7 +155,8 @@ class Recorder {
     const res = this.#res
     // Someone sent it behind our back: nothing is known of what came before.
     if (res.headersSent) return this.#giveUp('head unseen', false)
-    const { keep, notModified } = this.#options.onHead(headOf(res), body)
+    const { keep, notModified, instead } = this.#options.onHead(headOf(res), body)
+    this.#instead = instead
     if (notModified) {
       this.#isNotModified = true
       turnNotModified(res)

@@ -1,18 +1,22 @@
 // Knows how one request's answer becomes an entry: what the handler read and answered is judged, dressed for its client, and kept or not.
 
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Loaded } from '../../src/door.ts'
+import type { Entry, Loaded } from '../../src/door.ts'
+import { longestOf } from '../../src/door.ts'
+import { CacheError } from '../../src/index.ts'
 import { isProperty } from './added.ts'
 import { cacheStatusWith } from './cache-status.ts'
 import type { Forward } from './cache-status.ts'
 import type { Captured, CaptureOptions, Verdict } from './capture.ts'
 import { isNotModified, weakTag } from './conditional.ts'
+import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
-import { freshFor } from './freshness.ts'
+import { freshFor, mayStoreStale, staleFor } from './freshness.ts'
 import { groupsIn } from './groups.ts'
 import { headOf } from './head.ts'
 import type { Head } from './head.ts'
 import { dress, isTagged } from './replay.ts'
+import { bodyInstead, conditionsOf, putInstead, updatedBy } from './revalidation.ts'
 import type { ResolvedOptions } from './route-options.ts'
 import { whyBodyNotStored, whyNotStored } from './storable.ts'
 import { toStored } from './stored-response.ts'
@@ -26,9 +30,14 @@ import type { Visit } from './visit.ts'
 
 // From its first byte on a streamed answer may take so long: past it others no longer wait for its last.
 const PATIENCE = 5_000
+// So long a response that its handler can be asked after is kept past its freshness.
+const KEPT_FOR = 24 * 60 * 60 * 1000
 
 export interface FillOptions {
-  readonly route: Pick<ResolvedOptions<never>, 'query' | 'headers' | 'ttl' | 'targets' | 'maxBodyBytes' | 'ignore' | 'cacheStatus'>
+  readonly route: Pick<
+    ResolvedOptions<never>,
+    'query' | 'headers' | 'ttl' | 'stale' | 'revalidate' | 'targets' | 'maxBodyBytes' | 'ignore' | 'cacheStatus'
+  >
   /** Whether the route's `partition` named an owner for this request. */
   readonly partitioned: boolean
   /** Why the handler is asked. */
@@ -37,6 +46,9 @@ export interface FillOptions {
   readonly shownKey: string | undefined
   /** The fields that name the response's groups, as far as is known what it was computed from. Must not throw. */
   groupFields(before: Fields): Readonly<Record<string, string>>
+  /** A stale response to the same request that nothing has cleared. */
+  readonly found: Entry<StoredResponse> | undefined
+  readonly clock: () => number
   /** Called when the handler is about to run: from here on the answer is its own. */
   onEnter(): void
 }
@@ -50,6 +62,8 @@ export interface Filled {
   readonly selects?: Selection | undefined
   /** The groups that the handler put its answer into. */
   readonly groups: readonly string[]
+  /** Whether it is what was found, which the handler said still holds. */
+  readonly isRenewed?: boolean
 }
 
 // RFC 9110 §12.5, and Origin: what a client says so that the answer is made for it. A handler that reads one is keyed by it.
@@ -86,6 +100,10 @@ class Fill {
   #head: Head | undefined
   #freshFor = 0
   #selects: Selection | undefined
+  /** What it takes to serve it stale, or to ask after it. */
+  #means: Pick<StoredResponse, 'stale' | 'conditions' | 'said'> | undefined
+  #isRenewed = false
+  #failure: string | undefined
   #why: string | undefined
   #groups: readonly string[] = []
 
@@ -95,6 +113,7 @@ class Fill {
     this.#requestFields = headersOf(visit.req)
     this.#baseline = headOf(visit.res).fields
     this.#watch = watch(visit.req, {
+      conditions: options.found?.value.conditions,
       derived: visit.derived(),
       places: visit.places(),
       isCovered: (input) => this.#isCovered(input),
@@ -108,6 +127,7 @@ class Fill {
       maxBodyBytes: this.#options.route.maxBodyBytes,
       patience: PATIENCE,
       onHead: (head, body) => this.#onHead(head, body),
+      onFailure: () => this.#staleInstead('error'),
       send: (work) => this.#watch.unwatched(work),
       pause: () => this.#watch.pause(),
       onOver: () => this.#over(),
@@ -144,6 +164,43 @@ class Fill {
   }
 
   #onHead(head: Head, body: Uint8Array | undefined): Verdict {
+    const { found } = this.#options
+    if (head.status === 304 && found?.value.conditions !== undefined) return this.#renew(found.value, head)
+    // RFC 5861 §4
+    const stale = [500, 502, 503, 504].includes(head.status) ? this.#staleInstead(`status ${head.status}`) : undefined
+    return stale ?? this.#judge(head, body)
+  }
+
+  /** What is stored holds: it goes out, updated, as if the handler had answered with it. RFC 9111 §4.3.3 */
+  #renew(found: StoredResponse, head: Head): Verdict {
+    const { res, method } = this.#visit
+    const now = Date.now()
+    const cookies = head.fields['set-cookie']
+    const value = updatedBy(head, this.#baseline, found)
+    putInstead(res, value, this.#baseline, { age: 0, now })
+    // RFC 9111 §5.1: Age says that nobody was asked. One of a cache behind the handler stays.
+    if (!value.fields.some(([name]) => name.toLowerCase() === 'age')) res.removeHeader('Age')
+    // One client's, and so never stored; but this one's.
+    if (cookies !== undefined) res.setHeader('Set-Cookie', cookies)
+    this.#isRenewed = true
+    const { keep } = this.#judge(headOf(res), value.body)
+    return { keep, ...bodyInstead(res, value, { method, fields: this.#requestFields }, now) }
+  }
+
+  /** What is stored and stale goes out where the handler failed, if it may. RFC 5861 §4 */
+  #staleInstead(detail: string): Verdict | undefined {
+    const { found, clock, fwd, shownKey, route } = this.#options
+    const { res, method } = this.#visit
+    const now = clock()
+    if (found === undefined || res.headersSent || now >= found.freshUntil + (found.value.stale?.ifError ?? 0)) return undefined
+    const cacheStatus = (existing: string | undefined): string =>
+      cacheStatusWith(existing, { fwd, freshFor: found.freshUntil - now, detail, key: shownKey })
+    putInstead(res, found.value, this.#baseline, { age: now - found.loadedAt, now: Date.now(), ...(route.cacheStatus && { cacheStatus }) })
+    this.#failure = detail
+    return { keep: false, ...bodyInstead(res, found.value, { method, fields: this.#requestFields }, Date.now()) }
+  }
+
+  #judge(head: Head, body: Uint8Array | undefined): Verdict {
     const { res, method } = this.#visit
     const { route, partitioned } = this.#options
     const now = Date.now()
@@ -151,10 +208,12 @@ class Fill {
     this.#why = this.#whyNot(head, body, now)
     const mayStore = this.#why === undefined
     this.#groups = groupsIn(head.fields, 'cache-groups')
+    const control = valueOf(head.fields, 'cache-control') ?? ''
     const keyed = [...route.headers, ...this.#negotiated]
     const dressed = dress(head, body, { keyed, partitioned, mayStore, sendsDate: res.sendDate, now })
     const said = { ...dressed, ...this.#options.groupFields(head.fields) }
     for (const [name, value] of Object.entries(said)) res.setHeader(name, value)
+    if (dressed['Cache-Control'] !== undefined && this.#means !== undefined) this.#means = { ...this.#means, said: control }
     // What is kept is the answer as its client gets it, less what is said of this one request.
     this.#head = headOf(res)
     if (route.cacheStatus) res.setHeader('Cache-Status', this.#cacheStatus(body))
@@ -179,7 +238,11 @@ class Fill {
     const { route, partitioned } = this.#options
     const { status } = head
     const fields = policyOf(head.fields, route.targets)
+    const conditions = this.#conditionsFrom(fields)
+    const stale = { ...staleFor(fields, route.stale), kept: conditions === undefined ? 0 : KEPT_FOR }
     const why = whyNotStored({
+      storesErrors: route.ttl === 'heuristic',
+      validated: conditions !== undefined,
       method: this.#visit.method,
       requestFields: this.#requestFields,
       status,
@@ -191,8 +254,19 @@ class Fill {
     })
     if (why !== undefined) return why
     this.#freshFor = freshFor({ status, fields }, route.ttl, now)
-    if (this.#freshFor <= 0) return `status ${status} without freshness`
+    const isOfUse = longestOf(stale) > 0 && mayStoreStale({ status, fields }, route.ttl, now)
+    if (isOfUse) this.#means = { stale, ...(conditions && { conditions }) }
+    if (this.#freshFor <= 0 && !isOfUse) return `status ${status} without freshness`
     return body === undefined ? undefined : whyBodyNotStored(fields, body.byteLength, route.maxBodyBytes)
+  }
+
+  /** How the handler is asked after this response: by what it gave itself, and not by a tag that was made here. */
+  #conditionsFrom(fields: Fields): StoredResponse['conditions'] {
+    if (!this.#options.route.revalidate) return undefined
+    const conditions = conditionsOf(fields)
+    if (conditions === undefined || !this.#isRenewed || 'if-none-match' in this.#options.found!.value.conditions!) return conditions
+    const { 'if-none-match': _, ...others } = conditions
+    return others
   }
 
   /** Who looks through all headers has read each; one warning says it. */
@@ -209,6 +283,8 @@ class Fill {
   }
 
   #filled(captured: Captured): Filled {
+    // Those who wait get what is stale too: a load that fails has its entry to fall back on.
+    if (this.#failure !== undefined) throw new CacheError('LOAD', `The handler failed: ${this.#failure}.`)
     // Where it would not be stored anyway, nobody needs to hear what was read.
     const unkeyed = this.#why === undefined || this.#why.startsWith(UNKEYED) ? this.#unkeyed() : []
     if (captured.why !== undefined || this.#head === undefined) {
@@ -217,8 +293,9 @@ class Fill {
     const { body } = captured
     const why = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
     if (why !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, groups: [] }
-    const value = toStored(tagged(this.#head, body), this.#baseline, body)
-    return { loaded: { value, store: true, share: true, ttl: this.#freshFor }, unkeyed, selects: this.#selects, groups: this.#groups }
+    const value = { ...toStored(tagged(this.#head, body), this.#baseline, body), ...this.#means }
+    const loaded = { value, store: true, share: true, ttl: this.#freshFor }
+    return { loaded, unkeyed, selects: this.#selects, groups: this.#groups, isRenewed: this.#isRenewed }
   }
 }
 

@@ -1,6 +1,6 @@
 // Knows how long a response is fresh: by what it says itself, else by the route's ttl.
 
-import { deltaSeconds, parseCacheControl, restricts, validSeconds } from './cache-control.ts'
+import { deltaSeconds, parseCacheControl, permits, restricts, validSeconds } from './cache-control.ts'
 import { linesOf, membersOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import { parseHttpDate } from './http-date.ts'
@@ -18,10 +18,57 @@ const STATUSES_OF_TTL: ReadonlySet<number> = new Set([200, 203, 204, 301, 308])
  * Milliseconds for which a response may be served from now on: its explicit lifetime less its age, else `ttl` where that applies to its
  * status. 0: not at all. `now` is the time of day, for dates in fields.
  */
-export function freshFor(answer: Answer, ttl: number, now: number): number {
-  const explicit = explicitLifetime(answer.fields, now)
-  if (explicit !== undefined) return Math.max(0, explicit - ageOf(answer.fields, now))
-  return STATUSES_OF_TTL.has(answer.status) ? ttl : 0
+export function freshFor(answer: Answer, ttl: number | 'heuristic', now: number): number {
+  // RFC 9111 §5.2.2.4
+  if (restricts(parseCacheControl(answer.fields['cache-control']), 'no-cache')) return 0
+  const lifetime = explicitLifetime(answer.fields, now) ?? (ttl === 'heuristic' ? heuristicLifetime(answer, now) : undefined)
+  if (lifetime !== undefined) return Math.max(0, lifetime - ageOf(answer.fields, now))
+  return ttl !== 'heuristic' && STATUSES_OF_TTL.has(answer.status) ? ttl : 0
+}
+
+// RFC 9110 §15.1
+const HEURISTICALLY_CACHEABLE: ReadonlySet<number> = new Set([200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501])
+// RFC 9111 §4.2.2: "a typical setting of this fraction might be 10%". What was last changed years ago is no more certain for it.
+const FRACTION = 0.1
+const LONGEST_GUESS = 24 * 60 * 60 * 1000
+
+/** The freshness lifetime of a response that gives itself none, by how long it has been as it is; 0 where that is not told. RFC 9111 §4.2.2 */
+function heuristicLifetime({ status, fields }: Answer, now: number): number {
+  const isCacheable = HEURISTICALLY_CACHEABLE.has(status) || permits(parseCacheControl(fields['cache-control']), 'public')
+  const changed = parseHttpDate(linesOf(fields, 'last-modified')[0], now)
+  if (!isCacheable || changed === undefined) return 0
+  return Math.min(LONGEST_GUESS, Math.max(0, (dateOf(fields, now) - changed) * FRACTION))
+}
+
+/** Whether a response may be stored that is fresh for no time at all, to be asked after or served stale. RFC 9111 §3 */
+export function mayStoreStale({ status, fields }: Answer, ttl: number | 'heuristic', now: number): boolean {
+  const directives = parseCacheControl(fields['cache-control'])
+  if (explicitLifetime(fields, now) !== undefined || restricts(directives, 'no-cache')) return true
+  if (ttl === 'heuristic') return HEURISTICALLY_CACHEABLE.has(status) || permits(directives, 'public')
+  return ttl > 0 && STATUSES_OF_TTL.has(status)
+}
+
+// RFC 9111 §4.2.4: these forbid to serve it stale. `s-maxage` means `proxy-revalidate` too: §5.2.2.10.
+const FORBID_STALE = ['must-revalidate', 'proxy-revalidate', 's-maxage', 'no-cache']
+
+/**
+ * How long past its freshness a response may be served stale, in milliseconds: what it says itself, else what is `given`. RFC 5861 §3, §4
+ */
+export function staleFor(fields: Fields, given: StaleFor): StaleFor {
+  const directives = parseCacheControl(fields['cache-control'])
+  if (FORBID_STALE.some((name) => restricts(directives, name))) return { whileRevalidate: 0, ifError: 0 }
+  const windowOf = (name: string, otherwise: number): number =>
+    restricts(directives, name) ? (validSeconds(directives, name) ?? 0) * 1000 : otherwise
+  return {
+    whileRevalidate: windowOf('stale-while-revalidate', given.whileRevalidate),
+    ifError: windowOf('stale-if-error', given.ifError),
+  }
+}
+
+/** For how long a response may be served stale, in milliseconds. */
+export interface StaleFor {
+  readonly whileRevalidate: number
+  readonly ifError: number
 }
 
 /**

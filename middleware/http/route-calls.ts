@@ -1,7 +1,7 @@
 // Knows which call a request is: the route's name and pattern, from its options or its first request, and the arguments of each request.
 
 import { Calls, keyOf, wholeRef } from '../../src/door.ts'
-import type { Call, Engine } from '../../src/door.ts'
+import type { Call, Engine, StaleWindows } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Ref } from '../../src/index.ts'
 import type { Fields } from './fields.ts'
@@ -52,6 +52,7 @@ export function selected(asked: Asked, selection: Selection): Asked {
 // What the log keeps clears for, where only the responses say how long they are fresh.
 const DAY = 24 * 60 * 60 * 1000
 const MOST_WARNINGS = 100
+const NEVER_STALE: StaleWindows = { whileRevalidate: 0, ifError: 0, kept: 0 }
 
 export class RouteCalls<Subject> {
   readonly #engine: Engine
@@ -158,11 +159,12 @@ export class RouteCalls<Subject> {
     return new Calls<StoredResponse>(this.#engine, {
       name,
       // A response may say itself how long it is fresh, so entries there are, whatever the option is.
-      ttl: ttl > 0 ? ttl : DAY,
+      ttl: ttl === 'heuristic' || ttl === 0 ? DAY : ttl,
       limit,
       limitInRedis,
       staleWhileRevalidate: 0,
       staleIfError: 0,
+      staleOf: (response) => response.stale ?? NEVER_STALE,
       place,
       codec: storedResponseCodec,
       size: bytesOf,

@@ -1,10 +1,11 @@
 // Knows the options of a cached route: what each is for, and what is wrong with one that is.
 
-import { checkChoice, checkFunction, checkNames, placeOf, show, toLifetime, toLimit } from '../../src/door.ts'
+import { checkChoice, checkFunction, checkNames, placeOf, show, toLifetime, toLimit, toMilliseconds } from '../../src/door.ts'
 import type { Engine, Place, StoreOption } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Duration, Ref } from '../../src/index.ts'
 import { isTokenCode } from './fields.ts'
+import type { StaleFor } from './freshness.ts'
 import { GROUP_FIELDS } from './groups.ts'
 import type { GroupField, GroupsOption } from './groups.ts'
 import { compilePath } from './path-pattern.ts'
@@ -43,10 +44,31 @@ export interface RouteOptions<Subject> {
   partition?: (subject: Subject) => string | undefined
   /**
    * How long a response of status 200, 203, 204, 301 or 308 is fresh that does not say so itself: milliseconds, or a string with its unit. 0: it
-   * is not stored; -1 or Infinity: no expiry; what else is negative is refused. @default the cache's
+   * is not stored; -1 or Infinity: no expiry; what else is negative is refused. "heuristic": a tenth of the time since its Last-Modified, a day at
+   * most, and nothing without that (RFC 9111 §4.2.2); errors of the server's are then stored too, where they say how long. @default the cache's
    * @example ttl: '5m'
    */
   ttl?: Duration
+  /**
+   * How long past its freshness a response may be served while it is made anew, where it does not say so itself in `stale-while-revalidate` and
+   * forbids it in no way: milliseconds, or a string with its unit. The new one is made by a copy of the request that goes through the whole
+   * application and that no client waits for. @default 0, never
+   * @example staleWhileRevalidate: '30s'
+   */
+  staleWhileRevalidate?: Duration
+  /**
+   * How long past its freshness a response may be served where the handler fails or answers 500, 502, 503 or 504, unless the response says so
+   * itself in `stale-if-error` or forbids it: milliseconds, or a string with its unit. @default 0, never
+   * @example staleIfError: '1h'
+   */
+  staleIfError?: Duration
+  /**
+   * Whether a stale response that has an ETag or a Last-Modified of its handler's is kept for a day, and its handler asked with If-None-Match and
+   * If-Modified-Since: a 304 makes what is stored fresh again. Responses that say `no-cache` are then stored and asked after each time. The
+   * handler never sees the client's own conditions. @default false
+   * @example revalidate: true
+   */
+  revalidate?: boolean
   /**
    * Response fields that address cache directives to this cache: the first that is there and valid decides in place of Cache-Control and
    * Expires. RFC 9213. A CDN's is not meant for a cache inside the application, so none is asked for unless it is named. All leave as they came,
@@ -112,7 +134,9 @@ export interface ResolvedOptions<Subject> {
   readonly headers: readonly string[]
   readonly partition: ((subject: Subject) => string | undefined) | undefined
   /** Milliseconds. */
-  readonly ttl: number
+  readonly ttl: number | 'heuristic'
+  readonly stale: StaleFor
+  readonly revalidate: boolean
   /** In lower case, in their order. */
   readonly targets: readonly string[]
   readonly limit: number
@@ -136,6 +160,9 @@ const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
   'partition',
   'ttl',
   'targets',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'revalidate',
   'limit',
   'store',
   'dependsOn',
@@ -154,7 +181,7 @@ const MAX_BODY_BYTES = 1024 * 1024
 export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptions<Subject>): ResolvedOptions<Subject> {
   checkNames(options, NAMES, 'cached')
   for (const name of ['partition', 'dependsOn', 'bypass'] as const) checkFunction(options[name], name)
-  for (const name of ['cacheStatus', 'debug'] as const) checkBoolean(options[name], name)
+  for (const name of ['cacheStatus', 'debug', 'revalidate'] as const) checkBoolean(options[name], name)
   const { ttl, limit, partition, dependsOn, bypass, ignore = [] } = options
   const { query = true, headers = [], maxBodyBytes = MAX_BODY_BYTES, cacheStatus = true, debug = false } = options
   return {
@@ -163,7 +190,12 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
     query: toQueryRule(query),
     headers: toHeaders(headers),
     partition,
-    ttl: ttl === undefined ? engine.options.ttl : toLifetime(ttl, 'ttl'),
+    ttl: ttl === 'heuristic' ? ttl : ttl === undefined ? engine.options.ttl : toLifetime(ttl, 'ttl'),
+    stale: {
+      whileRevalidate: toWindow(options.staleWhileRevalidate, 'staleWhileRevalidate'),
+      ifError: toWindow(options.staleIfError, 'staleIfError'),
+    },
+    revalidate: options.revalidate ?? false,
     targets: toFieldNames(options.targets ?? [], 'targets', 'names of response headers such as ["cdn-cache-control"]'),
     limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
     limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
@@ -180,6 +212,10 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
     cacheStatus,
     debug,
   }
+}
+
+function toWindow(window: Duration | undefined, option: string): number {
+  return window === undefined ? 0 : toMilliseconds(window, option)
 }
 
 function toName(name: unknown): string | undefined {

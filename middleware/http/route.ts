@@ -2,7 +2,7 @@
 
 import { LRUCache } from 'lru-cache'
 import { engineOf, groupRef, uriRef } from '../../src/door.ts'
-import type { Engine, Entry, Loaded } from '../../src/door.ts'
+import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
 import { KeyError } from '../../src/index.ts'
 import type { Cache, FunctionStats, Ref } from '../../src/index.ts'
 import { cacheStatusWith } from './cache-status.ts'
@@ -149,7 +149,7 @@ export class Route<Subject> {
       const isKept = whyNotKept(visit.method, headersOf(visit.req)) === undefined
       const join = isKept && waits < MOST_WAITS && !this.#alone.has(call.key)
       const asking = { ...current, fwd }
-      const served = await calls.serve(call, (frame) => this.#load(visit, { ...asking, read: frame.refs }, passage), { join })
+      const served = await calls.serve(call, (frame, found) => this.#load(visit, { ...asking, frame, found }, passage), { join })
       if (passage.hasEntered || visit.res.destroyed) return
       if (served.from !== 'store' && served.from !== 'flight') continue
       const next = this.#current(asked, served.entry)
@@ -195,13 +195,21 @@ export class Route<Subject> {
       partitioned: asked.partitioned,
       fwd: asked.fwd,
       shownKey: this.#options.debug ? asked.call.key : undefined,
-      groupFields: (before) => this.#groupFields(visit, asked.read, before),
+      groupFields: (before) => this.#groupFields(visit, asked.frame.refs, before),
+      found: asked.found,
+      clock: this.#engine.clock,
       onEnter: () => passage.enter(),
     })
     // RFC 9875 §2.2.1: what drops a group drops this.
     this.#cache.track(...filled.groups.map(groupRef))
+    this.#readAgain(asked, filled)
     this.#learn(asked.call.key, filled)
     return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
+  }
+
+  /** What is stored anew was computed from what it was computed from then, though its handler need not have read that again. */
+  #readAgain({ frame, found }: Loading, { isRenewed }: Filled): void {
+    if (isRenewed === true && found !== undefined) frame.add(found.refs, this.#engine.freshness.trustOf(found), false)
   }
 
   /** What a response depends on besides what its handler calls: its URI, and what is declared. */
@@ -247,10 +255,11 @@ export class Route<Subject> {
   }
 }
 
-/** A request whose handler is to answer: why, and what is read meanwhile. */
+/** A request whose handler is to answer: why, what is read meanwhile, and the stale response that was found. */
 interface Loading extends Asked {
   readonly fwd: Forward
-  readonly read: ReadonlySet<Ref>
+  readonly frame: Parameters<Load<StoredResponse>>[0]
+  readonly found: Entry<StoredResponse> | undefined
 }
 
 /** The way of one request into its handler, which it takes at most once. */

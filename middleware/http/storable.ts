@@ -19,6 +19,10 @@ export interface Exchange {
   readonly keyed: readonly string[]
   /** Whether the route's `partition` named an owner for this request. */
   readonly partitioned: boolean
+  /** Whether errors of the server's may be stored, where they say how long they are fresh. */
+  readonly storesErrors: boolean
+  /** Whether it can be asked of its handler whether the response still holds. */
+  readonly validated: boolean
   /** The longest body that is stored, in bytes. */
   readonly maxBodyBytes: number
 }
@@ -56,7 +60,7 @@ export function whyNotKept(method: string, requestFields: Fields): string | unde
 export function whyNotStored(exchange: Exchange): string | undefined {
   // A HEAD has no body to answer a GET with.
   if (exchange.method !== 'GET') return `method ${exchange.method}`
-  return whyNotOfStatus(exchange.status) ?? whyNotOfDirectives(exchange) ?? whyNotOfFields(exchange)
+  return whyNotOfStatus(exchange) ?? whyNotOfDirectives(exchange) ?? whyNotOfFields(exchange)
 }
 
 // RFC 9110 §15.3.7, §15.4.5: parts and 304s are for who holds the rest. §15.5.2, §15.5.4, §15.5.8: who may not see is not for the next one
@@ -66,9 +70,9 @@ const NEVER_STORED: ReadonlySet<number> = new Set([206, 304, 401, 403, 407, 412,
 // RFC 9110 §15.1: what this cache knows the meaning of, which `must-understand` asks for.
 const UNDERSTOOD: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
 
-function whyNotOfStatus(status: number): string | undefined {
-  // RFC 9111 §3: the status is final. An error of the server's is not for the next client to be told either.
-  const stored = status >= 200 && status < 500 && !NEVER_STORED.has(status)
+function whyNotOfStatus({ status, storesErrors }: Exchange): string | undefined {
+  // RFC 9111 §3: the status is final. An error of the server's is for the next client to be told only where the route asks for it.
+  const stored = status >= 200 && status < (storesErrors ? 600 : 500) && !NEVER_STORED.has(status)
   return stored ? undefined : `status ${status}`
 }
 
@@ -78,8 +82,8 @@ function whyNotOfDirectives(exchange: Exchange): string | undefined {
   if (restricts(directives, 'no-store')) return 'no-store'
   // RFC 9111 §5.2.2.7: with field names too, which many caches take for the unqualified form.
   if (restricts(directives, 'private')) return 'private'
-  // RFC 9111 §5.2.2.4: never served without validation, and here nothing is validated.
-  if (restricts(directives, 'no-cache')) return 'no-cache'
+  // RFC 9111 §5.2.2.4: never served without validation. With field names too, which is the stricter reading.
+  if (restricts(directives, 'no-cache') && !exchange.validated) return 'no-cache'
   // RFC 9111 §5.2.2.3
   if (restricts(directives, 'must-understand') && !UNDERSTOOD.has(exchange.status)) return `must-understand, status ${exchange.status}`
   const authenticated = has(exchange.requestFields, 'authorization') && !exchange.partitioned

@@ -1,6 +1,7 @@
 // Knows what a route stores of a response: the difference its handler made, and the body.
 
 import { CodecError } from '../../src/index.ts'
+import type { StaleWindows } from '../../src/door.ts'
 import type { Codec } from '../../src/index.ts'
 import { CACHE_NAME } from './cache-status.ts'
 import { membersOf } from './fields.ts'
@@ -22,6 +23,12 @@ export interface StoredResponse {
   /** Lower-case names of the fields that stood before the handler and that it took away. */
   readonly removed: readonly string[]
   readonly body: Uint8Array
+  /** How long past its freshness it is of use, where it is at all. */
+  readonly stale?: StaleWindows
+  /** The handler's own Cache-Control, where its clients are told another; empty for none. */
+  readonly said?: string
+  /** The conditions with which its handler is asked whether it still holds. */
+  readonly conditions?: Readonly<Record<string, string>>
   /** Where it is no response: what selects among those of its URI. */
   readonly selection?: Selection
 }
@@ -97,10 +104,22 @@ export const storedResponseCodec: Codec<StoredResponse> = {
 
 function isHead(value: unknown): value is Omit<StoredResponse, 'body'> {
   if (typeof value !== 'object' || value === null) return false
-  const { status, statusMessage, fields, removed, selection } = value as Partial<Record<keyof StoredResponse, unknown>>
+  const { status, statusMessage, fields, removed, selection, ...rest } = value as Partial<Record<keyof StoredResponse, unknown>>
   const isResponse = Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599 && selection === undefined
   const isWhole = (isResponse || (status === 0 && isSelection(selection))) && isText(statusMessage)
-  return isWhole && Array.isArray(fields) && fields.every(isField) && Array.isArray(removed) && removed.every(isText)
+  const hasMeans = isStale(rest.stale) && isConditions(rest.conditions) && (rest.said === undefined || isText(rest.said))
+  return isWhole && hasMeans && Array.isArray(fields) && fields.every(isField) && Array.isArray(removed) && removed.every(isText)
+}
+
+function isStale(value: unknown): boolean {
+  if (value === undefined) return true
+  if (typeof value !== 'object' || value === null) return false
+  const { whileRevalidate, ifError, kept } = value as Partial<Record<keyof StaleWindows, unknown>>
+  return [whileRevalidate, ifError, kept].every((window) => typeof window === 'number' && window >= 0)
+}
+
+function isConditions(value: unknown): boolean {
+  return value === undefined || (typeof value === 'object' && value !== null && Object.values(value).every(isText))
 }
 
 function isField(field: unknown): boolean {

@@ -23,6 +23,8 @@ export interface WatchOptions {
   readonly derived: readonly DerivedProperty[]
   /** Where outer layers leave things. */
   readonly places: readonly Place[]
+  /** Conditions that the handler sees in place of the client's. */
+  readonly conditions?: Readonly<Record<string, string>> | undefined
   /** Whether the key covers an input, or it was declared harmless. */
   isCovered(input: Input): boolean
   /** Told of each input that is read and not covered, every time. */
@@ -71,7 +73,7 @@ export function headersOf(req: IncomingMessage): IncomingHttpHeaders {
  */
 export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   const before = headersOf(req)
-  visible.set(req, withoutHidden(before))
+  visible.set(req, { ...withoutHidden(before), ...options.conditions })
   let pauses = 0
   let probed: Input[] | undefined
   const read = (input: Input): void => {
@@ -90,7 +92,9 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
     // Node.js makes them of `rawHeaders` when they are first asked for.
     const headers = unwatched(value)
     // An outer layer, on its way out, gets the real ones, conditions and all.
-    return pauses === 0 && typeof headers === 'object' && headers !== null ? watchedHeaders(headers as HeaderSet, read) : headers
+    return pauses === 0 && typeof headers === 'object' && headers !== null
+      ? watchedHeaders(headers as HeaderSet, read, options.conditions)
+      : headers
   }
   const restores = [shadow(req, 'headers', { get: watchedOf }), shadow(req, 'headersDistinct', { get: watchedOf })]
   restores.push(shadow(req, 'rawHeaders', { before: () => read('headers') }))
@@ -176,36 +180,48 @@ function withoutHidden(headers: IncomingHttpHeaders): IncomingHttpHeaders {
 
 type HeaderSet = Record<string, unknown>
 
-function watchedHeaders(headers: HeaderSet, read: (input: Input) => void): HeaderSet {
+function watchedHeaders(
+  original: HeaderSet,
+  read: (input: Input) => void,
+  conditions: Readonly<Record<string, string>> | undefined,
+): HeaderSet {
+  const headers = conditions === undefined ? original : withConditions(original, conditions)
+  const isHidden = (name: string): boolean => HIDDEN.has(name) && !(conditions !== undefined && name in conditions)
   return new Proxy(headers, {
     get(target, name, receiver) {
       if (isField(name)) {
-        if (HIDDEN.has(name)) return undefined
-        read(name)
+        if (isHidden(name)) return undefined
+        if (!HIDDEN.has(name)) read(name)
       }
       return Reflect.get(target, name, receiver) as unknown
     },
     set: (target, name, value) => Reflect.set(target, name, value),
     has(target, name) {
       if (isField(name)) {
-        if (HIDDEN.has(name)) return false
-        read(name)
+        if (isHidden(name)) return false
+        if (!HIDDEN.has(name)) read(name)
       }
       return Reflect.has(target, name)
     },
     getOwnPropertyDescriptor(target, name) {
       if (isField(name)) {
-        if (HIDDEN.has(name)) return undefined
-        read(name)
+        if (isHidden(name)) return undefined
+        if (!HIDDEN.has(name)) read(name)
       }
       return Reflect.getOwnPropertyDescriptor(target, name)
     },
     ownKeys(target) {
       // Also what is absent was seen then, so it is no use to name those that are there.
       read('headers')
-      return Reflect.ownKeys(target).filter((name) => !HIDDEN.has(name as string))
+      return Reflect.ownKeys(target).filter((name) => !isHidden(name as string))
     },
   })
+}
+
+function withConditions(headers: HeaderSet, conditions: Readonly<Record<string, string>>): HeaderSet {
+  // Lists of lines where it is `headersDistinct`.
+  const isDistinct = Array.isArray(Object.values(headers)[0])
+  return { ...headers, ...Object.fromEntries(Object.entries(conditions).map(([name, value]) => [name, isDistinct ? [value] : value])) }
 }
 
 /** Whether a property is a header field: these are in lower case, and no method of every object. */

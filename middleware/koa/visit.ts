@@ -3,7 +3,7 @@
 import type { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import type { Place } from '../http/added.ts'
-import type { Captured, CaptureOptions } from '../http/capture.ts'
+import type { Captured, CaptureOptions, Verdict } from '../http/capture.ts'
 import { headOf, turnNotModified } from '../http/head.ts'
 import type { Head } from '../http/head.ts'
 import { hold } from '../http/hold.ts'
@@ -136,6 +136,13 @@ export class KoaVisit implements Visit<Context> {
       host.close()
       captured = this.#judge(options)
       return { captured }
+    } catch (error) {
+      const verdict = options.onFailure?.()
+      if (verdict?.instead === undefined) throw error
+      this.#answerInstead(verdict, verdict.instead)
+      // Who looks for errors still hears of it.
+      this.subject.app.emit('error', error, this.subject)
+      return { captured: { why: 'failed', isAborted: true } }
     } finally {
       // Before any outer layer looks again. The source of a stream has yet to run.
       host.close()
@@ -184,12 +191,27 @@ export class KoaVisit implements Visit<Context> {
     if (res.headersSent) return { why: 'sent past Koa', isAborted: false }
     const bytes = 'bytes' in produced ? produced.bytes : undefined
     const verdict = options.onHead(headOf(res), bytes)
+    if (verdict.instead !== undefined) {
+      if ('stream' in produced) produced.stream.destroy()
+      this.#answerInstead(verdict, verdict.instead)
+      return verdict.keep ? { body: verdict.instead } : { why: 'refused', isAborted: false }
+    }
     if ('why' in produced) return { why: produced.why, isAborted: false }
     // A stream is sent whole, though this client may have it, so that there is something to store for all others.
     if (verdict.keep && 'stream' in produced) return this.#keepStream(produced.stream, options)
     if (verdict.notModified) notModified(ctx)
     else if (verdict.keep && bytes !== undefined && ctx.body !== null) putBody(ctx, bytes)
     return verdict.keep && bytes !== undefined ? { body: bytes } : { why: 'refused', isAborted: false }
+  }
+
+  /** Answers with what was decided in place of what the handler left. */
+  #answerInstead(verdict: Verdict, instead: Uint8Array): void {
+    const { subject: ctx, res } = this
+    // Koa is told what is on the response already: it makes up a status where nobody has set one.
+    const { statusCode } = res
+    ctx.status = statusCode
+    if (verdict.notModified) notModified(ctx)
+    else putBody(ctx, Buffer.from(instead))
   }
 
   #keepStream(source: Readable, { maxBodyBytes, patience, pause }: CaptureOptions): Promise<Captured> {

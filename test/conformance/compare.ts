@@ -11,6 +11,9 @@ import { runSuite, startOrigin } from './suite.ts'
 export const OPTIONS = {
   path: '/*path',
   ignore: true,
+  ttl: 'heuristic',
+  revalidate: true,
+  staleIfError: '1h',
 } as const
 
 /** Runs the suite against an application: `app` gives it for a cache and the origin's port. */

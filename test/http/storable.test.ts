@@ -10,6 +10,8 @@ const plain: Exchange = {
   baseline: {},
   keyed: [],
   partitioned: false,
+  storesErrors: false,
+  validated: false,
   maxBodyBytes: 1000,
 }
 const why = (change: Partial<Exchange>): string | undefined => whyNotStored({ ...plain, ...change })

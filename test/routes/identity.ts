@@ -122,7 +122,8 @@ export function identity(framework: Framework): void {
   describe('an option that is wrong is refused where the route is made', () => {
     const wrong: Readonly<Record<string, [options: unknown, message: RegExp]>> = {
       'one that is not there': [{ tll: 5 }, /no option `tll`.*ttl/],
-      'one that is not built': [{ staleWhileRevalidate: '1m' }, /no option `staleWhileRevalidate`/],
+      'a stale window': [{ staleWhileRevalidate: 'soon' }, /`staleWhileRevalidate`/],
+      'whether to revalidate': [{ revalidate: 1 }, /`revalidate`/],
       'options that are none': [5, /got 5/],
       'a ttl': [{ ttl: 'soon' }, /`ttl`.*"5m".*got "soon"/],
       'a limit': [{ limit: 1.5 }, /`limit`.*got 1\.5/],
