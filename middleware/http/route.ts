@@ -177,8 +177,8 @@ export class Route<Subject> {
   }
 
   async #load(visit: Visit<Subject>, asked: Loading, passage: Passage): Promise<Loaded<StoredResponse>> {
-    // Its turn came, and its client had gone: the next in line takes it.
-    if (visit.res.destroyed) return givenUp
+    // Its turn came, and its client had gone, or has its answer: the next in line takes it.
+    if (visit.res.destroyed || visit.res.headersSent) return givenUp
     const detail = whyNotKept(visit.method, headersOf(visit.req))
     if (detail !== undefined) {
       passage.enter()

@@ -38,7 +38,7 @@ export function signOf(selection: Selection): StoredResponse {
   return { status: 0, statusMessage: '', fields: [], removed: [], body: new Uint8Array(), selection }
 }
 
-// RFC 9111 §3.1, RFC 9110 §7.6.1: of one connection or one hop. And a cookie is one client's, whatever let it come this far. RFC 9111 §7.3
+// RFC 9111 §3.1, RFC 9110 §7.6.1: of one connection or one hop. (Set-Cookie2 is a field like any other: no client reads it, RFC 6265 §9.4.) And a cookie is one client's, whatever let it come this far. RFC 9111 §7.3
 const NOT_KEPT: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -47,7 +47,6 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
   'proxy-authorization',
   'proxy-connection',
   'set-cookie',
-  'set-cookie2',
   'te',
   'trailer',
   'transfer-encoding',

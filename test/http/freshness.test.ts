@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ageOf, explicitLifetime, freshFor } from '../../middleware/http/freshness.ts'
+import { ageOf, explicitLifetime, freshFor, staleFor } from '../../middleware/http/freshness.ts'
 
 const now = Date.UTC(2026, 5, 1, 12, 0, 0)
 const at = (offset: number): string => new Date(now + offset).toUTCString()
@@ -69,13 +69,53 @@ describe('RFC 9111 §4.2.3, the age of what a handler forwards', () => {
   // RFC 9111 §5.1: "Although it is defined as a singleton header field, a cache encountering a message with a list-based Age field value
   // SHOULD use the first member of the field value, discarding subsequent ones. If the field value (after discarding additional members, as
   // per above) is invalid (e.g., it contains something other than a non-negative integer), a cache SHOULD ignore the field."
-  test('the first member of an Age counts, garbage does not', () => {
-    expect(ageOf({ age: ['5', '100'] }, now)).toBe(5000)
-    expect(ageOf({ age: '5, 100' }, now)).toBe(5000)
-    expect(ageOf({ age: 'abc' }, now)).toBe(0)
-    expect(ageOf({ age: '-5' }, now)).toBe(0)
+  // A SHOULD, and the other way is the safe one: §4.2.1 encourages to take invalid freshness information for stale.
+  test('an Age that is no single number may mean any', () => {
+    for (const age of [['5', '100'], '5, 100', '0, 0', 'abc', '-5', '7.0', '7;a=1']) {
+      expect(ageOf({ age }, now)).toBe(Infinity)
+      expect(freshFor({ status: 200, fields: { 'cache-control': 'max-age=3600', age } }, 60_000, now)).toBe(0)
+    }
     expect(ageOf({ age: 12 }, now)).toBe(12_000)
     expect(ageOf({ age: '99999999999999' }, now)).toBe(2 ** 31 * 1000)
+  })
+})
+
+describe('RFC 9111 §4.2.2, a guess where a response says nothing', () => {
+  const guess = (status: number, fields: Readonly<Record<string, string>>): number => freshFor({ status, fields }, 'heuristic', now)
+
+  test('is a tenth of how long it has been as it is, a day at most, less its age', () => {
+    expect(guess(200, { 'last-modified': at(-100_000) })).toBe(10_000)
+    expect(guess(200, { 'last-modified': at(-100_000), age: '4' })).toBe(6000)
+    expect(guess(200, { 'last-modified': at(-100_000), date: at(-20_000) })).toBe(0)
+    expect(guess(200, { 'last-modified': at(-1e11) })).toBe(24 * 60 * 60 * 1000)
+    expect(guess(200, { 'last-modified': at(5000) })).toBe(0)
+  })
+
+  test('is none without Last-Modified, for other statuses, or where the response says how long', () => {
+    expect(guess(200, {})).toBe(0)
+    expect(guess(302, { 'last-modified': at(-100_000) })).toBe(0)
+    expect(guess(302, { 'last-modified': at(-100_000), 'cache-control': 'public' })).toBe(10_000)
+    expect(guess(404, { 'last-modified': at(-100_000) })).toBe(10_000)
+    expect(guess(200, { 'last-modified': at(-100_000), 'cache-control': 'max-age=0' })).toBe(0)
+    expect(guess(200, { 'last-modified': at(-100_000), 'cache-control': 'no-cache' })).toBe(0)
+  })
+})
+
+describe('RFC 5861, for how long a response may be served stale', () => {
+  const given = { whileRevalidate: 5000, ifError: 7000 }
+
+  test('as it says itself, else as the route does', () => {
+    expect(staleFor({}, given)).toEqual(given)
+    expect(staleFor({ 'cache-control': 'max-age=1, stale-while-revalidate=2, stale-if-error=3' }, given)).toEqual({
+      whileRevalidate: 2000,
+      ifError: 3000,
+    })
+    expect(staleFor({ 'cache-control': 'stale-while-revalidate, stale-if-error=x' }, given)).toEqual({ whileRevalidate: 0, ifError: 0 })
+  })
+
+  test.each(['must-revalidate', 'proxy-revalidate', 's-maxage=5', 'no-cache', 'no-cache="a"'])('never under %s', (directive) => {
+    const fields = { 'cache-control': `${directive}, stale-while-revalidate=2, stale-if-error=3` }
+    expect(staleFor(fields, given)).toEqual({ whileRevalidate: 0, ifError: 0 })
   })
 })
 
