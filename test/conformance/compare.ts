@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createCache } from '../../src/index.ts'
 import type { Cache } from '../../src/index.ts'
+import { notPassed } from './not-passed.ts'
 import { runSuite, startOrigin } from './suite.ts'
 
 /** How the cache is mounted before a handler that forwards everything. */
@@ -32,6 +33,8 @@ export function describeConformance(framework: string, app: (cache: Cache, port:
       if (process.env['ONLY'] !== undefined) return console.log(results)
       const file = process.env['CACHE_TESTS'] ? 'results-current.json' : 'results.json'
       await expect(`${JSON.stringify(results, undefined, 2)}\n`).toMatchFileSnapshot(file)
+      const failed = Object.keys(results).filter((id) => results[id] !== 'pass')
+      if (file === 'results.json') expect(Object.keys(notPassed).sort()).toEqual(failed)
     })
   })
 }
