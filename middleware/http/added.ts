@@ -28,7 +28,7 @@ const HARMLESS: ReadonlySet<string> = new Set(
 // Of Express and its router, of Koa, koa-mount and @koa/router; those of a request that are computed of it are watched as such.
 const FRAMEWORKS: ReadonlySet<string> = new Set(
   (
-    'app baseUrl captures ctx fresh headers headersDistinct host hostname ip ips matched mountPath next originalUrl params path protocol query ' +
+    'app baseUrl captures connection ctx fresh headers headersDistinct host hostname ip ips matched mountPath next originalUrl params path protocol query ' +
     'rawHeaders req request res respond response route routeMatched routeName router routerName routerPath secure socket stale state subdomains url xhr ' +
     '_accept _eventsCount _explicitStatus _matchedRoute _matchedRouteName _parsedOriginalUrl _parsedUrl _querycache memoizedURL trailersDistinct'
   ).split(' '),

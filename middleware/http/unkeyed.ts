@@ -98,6 +98,7 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   }
   const restores = [shadow(req, 'headers', { get: watchedOf }), shadow(req, 'headersDistinct', { get: watchedOf })]
   restores.push(shadow(req, 'rawHeaders', { before: () => read('headers') }))
+  for (const name of ['socket', 'connection', 'client']) restores.push(shadow(req, name, { get: (value) => watchedSocket(value(), read) }))
   for (const { target, name, inputs } of options.derived) {
     const before = (): void => inputs.forEach(read)
     // What the property's own getter reads is named by the property.
@@ -176,6 +177,26 @@ function withoutHidden(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const kept = { ...headers }
   for (const name of HIDDEN) delete kept[name]
   return kept
+}
+
+// Who is at the other end of a connection.
+const OF_CLIENT: ReadonlySet<string | symbol> = new Set([
+  'authorized',
+  'getPeerCertificate',
+  'getPeerX509Certificate',
+  'remoteAddress',
+  'remotePort',
+])
+
+function watchedSocket(socket: unknown, read: (input: Input) => void): unknown {
+  if (typeof socket !== 'object' || socket === null) return socket
+  return new Proxy(socket, {
+    get(target, name) {
+      if (OF_CLIENT.has(name)) read('ip')
+      return Reflect.get(target, name, target) as unknown
+    },
+    set: (target, name, value) => Reflect.set(target, name, value, target),
+  })
 }
 
 type HeaderSet = Record<string, unknown>

@@ -93,6 +93,8 @@ export function refusals(framework: Framework): void {
       'the host': ['host', (x) => x.header('Host')],
       'the host that the framework makes out': ['host', (x) => x.host],
       'the address that the framework makes out': ['ip', (x) => x.ip],
+      'the address at the other end of the connection': ['ip', (x) => x.req.socket.remoteAddress],
+      'the certificate at the other end': ['ip', (x) => (x.req.connection as { authorized?: boolean }).authorized],
       'the protocol that the framework makes out': ['protocol', (x) => x.protocol],
       'a forwarded host': ['x-forwarded-host', (x) => x.header('X-Forwarded-Host')],
       'a forwarded address': ['x-forwarded-for', (x) => x.req.headers['x-forwarded-for']],
