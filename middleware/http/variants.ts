@@ -15,7 +15,7 @@ const DAY = 24 * 60 * 60 * 1000
  * What a load gives whose response was kept: the response where its call is the one that selects it. Else the response is kept under that one, the sign
  * under the primary key, and those who waited are given the sign, to look for their own. `signFor`: how long the sign that led here still lives.
  */
-export function placed(asked: Asked, { loaded, selects }: Filled, signFor: number): Loaded<StoredResponse> {
+export function placed(asked: Asked, { loaded, selects }: Pick<Filled, 'loaded' | 'selects'>, signFor: number): Loaded<StoredResponse> {
   if (!loaded.store || (selects === undefined && asked.selection === undefined)) return loaded
   const selection = learn(asked.selection, selects ?? { fields: [], asRead: [] })
   const { ttl = 0 } = loaded

@@ -6,7 +6,7 @@ import { newGate } from '../support/gate.ts'
 import type { Framework, Handler } from './framework.ts'
 import { HIT, newSite, refused, RENEWED, statusOf, STORED, type Site } from './site.ts'
 
-export const VARIANT_STORED = 'CacheAlchemy;fwd=vary-miss;stored'
+const VARIANT_STORED = 'CacheAlchemy;fwd=vary-miss;stored'
 
 export function variants(framework: Framework): void {
   const { cached } = framework
@@ -134,6 +134,7 @@ export function variants(framework: Framework): void {
         'hit deep2',
       ])
       expect([await ask('flat', '1'), await ask('flat', '1')]).toEqual(['run flat', 'hit flat'])
+      expect([await ask('deep', '1'), await ask('deep', '2')]).toEqual(['hit deep1', 'hit deep2'])
     })
 
     test('is kept as long as it is fresh, longer than what was learned first', async () => {
