@@ -117,7 +117,8 @@ export interface RouteOptions<Subject> {
   ignore?: readonly string[] | true
   /**
    * Whether responses say in Cache-Status what the cache did. `fwd=uri-miss`: nothing was stored; `stale`: it was too old; `miss`: nothing was
-   * stored for this request, and where `headers` or `partition` tell requests apart nobody looks what is for others. @default true
+   * stored for this request, and where `headers` or `partition` tell requests apart nobody looks what is for others; `vary-miss`: its Vary tells
+   * it apart from what is stored. @default true
    * @example cacheStatus: false
    */
   cacheStatus?: boolean
