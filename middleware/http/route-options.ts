@@ -51,8 +51,8 @@ export interface RouteOptions<Subject> {
   ttl?: Duration
   /**
    * How long past its freshness a response may be served while it is made anew, where it does not say so itself in `stale-while-revalidate` and
-   * forbids it in no way: milliseconds, or a string with its unit. The new one is made by a copy of the request that goes through the whole
-   * application and that no client waits for. @default 0, never
+   * forbids it in no way: milliseconds, or a string with its unit. The first request that finds it stale runs the handler and gets its answer;
+   * those that come meanwhile get the stale one. @default 0, never
    * @example staleWhileRevalidate: '30s'
    */
   staleWhileRevalidate?: Duration

@@ -125,7 +125,7 @@ export class Route<Subject> {
 
   async #serve(visit: Visit<Subject>, asked: Asked): Promise<void> {
     const { promise: entered, resolve: enter } = newPromise()
-    const passage: Passage = { hasEntered: false, enter: () => void ((passage.hasEntered = true), enter()) }
+    const passage: Passage = { hasEntered: false, hasAnswer: false, enter: () => void ((passage.hasEntered = true), enter()) }
     const answered = this.#answer(visit, asked, passage).catch((error: unknown) => {
       this.#engine.report(error)
       // Whatever fails here, the handler still answers.
@@ -153,6 +153,7 @@ export class Route<Subject> {
       if (passage.hasEntered || visit.res.destroyed) return
       if (served.from !== 'store' && served.from !== 'flight') continue
       const next = this.#current(asked, served.entry)
+      passage.hasAnswer = next === asked
       if (next === asked)
         return this.#replay(visit, current, served.entry, served.from === 'store' ? this.#hit(served.entry) : { fwd, collapsed: true })
       current = next
@@ -178,7 +179,7 @@ export class Route<Subject> {
 
   async #load(visit: Visit<Subject>, asked: Loading, passage: Passage): Promise<Loaded<StoredResponse>> {
     // Its turn came, and its client had gone, or has its answer: the next in line takes it.
-    if (visit.res.destroyed || visit.res.headersSent) return givenUp
+    if (visit.res.destroyed || passage.hasAnswer) return givenUp
     const detail = whyNotKept(visit.method, headersOf(visit.req))
     if (detail !== undefined) {
       passage.enter()
@@ -265,6 +266,8 @@ interface Loading extends Asked {
 /** The way of one request into its handler, which it takes at most once. */
 interface Passage {
   hasEntered: boolean
+  /** Whether it was answered in its handler's place, so that a refresh behind that finds nobody to run it for. */
+  hasAnswer: boolean
   enter(): void
 }
 

@@ -5,6 +5,7 @@ import { hits } from './hits.ts'
 import { identity } from './identity.ts'
 import { mutations } from './mutations.ts'
 import { ranges } from './ranges.ts'
+import { revalidation } from './revalidation.ts'
 import { redisRoutes } from './redis.ts'
 import { refusals } from './refusals.ts'
 import { status } from './status.ts'
@@ -21,5 +22,6 @@ export function routeSuite(framework: Framework): void {
   variants(framework)
   groups(framework)
   status(framework)
+  revalidation(framework)
   redisRoutes(framework)
 }
