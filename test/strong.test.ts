@@ -129,12 +129,12 @@ test('where Redis does not answer, who queues behind a load waits no longer once
   const leaving = new AbortController()
   const left = row({ signal: leaving.signal })
   await gate.reached()
-  const queued = row({})
-  // It asks in vain first.
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  const queued = [row({}), row({})]
+  // The second has seen the first in the queue.
+  await expect.poll(() => row.stats().coalesced).toBe(1)
   leaving.abort(new Error('gone'))
   await expect(left).rejects.toThrow('gone')
-  expect([await queued, await row({})]).toEqual(['loaded', 'loaded'])
+  expect([...(await Promise.all(queued)), await row({})]).toEqual(['loaded', 'loaded', 'loaded'])
   gate.open()
 })
 
