@@ -1,7 +1,7 @@
 // Knows how long a response is fresh: by what it says itself, else by the route's ttl.
 
 import { deltaSeconds, parseCacheControl, permits, restricts, validSeconds } from './cache-control.ts'
-import { linesOf } from './fields.ts'
+import { linesOf, membersOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import { parseHttpDate } from './http-date.ts'
 
@@ -91,12 +91,9 @@ export function explicitLifetime(fields: Fields, now: number): number | undefine
 /** How old a response already is when it arrives here, in milliseconds: not 0 where the handler forwards another cache's. RFC 9111 §4.2.3 */
 export function ageOf(fields: Fields, now: number): number {
   const apparent = Math.max(0, now - dateOf(fields, now))
-  const lines = linesOf(fields, 'age')
-  if (lines.length === 0) return apparent
-  // RFC 9111 §5.1 lets a list count for its first member and other garbage for nothing. A cache that writes either may be wrong by any number,
-  // and what is invalid is better taken for stale: §4.2.1.
-  const said = lines.length === 1 ? deltaSeconds(lines[0]!.trim()) : undefined
-  return said === undefined ? Number.POSITIVE_INFINITY : Math.max(apparent, said * 1000)
+  // RFC 9111 §5.1: the first member counts; what is no number is ignored.
+  const said = (deltaSeconds(membersOf(fields, 'age')[0]) ?? 0) * 1000
+  return Math.max(apparent, said)
 }
 
 // RFC 9110 §6.6.1: a response without a Date is taken to be made when it is received.

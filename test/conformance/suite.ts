@@ -24,7 +24,8 @@ interface Test {
 type Verdict = true | readonly [kind: string, message: string]
 
 interface Runner {
-  runTests(tests: readonly unknown[], fetch: unknown, isBrowser: boolean, base: string, chunkSize: number): Promise<void>
+  /** The older edition is given a `fetch` behind the tests. */
+  runTests(tests: readonly unknown[], ...options: readonly unknown[]): Promise<void>
   getResults(): Readonly<Record<string, Verdict>>
 }
 
@@ -50,6 +51,12 @@ function suiteFolder(): string {
   return folder
 }
 
+/** Where its client and server are: the current edition has them in a folder of their own. */
+function engineFolder(): string {
+  const folder = suiteFolder()
+  return existsSync(join(folder, 'test-engine')) ? join(folder, 'test-engine') : folder
+}
+
 function fetchPackage(folder: string): void {
   // Beside it, then renamed: two test files may fetch it at once.
   const beside = `${CACHE}-${process.pid}`
@@ -70,7 +77,7 @@ function fetchPackage(folder: string): void {
 /** Starts the suite's origin; gives its port and what ends it. */
 export async function startOrigin(): Promise<{ port: number; end: () => void }> {
   const port = await freePorts(1)
-  const folder = suiteFolder()
+  const folder = engineFolder()
   const env = { ...process.env, npm_config_port: String(port), npm_config_protocol: 'http', npm_config_pidfile: '/dev/null' }
   const origin = spawn(process.execPath, [join(folder, 'server/server.mjs')], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] })
   await once(origin.stdout, 'data')
@@ -80,12 +87,15 @@ export async function startOrigin(): Promise<{ port: number; end: () => void }> 
 
 /** Runs the suite's tests for a reverse proxy against a cache, and counts them as the suite does. Once a process: it keeps its results. */
 export async function runSuite(base: string): Promise<Round> {
-  const load = async (file: string): Promise<unknown> => await import(/* @vite-ignore */ pathToFileURL(join(suiteFolder(), file)).href)
-  const { runTests, getResults } = (await load('client/runner.mjs')) as Runner
-  const { default: suites } = (await load('tests/index.mjs')) as { default: readonly { readonly tests: readonly Test[] }[] }
+  const load = async (file: string): Promise<unknown> => await import(/* @vite-ignore */ pathToFileURL(file).href)
+  const { runTests, getResults } = (await load(join(engineFolder(), 'client/runner.mjs'))) as Runner
+  const { default: suites } = (await load(join(suiteFolder(), 'tests/index.mjs'))) as {
+    default: readonly { readonly tests: readonly Test[] }[]
+  }
   const only = process.env['ONLY']?.split(',')
   const chosen = only === undefined ? suites : [{ tests: suites.flatMap((s) => s.tests).filter(({ id }) => only.includes(id)) }]
-  await runTests(chosen, fetch, false, base, AT_A_TIME)
+  const isBrowser = false
+  await runTests(chosen, ...(engineFolder() === suiteFolder() ? [fetch] : []), isBrowser, base, AT_A_TIME)
   const tests = new Map(chosen.flatMap((suite) => suite.tests.filter((test) => test.browser_only !== true)).map((test) => [test.id, test]))
   const verdicts = getResults()
   const isPassed = (id: string): boolean => verdicts[id] === true && (tests.get(id)?.depends_on ?? []).every(isPassed)

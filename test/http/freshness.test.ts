@@ -69,12 +69,11 @@ describe('RFC 9111 §4.2.3, the age of what a handler forwards', () => {
   // RFC 9111 §5.1: "Although it is defined as a singleton header field, a cache encountering a message with a list-based Age field value
   // SHOULD use the first member of the field value, discarding subsequent ones. If the field value (after discarding additional members, as
   // per above) is invalid (e.g., it contains something other than a non-negative integer), a cache SHOULD ignore the field."
-  // A SHOULD, and the other way is the safe one: §4.2.1 encourages to take invalid freshness information for stale.
-  test('an Age that is no single number may mean any', () => {
-    for (const age of [['5', '100'], '5, 100', '0, 0', 'abc', '-5', '7.0', '7;a=1']) {
-      expect(ageOf({ age }, now)).toBe(Infinity)
-      expect(freshFor({ status: 200, fields: { 'cache-control': 'max-age=3600', age } }, 60_000, now)).toBe(0)
-    }
+  test('the first member of an Age counts, garbage does not', () => {
+    expect(ageOf({ age: ['5', '100'] }, now)).toBe(5000)
+    expect(ageOf({ age: '5, 100' }, now)).toBe(5000)
+    expect(ageOf({ age: 'abc' }, now)).toBe(0)
+    expect(ageOf({ age: '-5' }, now)).toBe(0)
     expect(ageOf({ age: 12 }, now)).toBe(12_000)
     expect(ageOf({ age: '99999999999999' }, now)).toBe(2 ** 31 * 1000)
   })
