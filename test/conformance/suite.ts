@@ -112,10 +112,11 @@ export async function runSuite(base: string): Promise<Round> {
   return { results: Object.fromEntries(counted.map((test) => [test.id, reason(test)])), required: share(false), optimal: share(true) }
 }
 
-/** A reason without what is another one in each round: times and random names. */
+/** A reason without what is another one in each round or on each machine: times, random names, paths. */
 function withoutChance(reason: string): string {
   return reason
     .replaceAll(/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]+/g, '…')
     .replaceAll(/\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT/g, '(date)')
+    .replaceAll(/ imported from \S+/g, '')
     .replaceAll(/\d{4,}/g, '…')
 }
