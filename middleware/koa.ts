@@ -6,7 +6,7 @@ import type { Cache, Clearable, Ref } from '../src/index.ts'
 import { clearBeforeAnswer, resolveMutation } from './http/mutation.ts'
 import type { InvalidatesOptions as MutationOptions, Target } from './http/mutation.ts'
 import { Route } from './http/route.ts'
-import type { RouteHandle } from './http/route.ts'
+import type { RouteHandle } from './http/route-handle.ts'
 import type { RouteOptions as Options } from './http/route-options.ts'
 import { KoaVisit } from './koa/visit.ts'
 

@@ -1,100 +1,59 @@
 // Knows a route's life through the engine: found fresh, waited for, or answered by its handler and kept.
 
-import { LRUCache } from 'lru-cache'
-import { engineOf, groupRef, uriRef } from '../../src/door.ts'
-import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
+import { engineOf } from '../../src/door.ts'
+import type { Engine, Entry } from '../../src/door.ts'
 import { KeyError } from '../../src/index.ts'
-import type { Cache, FunctionStats, Ref } from '../../src/index.ts'
+import type { Cache } from '../../src/index.ts'
 import { cacheStatusWith } from './cache-status.ts'
 import type { Forward, Outcome } from './cache-status.ts'
-import { fill, givenUp, unshared } from './fill.ts'
-import type { Filled } from './fill.ts'
-import type { Fields } from './fields.ts'
-import { groupFields, groupsOf, MANY } from './groups.ts'
+import { HandlerLoads } from './handler-loads.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
+import { Passage } from './passage.ts'
+import { resolveRouteOptions } from './resolved-options.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
 import { RouteCalls, selected } from './route-calls.ts'
 import type { Asked, NotAsked } from './route-calls.ts'
-import type { PartialRouteArguments } from './route-name.ts'
-import { resolveRouteOptions } from './route-options.ts'
-import type { ResolvedOptions, RouteOptions } from './route-options.ts'
+import { handleOf } from './route-handle.ts'
+import type { RouteHandle } from './route-handle.ts'
+import type { RouteOptions } from './route-options.ts'
 import { isAnswerable, isSafe, whyBypassed, whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unkeyed.ts'
-import { anyQueryUri, normalisedUri } from './uri.ts'
-import { placed } from './variants.ts'
 import type { Visit } from './visit.ts'
 
-// For so long a key is remembered whose answer was for its own client alone: those who come meanwhile do not wait for each other.
-const ALONE_FOR = 10_000
-const MOST_ALONE = 1_000
 // So often a request waits for others whose answers fail, before it runs its handler beside them.
 const MOST_WAITS = 3
 
-/** What every cached route has, whatever its framework. */
-export interface RouteHandle {
-  /** What the route is called in keys, refs and Redis. Throws a `ConfigError` while it is not known. @example userPage.cacheName */
-  readonly cacheName: string
-  /**
-   * A pattern over its responses: with `params` alone, every query and partition of that page. Throws a `ConfigError` while the route's name is
-   * not known.
-   * @example await cache.clear(userPage.ref({ params: { id: '42' } }))
-   */
-  ref(args?: PartialRouteArguments): Ref
-  /**
-   * From now on no response that these arguments cover is served; without any, none. Rejects with a `StoreError` when Redis did not confirm in
-   * time: it then holds here and stays queued.
-   * @example await userPage.clear({ params: { id: '42' } })
-   */
-  clear(args?: PartialRouteArguments): Promise<void>
-  /** As `clear`, but what these arguments cover is stale at once, not gone. @example await userPage.expire() */
-  expire(args?: PartialRouteArguments): Promise<void>
-  /** What happened to its requests in this process. Throws a `ConfigError` while the route's name is not known. @example userPage.stats().hits */
-  stats(): FunctionStats
-}
-
 /** A cached route, whatever its framework. `Subject` is what the functions among its options are given. */
 export class Route<Subject> {
-  readonly #cache: Cache
   readonly #engine: Engine
   readonly #options: ResolvedOptions<Subject>
   readonly #calls: RouteCalls<Subject>
-  readonly #alone: LRUCache<string, true>
-  readonly #inside: WeakSet<object> = new WeakSet()
+  readonly #loads: HandlerLoads<Subject>
   readonly #isOff: boolean
 
   /** Throws a `ConfigError` for options that are wrong, or a name that is taken. */
   constructor(cache: Cache, options: RouteOptions<Subject>, framework: string) {
-    this.#cache = cache
     this.#engine = engineOf(cache)
     this.#options = resolveRouteOptions(this.#engine, options)
     this.#calls = new RouteCalls(this.#engine, this.#options, framework)
     this.#isOff = this.#engine.options.disabled || this.#options.limit === 0
-    this.#alone = new LRUCache({ max: MOST_ALONE, ttl: ALONE_FOR, perf: { now: this.#engine.clock } })
+    this.#loads = new HandlerLoads(this.#engine, this.#options, this.#calls)
   }
 
   /** What the door hands to its user. */
   handle(): RouteHandle {
-    const route = this.#calls
-    const ref = (args?: PartialRouteArguments): Ref => route.ref(args)
-    return {
-      get cacheName() {
-        return route.known().name
-      },
-      ref,
-      clear: (args) => this.#engine.record('clear', () => [ref(args)]),
-      expire: (args) => this.#engine.record('expire', () => [ref(args)]),
-      stats: () => route.known().stats(),
-    }
+    return handleOf(this.#engine, this.#calls)
   }
 
   /** Takes a request. Resolves once it is answered, or its handler has been entered; never rejects. */
   async visit(visit: Visit<Subject>): Promise<void> {
     if (!isSafe(visit.method)) clearBeforeAnswer(visit, ownUri)
     // RFC 9211 §2.2: what its method alone sends to the handler.
-    if (!isAnswerable(visit.method)) return this.#forward(visit, { fwd: 'method' })
+    if (!isAnswerable(visit.method)) return this.#passage(visit).forward({ fwd: 'method' })
     const asked = this.#ask(visit)
     if (asked === undefined) return visit.pass()
-    if ('why' in asked) return this.#forward(visit, { fwd: 'bypass', detail: asked.why })
+    if ('why' in asked) return this.#passage(visit).forward({ fwd: 'bypass', detail: asked.why })
     return this.#serve(visit, asked)
   }
 
@@ -102,7 +61,7 @@ export class Route<Subject> {
   #ask(visit: Visit<Subject>): Asked | NotAsked | undefined {
     const { req } = visit
     // A request that runs into the same route twice would wait for itself.
-    if (this.#inside.has(req)) return undefined
+    if (this.#loads.isInside(req)) return undefined
     if (this.#isOff) return { why: 'switched off' }
     try {
       const asked = this.#calls.ask(visit)
@@ -118,24 +77,23 @@ export class Route<Subject> {
     }
   }
 
-  #forward(visit: Visit<Subject>, outcome: Outcome): void {
-    this.#say(visit, outcome)
-    visit.pass()
+  #passage(visit: Visit<Subject>): Passage<Subject> {
+    return new Passage(visit, this.#options.cacheStatus)
   }
 
   async #serve(visit: Visit<Subject>, asked: Asked): Promise<void> {
-    const { promise: entered, resolve: enter } = newPromise()
-    const passage: Passage = { hasEntered: false, hasAnswer: false, enter: () => void ((passage.hasEntered = true), enter()) }
-    const answered = this.#answer(visit, asked, passage).catch((error: unknown) => {
+    const passage = this.#passage(visit)
+    const answered = this.#answer(passage, asked).catch((error: unknown) => {
       this.#engine.report(error)
       // Whatever fails here, the handler still answers.
-      if (!passage.hasEntered && !visit.res.headersSent) this.#forward(visit, { fwd: 'bypass', detail: 'error' })
+      if (!passage.hasEntered && !visit.res.headersSent) passage.forward({ fwd: 'bypass', detail: 'error' })
     })
     // The handler's answer may take as long as it likes, and a framework that sends only afterwards must not wait for it.
-    await Promise.race([answered, entered])
+    await Promise.race([answered, passage.entered])
   }
 
-  async #answer(visit: Visit<Subject>, asked: Asked, passage: Passage): Promise<void> {
+  async #answer(passage: Passage<Subject>, asked: Asked): Promise<void> {
+    const { visit } = passage
     // Without waiting for anything, since most requests end here.
     const found = asked.calls.fresh(asked.call.key)
     // What selects is no older for its age, and what it leads to may be served stale.
@@ -147,9 +105,9 @@ export class Route<Subject> {
       const fwd = this.#whyForwarded(current)
       // A HEAD's answer is no GET's and a part no whole, so nobody waits for it.
       const isKept = whyNotKept(visit.method, headersOf(visit.req)) === undefined
-      const join = isKept && waits < MOST_WAITS && !this.#alone.has(call.key)
+      const join = isKept && waits < MOST_WAITS && !this.#loads.isAlone(call.key)
       const asking = { ...current, fwd }
-      const served = await calls.serve(call, (frame, found) => this.#load(visit, { ...asking, frame, found }, passage), { join })
+      const served = await calls.serve(call, (frame, found) => this.#loads.load({ ...asking, frame, found }, passage), { join })
       if (passage.hasEntered || visit.res.destroyed) return
       if (served.from !== 'store' && served.from !== 'flight') continue
       const next = this.#current(asked, served.entry)
@@ -177,67 +135,6 @@ export class Route<Subject> {
     return this.#options.headers.length === 0 && this.#options.partition === undefined ? 'uri-miss' : 'miss'
   }
 
-  async #load(visit: Visit<Subject>, asked: Loading, passage: Passage): Promise<Loaded<StoredResponse>> {
-    // Its turn came, and its client had gone, or has its answer: the next in line takes it.
-    if (visit.res.destroyed || passage.hasAnswer) return givenUp
-    const detail = whyNotKept(visit.method, headersOf(visit.req))
-    if (detail !== undefined) {
-      passage.enter()
-      this.#say(visit, { fwd: asked.fwd, detail })
-      visit.pass()
-      return unshared
-    }
-    this.#cache.track(...this.#dependenciesOf(visit))
-    this.#inside.add(visit.req)
-    // A handler may change what it was asked.
-    const own = { ...asked, fields: { ...asked.fields } }
-    const filled = await fill(visit, {
-      route: this.#options,
-      partitioned: asked.partitioned,
-      fwd: asked.fwd,
-      shownKey: this.#options.debug ? asked.call.key : undefined,
-      groupFields: (before) => this.#groupFields(visit, asked.frame.refs, before),
-      found: asked.found,
-      clock: this.#engine.clock,
-      onEnter: () => passage.enter(),
-    })
-    // RFC 9875 §2.2.1: what drops a group drops this.
-    this.#cache.track(...filled.groups.map(groupRef))
-    this.#readAgain(asked, filled)
-    this.#learn(asked.call.key, filled)
-    return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
-  }
-
-  /** What is stored anew was computed from what it was computed from then, though its handler need not have read that again. */
-  #readAgain({ frame, found }: Loading, { isRenewed }: Filled): void {
-    if (isRenewed === true && found !== undefined) frame.add(found.refs, this.#engine.freshness.trustOf(found), false)
-  }
-
-  /** What a response depends on besides what its handler calls: its URI, and what is declared. */
-  #dependenciesOf(visit: Visit<Subject>): readonly Ref[] {
-    const declared = this.#options.dependsOn?.(visit.subject) ?? []
-    this.#calls.noteDeclared(declared)
-    const uri = this.#options.query === true ? normalisedUri(visit.path, visit.query) : anyQueryUri(visit.path)
-    return [uriRef(uri), ...declared]
-  }
-
-  #groupFields({ subject }: Visit<Subject>, read: ReadonlySet<Ref>, before: Fields): Readonly<Record<string, string>> {
-    const { groups, groupFields: asked } = this.#options
-    if (groups === false) return {}
-    try {
-      return groupFields(groupsOf(read, subject, groups), asked, before)
-    } catch (error) {
-      this.#engine.report(error)
-      return groupFields([MANY], asked, before)
-    }
-  }
-
-  #learn(key: string, filled: Filled): void {
-    if (filled.loaded.store) this.#alone.delete(key)
-    else if (filled.loaded.ending === undefined) this.#alone.set(key, true)
-    for (const input of filled.unkeyed) this.#calls.warnOfInput(input)
-  }
-
   #replay(visit: Visit<Subject>, asked: Asked, entry: Entry<StoredResponse>, outcome: Outcome): void {
     const { res, req, method } = visit
     // Someone has answered while this request waited.
@@ -248,31 +145,4 @@ export class Route<Subject> {
     }
     visit.replay(entry.value, { method, fields: headersOf(req) }, { age: this.#engine.clock() - entry.loadedAt, now: Date.now(), ...said })
   }
-
-  #say(visit: Visit<Subject>, outcome: Outcome): void {
-    const { res } = visit
-    if (this.#options.cacheStatus && !res.headersSent)
-      res.setHeader('Cache-Status', cacheStatusWith(res.getHeader('cache-status'), outcome))
-  }
-}
-
-/** A request whose handler is to answer: why, what is read meanwhile, and the stale response that was found. */
-interface Loading extends Asked {
-  readonly fwd: Forward
-  readonly frame: Parameters<Load<StoredResponse>>[0]
-  readonly found: Entry<StoredResponse> | undefined
-}
-
-/** The way of one request into its handler, which it takes at most once. */
-interface Passage {
-  hasEntered: boolean
-  /** Whether it was answered in its handler's place, so that a refresh behind that finds nobody to run it for. */
-  hasAnswer: boolean
-  enter(): void
-}
-
-function newPromise(): { promise: Promise<void>; resolve: () => void } {
-  let resolve!: () => void
-  const promise = new Promise<void>((settle) => (resolve = settle))
-  return { promise, resolve }
 }

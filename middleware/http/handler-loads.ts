@@ -1,0 +1,123 @@
+// Knows how a request's handler answers for a load: what its answer depends on, and what is learned from it.
+
+import { LRUCache } from 'lru-cache'
+import { groupRef, show, uriRef } from '../../src/door.ts'
+import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
+import { ConfigError, Ref } from '../../src/index.ts'
+import type { Forward } from './cache-status.ts'
+import type { Fields } from './fields.ts'
+import { fill, givenUp, unshared } from './fill.ts'
+import type { Filled } from './fill.ts'
+import { groupFields, groupsOf, MANY } from './groups.ts'
+import type { Passage } from './passage.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
+import type { Asked, RouteCalls } from './route-calls.ts'
+import { whyNotKept } from './storable.ts'
+import type { StoredResponse } from './stored-response.ts'
+import { headersOf } from './unkeyed.ts'
+import { anyQueryUri, normalisedUri } from './uri.ts'
+import { placed } from './variants.ts'
+import type { Visit } from './visit.ts'
+
+// For so long a key is remembered whose answer was for its own client alone: those who come meanwhile do not wait for each other.
+const ALONE_FOR = 10_000
+const MOST_ALONE = 1_000
+
+/** A request whose handler is to answer: why, what is read meanwhile, and the stale response that was found. */
+export interface Loading extends Asked {
+  readonly fwd: Forward
+  readonly frame: Parameters<Load<StoredResponse>>[0]
+  readonly found: Entry<StoredResponse> | undefined
+}
+
+/** The runs of one route's handler. */
+export class HandlerLoads<Subject> {
+  readonly #engine: Engine
+  readonly #options: ResolvedOptions<Subject>
+  readonly #calls: RouteCalls<Subject>
+  readonly #alone: LRUCache<string, true>
+  readonly #inside: WeakSet<object> = new WeakSet()
+
+  constructor(engine: Engine, options: ResolvedOptions<Subject>, calls: RouteCalls<Subject>) {
+    this.#engine = engine
+    this.#options = options
+    this.#calls = calls
+    this.#alone = new LRUCache({ max: MOST_ALONE, ttl: ALONE_FOR, perf: { now: engine.clock } })
+  }
+
+  /** Whether the handler of this request has been entered here. */
+  isInside(req: object): boolean {
+    return this.#inside.has(req)
+  }
+
+  /** Whether the last answer to a key was for its own client alone. */
+  isAlone(key: string): boolean {
+    return this.#alone.has(key)
+  }
+
+  /** Lets the handler answer, and makes of its answer what the engine stores. */
+  async load(asked: Loading, passage: Passage<Subject>): Promise<Loaded<StoredResponse>> {
+    const { visit } = passage
+    // Its turn came, and its client had gone, or has its answer: the next in line takes it.
+    if (visit.res.destroyed || passage.hasAnswer) return givenUp
+    const detail = whyNotKept(visit.method, headersOf(visit.req))
+    if (detail !== undefined) {
+      passage.forward({ fwd: asked.fwd, detail })
+      return unshared
+    }
+    this.#engine.declare(asked.frame.refs, this.#dependenciesOf(visit))
+    this.#inside.add(visit.req)
+    // A handler may change what it was asked.
+    const own = { ...asked, fields: { ...asked.fields } }
+    const filled = await fill(visit, {
+      route: this.#options,
+      partitioned: asked.partitioned,
+      fwd: asked.fwd,
+      shownKey: this.#options.debug ? asked.call.key : undefined,
+      groupFields: (before) => this.#groupFields(visit, asked.frame.refs, before),
+      found: asked.found,
+      clock: this.#engine.clock,
+      onEnter: () => passage.enter(),
+    })
+    // RFC 9875 §2.2.1: what drops a group drops this.
+    this.#engine.declare(asked.frame.refs, filled.groups.map(groupRef))
+    this.#readAgain(asked, filled)
+    this.#learn(asked.call.key, filled)
+    return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
+  }
+
+  /** What is stored anew was computed from what it was computed from then, though its handler need not have read that again. */
+  #readAgain({ frame, found }: Loading, { isRenewed }: Filled): void {
+    if (isRenewed === true && found !== undefined) frame.add(found.refs, this.#engine.freshness.trustOf(found), false)
+  }
+
+  /** What a response depends on besides what its handler calls: its URI, and what is declared. */
+  #dependenciesOf(visit: Visit<Subject>): readonly Ref[] {
+    const declared = checkRefs(this.#options.dependsOn?.(visit.subject) ?? [])
+    this.#calls.noteDeclared(declared)
+    const uri = this.#options.query === true ? normalisedUri(visit.path, visit.query) : anyQueryUri(visit.path)
+    return [uriRef(uri), ...declared]
+  }
+
+  #groupFields({ subject }: Visit<Subject>, read: ReadonlySet<Ref>, before: Fields): Readonly<Record<string, string>> {
+    const { groups, groupFields: asked } = this.#options
+    if (groups === false) return {}
+    try {
+      return groupFields(groupsOf(read, subject, groups), asked, before)
+    } catch (error) {
+      this.#engine.report(error)
+      return groupFields([MANY], asked, before)
+    }
+  }
+
+  #learn(key: string, filled: Filled): void {
+    if (filled.loaded.store) this.#alone.delete(key)
+    else if (filled.loaded.ending === undefined) this.#alone.set(key, true)
+    for (const input of filled.unkeyed) this.#calls.warnOfInput(input)
+  }
+}
+
+function checkRefs(refs: unknown): readonly Ref[] {
+  if (Array.isArray(refs) && refs.every((ref) => ref instanceof Ref)) return refs
+  throw new ConfigError(`Expected \`dependsOn\` to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`)
+}

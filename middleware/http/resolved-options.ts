@@ -1,0 +1,112 @@
+// Knows the options of a route as it uses them: each one checked, and those that are not given filled in.
+
+import { checkFunction, checkNames, placeOf, toLifetime, toLimit } from '../../src/door.ts'
+import type { Engine, Place } from '../../src/door.ts'
+import type { Ref } from '../../src/index.ts'
+import type { StaleFor } from './freshness.ts'
+import type { GroupField, GroupsOption } from './groups.ts'
+import {
+  checkBoolean,
+  checkGroups,
+  toBytes,
+  toFieldNames,
+  toGroupFields,
+  toHeaders,
+  toList,
+  toName,
+  toPath,
+  toQueryRule,
+  toWindow,
+} from './option-values.ts'
+import type { GivenPath } from './option-values.ts'
+import type { QueryRule } from './query.ts'
+import type { RouteOptions } from './route-options.ts'
+
+/** Options with every value there and checked. */
+export interface ResolvedOptions<Subject> {
+  readonly name: string | undefined
+  readonly path: GivenPath | undefined
+  readonly query: QueryRule
+  /** In lower case. */
+  readonly headers: readonly string[]
+  readonly partition: ((subject: Subject) => string | undefined) | undefined
+  /** Milliseconds. */
+  readonly ttl: number | 'heuristic'
+  readonly stale: StaleFor
+  readonly revalidate: boolean
+  /** In lower case, in their order. */
+  readonly targets: readonly string[]
+  readonly limit: number
+  readonly limitInRedis: number | undefined
+  readonly place: Place
+  readonly dependsOn: ((subject: Subject) => readonly Ref[]) | undefined
+  readonly groups: GroupsOption<Subject>
+  readonly groupFields: readonly GroupField[]
+  readonly maxBodyBytes: number
+  readonly bypass: ((subject: Subject) => boolean) | undefined
+  readonly ignore: ReadonlySet<string> | true
+  readonly cacheStatus: boolean
+  readonly debug: boolean
+}
+
+const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
+  'name',
+  'path',
+  'query',
+  'headers',
+  'partition',
+  'ttl',
+  'targets',
+  'staleWhileRevalidate',
+  'staleIfError',
+  'revalidate',
+  'limit',
+  'store',
+  'dependsOn',
+  'groups',
+  'groupFields',
+  'maxBodyBytes',
+  'bypass',
+  'ignore',
+  'cacheStatus',
+  'debug',
+]
+
+const MAX_BODY_BYTES = 1024 * 1024
+
+/** Checks the options of a route and fills in the rest. Throws a `ConfigError` for what is wrong. */
+export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptions<Subject>): ResolvedOptions<Subject> {
+  checkNames(options, NAMES, 'cached')
+  for (const name of ['partition', 'dependsOn', 'bypass'] as const) checkFunction(options[name], name)
+  for (const name of ['cacheStatus', 'debug', 'revalidate'] as const) checkBoolean(options[name], name)
+  const { ttl, limit, partition, dependsOn, bypass, ignore = [] } = options
+  const { query = true, headers = [], maxBodyBytes = MAX_BODY_BYTES, cacheStatus = true, debug = false } = options
+  return {
+    name: toName(options.name),
+    path: toPath(options.path),
+    query: toQueryRule(query),
+    headers: toHeaders(headers),
+    partition,
+    ttl: ttl === 'heuristic' ? ttl : ttl === undefined ? engine.options.ttl : toLifetime(ttl, 'ttl'),
+    stale: {
+      whileRevalidate: toWindow(options.staleWhileRevalidate, 'staleWhileRevalidate'),
+      ifError: toWindow(options.staleIfError, 'staleIfError'),
+    },
+    revalidate: options.revalidate ?? false,
+    targets: toFieldNames(options.targets ?? [], 'targets', 'names of response headers such as ["cdn-cache-control"]'),
+    limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
+    limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
+    place: placeOf(engine, options.store),
+    dependsOn,
+    groups: checkGroups(options.groups),
+    groupFields: toGroupFields(options.groupFields ?? ['cache-groups']),
+    maxBodyBytes: toBytes(maxBodyBytes),
+    bypass,
+    ignore:
+      ignore === true
+        ? true
+        : new Set(toList(ignore, 'ignore', 'inputs such as ["user-agent"], or true').map((name) => name.toLowerCase())),
+    cacheStatus,
+    debug,
+  }
+}
