@@ -18,11 +18,13 @@ export interface AddedProperty {
   readonly label: string
 }
 
-// What these say of a request is what happens to it, not whose it is; the content of a GET goes past the cache.
+// What these say of a request is what happens to it, not whose it is; the content of a GET goes past the cache. The last is
+// OpenTelemetry's, which keeps there by which layers a request of Express has come, and lets nobody watch it.
 const HARMLESS: ReadonlySet<string> = new Set(
-  'log logger id reqId requestId correlationId traceId body _body rawBody file files secret startTime _startTime _startAt timing timings timedout clearTimeout __onFinished'.split(
-    ' ',
-  ),
+  (
+    'log logger id reqId requestId correlationId traceId body _body rawBody file files secret startTime _startTime _startAt timing timings ' +
+    'timedout clearTimeout __onFinished __ot_middlewares'
+  ).split(' '),
 )
 
 // Of Express and its router, of Koa, koa-mount and @koa/router; those of a request that are computed of it are watched as such.

@@ -5,6 +5,7 @@ import { bodyParser } from '@koa/bodyparser'
 import cors from '@koa/cors'
 import Router from '@koa/router'
 import Koa3, { type Context, type Middleware } from 'koa'
+import { koaBody } from 'koa-body'
 import compress from 'koa-compress'
 import helmet from 'koa-helmet'
 import jwt from 'koa-jwt'
@@ -33,7 +34,7 @@ type Asked = Context & {
 
 const nobody = 'nobody'
 
-function ordinary(name: string, Koa: typeof Koa3): OrdinaryApp<Asked> {
+function ordinary(name: string, Koa: typeof Koa3, parser: Middleware): OrdinaryApp<Asked> {
   return {
     name,
     readers: [
@@ -54,7 +55,7 @@ function ordinary(name: string, Koa: typeof Koa3): OrdinaryApp<Asked> {
       const app = new Koa()
       app.silent = true
       app.keys = [SECRET]
-      for (const layer of layers(app, log)) app.use(layer)
+      for (const layer of layers(app, parser, log)) app.use(layer)
       const router = new Router()
       router.post('/login', (ctx) => {
         ;(ctx as unknown as Asked).session.passport = { user: (ctx.state['user'] as { id: string }).id }
@@ -71,7 +72,7 @@ function ordinary(name: string, Koa: typeof Koa3): OrdinaryApp<Asked> {
   }
 }
 
-function layers(app: Koa3, log: (line: string) => void): Middleware[] {
+function layers(app: Koa3, parser: Middleware, log: (line: string) => void): Middleware[] {
   const stream = { write: log }
   const pass = new passport.KoaPassport()
   pass.use(new bearer.Strategy((token, done) => done(null, { id: token })))
@@ -89,7 +90,7 @@ function layers(app: Koa3, log: (line: string) => void): Middleware[] {
       max: 1000,
       headers: { remaining: 'X-RateLimit-Remaining', reset: 'X-RateLimit-Reset', total: 'X-RateLimit-Limit' },
     }),
-    bodyParser(),
+    parser,
     createSession({ rolling: true }, app),
     pass.initialize(),
     (ctx, next) => {
@@ -115,5 +116,5 @@ async function namesEverywhere(ctx: Asked, next: () => Promise<void>): Promise<v
   await next()
 }
 
-ordinarySuite(ordinary('Koa 2', Koa2))
-ordinarySuite(ordinary('Koa 3', Koa3))
+ordinarySuite(ordinary('Koa 2', Koa2, koaBody({ multipart: true })))
+ordinarySuite(ordinary('Koa 3', Koa3, bodyParser()))
