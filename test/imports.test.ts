@@ -59,6 +59,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'revalidation',
     'hold',
     'visit',
+    'instead',
   ].map(inHttp),
   route: [
     'route-name',
@@ -68,6 +69,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'route-calls',
     'route-handle',
     'passage',
+    'reads',
+    'judgement',
     'fill',
     'variants',
     'mutation',

@@ -1,11 +1,8 @@
-// Knows how what is stored is asked after, what a 304 makes of it, and how it goes out in the place of the handler's own answer.
+// Knows how what is stored is asked after, and what a 304 makes of it.
 
-import type { ServerResponse } from 'node:http'
 import { linesOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import type { Head } from './head.ts'
-import { answerTo, putHead } from './replay.ts'
-import type { ReplayOptions, ReplayRequest } from './replay.ts'
 import { toStored } from './stored-response.ts'
 import type { StoredField, StoredResponse } from './stored-response.ts'
 
@@ -44,30 +41,4 @@ export function updatedBy(notModified: Head, baseline: Fields, stored: StoredRes
     if (!NOT_UPDATED.has(name)) fields.set(name, field)
   }
   return { ...stored, fields: [...fields.values()] }
-}
-
-/** Takes back what the handler did to the head of a response that has sent nothing yet. */
-function resetTo(res: ServerResponse, baseline: Fields): void {
-  for (const name of res.getHeaderNames()) if (!(name in baseline)) res.removeHeader(name)
-  for (const [name, value] of Object.entries(baseline)) if (value !== undefined) res.setHeader(name, value)
-}
-
-/** Puts a stored response's head in the place of the handler's. */
-export function putInstead(res: ServerResponse, stored: StoredResponse, baseline: Fields, options: ReplayOptions): void {
-  resetTo(res, baseline)
-  res.statusMessage = ''
-  putHead(res, stored, options)
-}
-
-/** What goes out with a head that was put: the body or a part of it, or nothing with a 304. */
-export function bodyInstead(
-  res: ServerResponse,
-  stored: StoredResponse,
-  request: ReplayRequest,
-  now: number,
-): { readonly notModified: boolean; readonly instead: Uint8Array } {
-  const answer = answerTo(res, stored, request, now)
-  if (answer === 'not modified') return { notModified: true, instead: new Uint8Array() }
-  if (stored.status !== 204) res.setHeader('Content-Length', answer.byteLength)
-  return { notModified: false, instead: answer }
 }
