@@ -20,6 +20,7 @@ import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
 import type { Transaction } from './transaction.ts'
+import { Written } from './written.ts'
 
 /** A call that has come: when, by the clock, and whether it may share a load. */
 interface Coming extends ServeOptions {
@@ -104,6 +105,11 @@ export class Calls<V> implements Named {
   /** As `known`, where this process's own knowledge of the clear log is enough. */
   fresh(key: string): Entry<V> | undefined {
     return this.#loads.isStrong ? undefined : this.known(key)
+  }
+
+  /** A value of a call that a change is about to give. `own`: what the change clears, and the value depends on nevertheless. */
+  written(call: Call, own: readonly Ref[]): Written<V> {
+    return new Written(this.#loads.runs, this.#engine.log, call, own)
   }
 
   /** What this process has of a key, fresh or stale, if nothing else is wrong with it: it counts as nothing. */

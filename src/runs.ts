@@ -117,6 +117,12 @@ export class Runs<V> {
     return this.#keep(call, loaded, position, frame, began)
   }
 
+  /** Keeps a value that was not loaded, as if its load had begun now. */
+  keep(call: Call, loaded: Loaded<V>, frame: Frame): void {
+    frame.order = ++this.#begun
+    this.#keep(call, loaded, this.#engine.log.position, frame, this.#entries?.began(undefined))
+  }
+
   /** Loads a call of a synchronous function. */
   loadSync(call: Call, load: (frame: Frame) => Loaded<V>): V {
     const reader = this.#engine.tracker.current()

@@ -28,7 +28,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/own-store',
     'src/entries',
   ],
-  engine: ['src/stats', 'src/config', 'src/engine', 'src/place', 'src/call', 'src/runs', 'src/loads', 'src/calls'],
+  engine: ['src/stats', 'src/config', 'src/engine', 'src/place', 'src/call', 'src/runs', 'src/written', 'src/loads', 'src/calls'],
   handles: [
     'src/signatures',
     'src/memoize-options',
