@@ -37,7 +37,7 @@ export class Written<V> {
     const wasOvertaken = this.#isOvertaken([...this.#own, ...this.frame.refs])
     const recorded = record()
     // What it read before it changed that may be what it changed.
-    const reads = Array.from(this.frame.refs).filter((ref) => !this.#own.includes(ref))
+    const reads = Array.from(this.frame.refs).filter(({ id }) => !this.#own.some((own) => own.id === id))
     const isOvertaken = wasOvertaken || this.#isOvertaken(reads)
     this.#position = this.#log.position
     await recorded

@@ -44,9 +44,18 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   ],
   'doors of the engine': ['src/index', 'src/door', 'src/testing'],
   'words of HTTP': ['fields', 'http-date', 'path-pattern', 'query', 'uri', 'body'].map(inHttp),
-  'rules of HTTP': ['cache-control', 'targeted', 'freshness', 'vary', 'storable', 'conditional', 'range', 'cache-status', 'groups'].map(
-    inHttp,
-  ),
+  'rules of HTTP': [
+    'cache-control',
+    'targeted',
+    'freshness',
+    'vary',
+    'storable',
+    'conditional',
+    'range',
+    'cache-status',
+    'groups',
+    'posted',
+  ].map(inHttp),
   'acts of HTTP': [
     'head',
     'stored-response',

@@ -36,7 +36,7 @@ class Page {
   }
 
   written(): Written<string> {
-    return this.calls.written(this.call, [this.call.ref])
+    return this.calls.written(this.call, [this.calls.call(['1'], this.call.key).ref])
   }
 
   clear(): Promise<void> {

@@ -15,6 +15,7 @@ import type { Head } from './head.ts'
 import { bodyInstead, mayServeStale, putInstead, putRenewed } from './instead.ts'
 import { judge } from './judgement.ts'
 import type { Judgement } from './judgement.ts'
+import { isOfTarget } from './posted.ts'
 import { Reads } from './reads.ts'
 import { dress, isTagged } from './replay.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
@@ -154,7 +155,7 @@ class Fill {
     const now = Date.now()
     const judged = judge(head, body, {
       route,
-      method,
+      method: this.#methodOf(head, now),
       requestFields: this.#requestFields,
       baseline: this.#baseline,
       partitioned,
@@ -174,6 +175,14 @@ class Fill {
     this.#reads.sayHead()
     if (route.cacheStatus) res.setHeader('Cache-Status', this.#cacheStatus(body))
     return { keep: mayStore, notModified: isNotModified(method, this.#requestFields, head.status, res.getHeaders(), now) }
+  }
+
+  /** The method that this answers, or could: what a POST's URI gives is what a GET of it would. */
+  #methodOf(head: Head, now: number): string {
+    const { method, path, query } = this.#visit
+    if (method !== 'POST') return method
+    const origin = this.#reads.unwatched(() => this.#visit.origin())
+    return isOfTarget(head, { origin, path }, query, now) ? 'GET' : method
   }
 
   #cacheStatus(body: Uint8Array | undefined): string {

@@ -9,6 +9,7 @@ import type { Fields } from './fields.ts'
 import { fill, givenUp, unshared } from './fill.ts'
 import type { Filled } from './fill.ts'
 import { groupFields, groupsOf, MANY } from './groups.ts'
+import { clearBeforeAnswer, ownUri } from './mutation.ts'
 import type { Passage } from './passage.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { Asked, RouteCalls } from './route-calls.ts'
@@ -65,10 +66,41 @@ export class HandlerLoads<Subject> {
       passage.forward({ fwd: asked.fwd, detail })
       return unshared
     }
-    this.#engine.declare(asked.frame.refs, this.#dependenciesOf(visit))
-    this.#inside.add(visit.req)
     // A handler may change what it was asked.
     const own = { ...asked, fields: { ...asked.fields } }
+    const filled = await this.#run(asked, passage)
+    this.#readAgain(asked, filled)
+    this.#learn(asked.call.key, filled)
+    return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
+  }
+
+  /** Lets the handler of a POST answer, and stores its answer where it is what a GET of its URI gives from now on. RFC 9110 §9.3.3 */
+  post(asked: Asked, passage: Passage<Subject>): void {
+    const { visit } = passage
+    const written = asked.calls.written(asked.call, [asked.call.ref, this.#uriOf(visit)])
+    const cleared = new Promise<void>((resolve) => {
+      clearBeforeAnswer(visit, ownUri, (clear) => {
+        const clearing = written.clear(clear)
+        resolve(clearing)
+        return clearing
+      })
+    })
+    const filling = written.within(() => this.#run({ ...asked, fwd: 'method', frame: written.frame, found: undefined }, passage))
+    filling.catch((error: unknown) => {
+      this.#engine.report(error)
+      if (!passage.hasEntered) passage.forward({ fwd: 'method' })
+    })
+    Promise.all([filling, cleared]).then(
+      ([{ loaded, selects }]) => loaded.store && selects === undefined && written.keep(loaded),
+      // Told where its answer waits for it.
+      () => {},
+    )
+  }
+
+  async #run(asked: Loading, passage: Passage<Subject>): Promise<Filled> {
+    const { visit } = passage
+    this.#engine.declare(asked.frame.refs, this.#dependenciesOf(visit))
+    this.#inside.add(visit.req)
     const filled = await fill(visit, {
       route: this.#options,
       partitioned: asked.partitioned,
@@ -81,9 +113,7 @@ export class HandlerLoads<Subject> {
     })
     // RFC 9875 §2.2.1: what drops a group drops this.
     this.#engine.declare(asked.frame.refs, filled.groups.map(groupRef))
-    this.#readAgain(asked, filled)
-    this.#learn(asked.call.key, filled)
-    return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
+    return filled
   }
 
   /** What is stored anew was computed from what it was computed from then, though its handler need not have read that again. */
@@ -95,8 +125,11 @@ export class HandlerLoads<Subject> {
   #dependenciesOf(visit: Visit<Subject>): readonly Ref[] {
     const declared = checkRefs(this.#options.dependsOn?.(visit.subject) ?? [])
     this.#calls.noteDeclared(declared)
-    const uri = this.#options.query === true ? normalisedUri(visit.path, visit.query) : anyQueryUri(visit.path)
-    return [uriRef(uri), ...declared]
+    return [this.#uriOf(visit), ...declared]
+  }
+
+  #uriOf({ path, query }: Visit<Subject>): Ref {
+    return uriRef(this.#options.query === true ? normalisedUri(path, query) : anyQueryUri(path))
   }
 
   #groupFields({ subject }: Visit<Subject>, read: ReadonlySet<Ref>, before: Fields): Readonly<Record<string, string>> {

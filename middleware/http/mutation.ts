@@ -99,14 +99,21 @@ function checkedRefs(refs: unknown): readonly Ref[] {
   throw new ConfigError(`Expected the function given to invalidates to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`)
 }
 
-/** Holds the answer to an unsafe request until what it changed is cleared. */
-export function clearBeforeAnswer<Subject>(visit: Visit<Subject>, mutation: Mutation<Subject>): void {
+/** Makes a clear, which `clear` records before it returns. */
+type Clearing = (clear: () => Promise<void>) => Promise<void>
+
+/** Holds the answer to an unsafe request until what it changed is cleared, by `clearing`. */
+export function clearBeforeAnswer<Subject>(
+  visit: Visit<Subject>,
+  mutation: Mutation<Subject>,
+  clearing: Clearing = (clear) => clear(),
+): void {
   if (isSafe(visit.method)) return
   visit.hold({
     before(status) {
       // RFC 9111 §4.4: a response that is no error. A failed write changed nothing.
       if (status >= 400) return undefined
-      const cleared = clearChanged(visit, mutation)
+      const cleared = clearChanged(visit, mutation, clearing)
       return cleared.then(
         () => 'as it is',
         (error: unknown) => unconfirmed(mutation, error),
@@ -115,7 +122,7 @@ export function clearBeforeAnswer<Subject>(visit: Visit<Subject>, mutation: Muta
   })
 }
 
-async function clearChanged<Subject>(visit: Visit<Subject>, mutation: Mutation<Subject>): Promise<void> {
+async function clearChanged<Subject>(visit: Visit<Subject>, mutation: Mutation<Subject>, clearing: Clearing): Promise<void> {
   const answer = visit.res.getHeaders()
   const changed = mutation.changedBy(visit.subject)
   // RFC 9111 §4.4
@@ -130,7 +137,7 @@ async function clearChanged<Subject>(visit: Visit<Subject>, mutation: Mutation<S
     await Promise.all(openEngines().map((engine) => engine.record('clear', () => refs.filter(isOf(engine)))))
   }
   if (mutation.again > 0) setTimeout(() => void clear().catch(report), mutation.again).unref()
-  await clear()
+  await clearing(clear)
 }
 
 // Whose answers name groups for caches in front, which are no handler's word to this one.

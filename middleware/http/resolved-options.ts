@@ -34,6 +34,7 @@ export interface ResolvedOptions<Subject> {
   readonly ttl: number | 'heuristic'
   readonly stale: StaleFor
   readonly revalidate: boolean
+  readonly posts: boolean
   /** In lower case, in their order. */
   readonly targets: readonly string[]
   readonly limit: number
@@ -60,6 +61,7 @@ const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
   'staleWhileRevalidate',
   'staleIfError',
   'revalidate',
+  'posts',
   'limit',
   'store',
   'dependsOn',
@@ -78,7 +80,7 @@ const MAX_BODY_BYTES = 1024 * 1024
 export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptions<Subject>): ResolvedOptions<Subject> {
   checkNames(options, NAMES, 'cached')
   for (const name of ['partition', 'dependsOn', 'bypass'] as const) checkFunction(options[name], name)
-  for (const name of ['cacheStatus', 'debug', 'revalidate'] as const) checkBoolean(options[name], name)
+  for (const name of ['cacheStatus', 'debug', 'revalidate', 'posts'] as const) checkBoolean(options[name], name)
   const { ttl, limit, partition, dependsOn, bypass, ignore = [] } = options
   const { query = true, headers = [], maxBodyBytes = MAX_BODY_BYTES, cacheStatus = true, debug = false } = options
   return {
@@ -93,6 +95,7 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
       ifError: toWindow(options.staleIfError, 'staleIfError'),
     },
     revalidate: options.revalidate ?? false,
+    posts: options.posts ?? false,
     targets: toFieldNames(options.targets ?? [], 'targets', 'names of response headers such as ["cdn-cache-control"]'),
     limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
     limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),

@@ -62,6 +62,13 @@ export interface RouteOptions<Subject> {
    */
   revalidate?: boolean
   /**
+   * Whether the answer to a POST is stored for GETs of its URI, where it says that it is what they give: status 200, a Content-Location that is the
+   * POST's own URI, and a lifetime of its own (RFC 9110 §9.3.3). The POST itself is never answered from what is stored. Not for a route whose
+   * `query` names some parameters only.
+   * @default false @example posts: true
+   */
+  posts?: boolean
+  /**
    * Response fields that address cache directives to this cache: the first that is there and valid decides in place of Cache-Control and
    * Expires. RFC 9213. A CDN's is not meant for a cache inside the application, so none is asked for unless it is named. All leave as they came,
    * but in a response that is one owner's.

@@ -48,13 +48,21 @@ export class Route<Subject> {
 
   /** Takes a request. Resolves once it is answered, or its handler has been entered; never rejects. */
   async visit(visit: Visit<Subject>): Promise<void> {
-    if (!isSafe(visit.method)) clearBeforeAnswer(visit, ownUri)
-    // RFC 9211 §2.2: what its method alone sends to the handler.
-    if (!isAnswerable(visit.method)) return this.#passage(visit).forward({ fwd: 'method' })
+    if (!isAnswerable(visit.method)) return this.#write(visit)
     const asked = this.#ask(visit)
     if (asked === undefined) return visit.pass()
     if ('why' in asked) return this.#passage(visit).forward({ fwd: 'bypass', detail: asked.why })
     return this.#serve(visit, asked)
+  }
+
+  /** Takes a request that is written through. RFC 9111 §4 */
+  #write(visit: Visit<Subject>): void {
+    const passage = this.#passage(visit)
+    const asked = visit.method === 'POST' && this.#options.posts && this.#options.query === true ? this.#ask(visit) : undefined
+    if (asked !== undefined && 'call' in asked) return this.#loads.post(asked, passage)
+    if (!isSafe(visit.method)) clearBeforeAnswer(visit, ownUri)
+    // RFC 9211 §2.2: what its method alone sends to the handler.
+    passage.forward({ fwd: 'method' })
   }
 
   /** The request as a call; why it goes past the cache; or undefined where it is none of this route's business. */
@@ -69,7 +77,7 @@ export class Route<Subject> {
       if (this.#options.bypass?.(visit.subject)) return { why: 'bypass' }
       // RFC 9110 §7.8: to go on in another protocol is between the client and the handler.
       const headers = headersOf(req)
-      const why = headers.upgrade === undefined ? whyBypassed(headers) : 'upgrade'
+      const why = headers.upgrade !== undefined ? 'upgrade' : isAnswerable(visit.method) ? whyBypassed(headers) : undefined
       return why === undefined ? asked : { why }
     } catch (error) {
       if (!(error instanceof KeyError)) this.#engine.report(error)

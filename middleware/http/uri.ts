@@ -54,6 +54,14 @@ function sameOriginUris(reference: string, { origin, path }: TargetUri): readonl
   return urisToClear(uri.pathname, parse(uri.search.slice(1)))
 }
 
+/** Whether a reference names exactly what the request is for: its path letter by letter, its query in any order. RFC 9110 §8.7 */
+export function isTarget(reference: string, { origin, path }: TargetUri, query: Query): boolean {
+  const base = `${origin ?? UNKNOWN_ORIGIN}${path}`
+  if (!URL.canParse(reference, base)) return false
+  const [uri, target] = [new URL(reference, base), new URL(base)]
+  return uri.origin === target.origin && uri.pathname === target.pathname && flatten(parse(uri.search.slice(1))) === flatten(query)
+}
+
 // RFC 6761 §6.4: no one's, so that only references without an origin of their own are of this one.
 const UNKNOWN_ORIGIN = 'http://unknown.invalid'
 

@@ -14,6 +14,7 @@ export const OPTIONS = {
   ignore: true,
   ttl: 'heuristic',
   revalidate: true,
+  posts: true,
   staleIfError: '1h',
   // The current edition asks for it.
   targets: ['cdn-cache-control'],

@@ -24,7 +24,6 @@ export const notPassed: Readonly<Record<string, string>> = {
   'age-parse-prefix-twoline': AGE,
   'conditional-lm-fresh-no-lm':
     'Asks for a 304 though the Date is later than the If-Modified-Since, so that RFC 9111 §4.3.2 asks for a 200.',
-  'method-POST': 'The answer to a POST clears what is stored and is not stored itself.',
   'partial-store-partial-complete': PART,
   'partial-store-partial-reuse-partial': PART,
   'partial-store-partial-reuse-partial-absent': PART,

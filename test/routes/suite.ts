@@ -4,6 +4,7 @@ import { groups } from './groups.ts'
 import { hits } from './hits.ts'
 import { identity } from './identity.ts'
 import { mutations } from './mutations.ts'
+import { posts } from './posts.ts'
 import { ranges } from './ranges.ts'
 import { revalidation } from './revalidation.ts'
 import { redisRoutes } from './redis.ts'
@@ -18,6 +19,7 @@ export function routeSuite(framework: Framework): void {
   identity(framework)
   waiting(framework)
   mutations(framework)
+  posts(framework)
   ranges(framework)
   variants(framework)
   groups(framework)
