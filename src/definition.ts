@@ -13,7 +13,7 @@ import { any, keyUnless, strictText, type KeyText } from './key.ts'
 import type { Call, Loaded, Pacing } from './call.ts'
 import { Calls } from './calls.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
-import { toLimit, toNumber } from './options.ts'
+import { toBoolean, toLimit, toNumber, toVersion } from './options.ts'
 import { isReadOnce, readOnce } from './read-once.ts'
 import { patternRef, type Ref } from './ref.ts'
 import type { Frame } from './tracking.ts'
@@ -53,7 +53,7 @@ export class Definition {
     })
     this.give = this.#isolation.give
     const { size: sizeOf } = this.#isolation
-    this.#isFlat = !checkBoolean(strict, 'strict')
+    this.#isFlat = !toBoolean(strict, 'strict')
     const keyText = this.#isFlat ? flatText : strictText
     this.#keyText = engine.options.disabled ? unlessUnkeyable(keyText) : keyText
     const name = options.name ?? original.name
@@ -208,7 +208,7 @@ function pacing(options: MemoizeOptions<AnyFunction, unknown>): Partial<Pacing> 
       'a whole number of loads, 1 or more, or Infinity',
       (it) => it >= 1 && (Number.isInteger(it) || it === Number.POSITIVE_INFINITY),
     ),
-    track: checkBoolean(track, 'track'),
+    track: toBoolean(track, 'track'),
   }
 }
 
@@ -218,17 +218,6 @@ const LONGEST_TIMER = 2 ** 31 - 1
 function toTimeout(value: Duration, option: string): number {
   const milliseconds = toLifetime(value, option)
   return milliseconds > LONGEST_TIMER ? Number.POSITIVE_INFINITY : milliseconds
-}
-
-function toVersion(version: unknown): string {
-  if (version === undefined) return ''
-  if (typeof version === 'string' && /^[\w.+-]{1,100}$/.test(version)) return version
-  throw new ConfigError(`Expected \`version\` to be at most 100 letters, digits and ._+-, such as "2", got ${show(version)}.`)
-}
-
-function checkBoolean(value: unknown, option: string): boolean {
-  if (typeof value === 'boolean') return value
-  throw new ConfigError(`Expected \`${option}\` to be true or false, got ${show(value)}.`)
 }
 
 function flat(name: string): UnsupportedError {

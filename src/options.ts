@@ -36,3 +36,16 @@ export function checkFunction(value: unknown, option: string): void {
   if (value !== undefined && typeof value !== 'function')
     throw new ConfigError(`Expected \`${option}\` to be a function, got ${show(value)}.`)
 }
+
+/** True or false. */
+export function toBoolean(value: unknown, option: string): boolean {
+  if (typeof value === 'boolean') return value
+  throw new ConfigError(`Expected \`${option}\` to be true or false, got ${show(value)}.`)
+}
+
+/** The version of a value's shape; empty where none is given. */
+export function toVersion(version: unknown): string {
+  if (version === undefined) return ''
+  if (typeof version === 'string' && /^[\w.+-]{1,100}$/.test(version)) return version
+  throw new ConfigError(`Expected \`version\` to be at most 100 letters, digits and ._+-, such as "2", got ${show(version)}.`)
+}

@@ -73,6 +73,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   route: [
     'route-name',
     'option-values',
+    'option-calls',
     'route-options',
     'resolved-options',
     'route-calls',

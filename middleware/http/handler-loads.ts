@@ -1,15 +1,17 @@
 // Knows how a request's handler answers for a load: what its answer depends on, and what is learned from it.
 
 import { LRUCache } from 'lru-cache'
-import { groupRef, show, uriRef } from '../../src/door.ts'
+import { groupRef, uriRef } from '../../src/door.ts'
 import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
-import { ConfigError, Ref } from '../../src/index.ts'
+import { ConfigError } from '../../src/index.ts'
+import type { Ref } from '../../src/index.ts'
 import type { Forward } from './cache-status.ts'
 import type { Fields } from './fields.ts'
 import { fill, givenUp, unshared } from './fill.ts'
 import type { Filled } from './fill.ts'
 import { groupFields, groupsOf, MANY } from './groups.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
+import { refs, told } from './option-calls.ts'
 import type { Passage } from './passage.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { Asked, RouteCalls } from './route-calls.ts'
@@ -61,14 +63,15 @@ export class HandlerLoads<Subject> {
     const { visit } = passage
     // Its turn came, and its client had gone, or has its answer: the next in line takes it.
     if (visit.res.destroyed || passage.hasAnswer) return givenUp
-    const detail = whyNotKept(visit.method, headersOf(visit.req))
-    if (detail !== undefined) {
-      passage.forward({ fwd: asked.fwd, detail })
+    const why = whyNotKept(visit.method, headersOf(visit.req))
+    const dependencies = why === undefined ? this.#dependenciesOf(visit, asked.calls.name) : undefined
+    if (dependencies === undefined) {
+      passage.forward({ fwd: asked.fwd, detail: why ?? 'error' })
       return unshared
     }
     // A handler may change what it was asked.
     const own = { ...asked, fields: { ...asked.fields } }
-    const filled = await this.#run(asked, passage)
+    const filled = await this.#run({ ...asked, dependencies }, passage)
     this.#readAgain(asked, filled)
     this.#learn(asked.call.key, filled)
     return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
@@ -77,6 +80,11 @@ export class HandlerLoads<Subject> {
   /** Lets the handler of a POST answer, and stores its answer where it is what a GET of its URI gives from now on. RFC 9110 §9.3.3 */
   post(asked: Asked, passage: Passage<Subject>): void {
     const { visit } = passage
+    const dependencies = this.#dependenciesOf(visit, asked.calls.name)
+    if (dependencies === undefined) {
+      clearBeforeAnswer(visit, ownUri)
+      return passage.forward({ fwd: 'method', detail: 'error' })
+    }
     const written = asked.calls.written(asked.call, [asked.call.ref, this.#uriOf(visit)])
     const cleared = new Promise<void>((resolve) => {
       clearBeforeAnswer(visit, ownUri, (clear) => {
@@ -85,7 +93,9 @@ export class HandlerLoads<Subject> {
         return clearing
       })
     })
-    const filling = written.within(() => this.#run({ ...asked, fwd: 'method', frame: written.frame, found: undefined }, passage))
+    const filling = written.within(() =>
+      this.#run({ ...asked, fwd: 'method', frame: written.frame, found: undefined, dependencies }, passage),
+    )
     filling.catch((error: unknown) => {
       this.#engine.report(error)
       if (!passage.hasEntered) passage.forward({ fwd: 'method' })
@@ -97,16 +107,16 @@ export class HandlerLoads<Subject> {
     )
   }
 
-  async #run(asked: Loading, passage: Passage<Subject>): Promise<Filled> {
+  async #run(asked: Loading & { readonly dependencies: readonly Ref[] }, passage: Passage<Subject>): Promise<Filled> {
     const { visit } = passage
-    this.#engine.declare(asked.frame.refs, this.#dependenciesOf(visit))
+    this.#engine.declare(asked.frame.refs, asked.dependencies)
     this.#inside.add(visit.req)
     const filled = await fill(visit, {
       route: this.#options,
       partitioned: asked.partitioned,
       fwd: asked.fwd,
       shownKey: this.#options.debug ? asked.call.key : undefined,
-      groupFields: (before) => this.#groupFields(visit, asked.frame.refs, before),
+      groupFields: (before) => this.#groupFields(visit, asked, before),
       found: asked.found,
       clock: this.#engine.clock,
       onEnter: () => passage.enter(),
@@ -121,24 +131,30 @@ export class HandlerLoads<Subject> {
     if (isRenewed === true && found !== undefined) frame.add(found.refs, this.#engine.freshness.trustOf(found), false)
   }
 
-  /** What a response depends on besides what its handler calls: its URI, and what is declared. */
-  #dependenciesOf(visit: Visit<Subject>): readonly Ref[] {
-    const declared = checkRefs(this.#options.dependsOn?.(visit.subject) ?? [])
-    this.#calls.noteDeclared(declared)
-    return [this.#uriOf(visit), ...declared]
+  /** What a response depends on besides what its handler calls: its URI, and what is declared. Undefined where that cannot be known. */
+  #dependenciesOf(visit: Visit<Subject>, route: string): readonly Ref[] | undefined {
+    const { dependsOn } = this.#options
+    try {
+      const declared = dependsOn === undefined ? [] : told(route, 'dependsOn', () => dependsOn(visit.subject), refs)
+      this.#calls.noteDeclared(declared)
+      return [this.#uriOf(visit), ...declared]
+    } catch (error) {
+      this.#engine.report(error)
+      return undefined
+    }
   }
 
   #uriOf({ path, query }: Visit<Subject>): Ref {
     return uriRef(this.#options.query === true ? normalisedUri(path, query) : anyQueryUri(path))
   }
 
-  #groupFields({ subject }: Visit<Subject>, read: ReadonlySet<Ref>, before: Fields): Readonly<Record<string, string>> {
+  #groupFields({ subject }: Visit<Subject>, { frame, calls }: Loading, before: Fields): Readonly<Record<string, string>> {
     const { groups, groupFields: asked } = this.#options
     if (groups === false) return {}
     try {
-      return groupFields(groupsOf(read, subject, groups), asked, before)
+      return groupFields(groupsOf(frame.refs, subject, groups), asked, before)
     } catch (error) {
-      this.#engine.report(error)
+      this.#engine.report(new ConfigError(`\`groups\` of the route "${calls.name}" failed: its response is in the group of all.`, error))
       return groupFields([MANY], asked, before)
     }
   }
@@ -148,9 +164,4 @@ export class HandlerLoads<Subject> {
     else if (filled.loaded.ending === undefined) this.#alone.set(key, true)
     for (const input of filled.unkeyed) this.#calls.warnOfInput(input)
   }
-}
-
-function checkRefs(refs: unknown): readonly Ref[] {
-  if (Array.isArray(refs) && refs.every((ref) => ref instanceof Ref)) return refs
-  throw new ConfigError(`Expected \`dependsOn\` to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`)
 }

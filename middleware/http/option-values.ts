@@ -76,9 +76,3 @@ export function toBytes(bytes: unknown): number {
   if (bytes === Number.POSITIVE_INFINITY || (Number.isSafeInteger(bytes) && (bytes as number) >= 0)) return bytes as number
   throw new ConfigError(`Expected \`maxBodyBytes\` to be a whole number of bytes, got ${show(bytes)}.`)
 }
-
-/** Throws for what is neither true nor false; absent is neither wrong. */
-export function checkBoolean(value: unknown, option: string): void {
-  if (value !== undefined && typeof value !== 'boolean')
-    throw new ConfigError(`Expected \`${option}\` to be true or false, got ${show(value)}.`)
-}

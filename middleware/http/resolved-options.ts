@@ -1,12 +1,11 @@
 // Knows the options of a route as it uses them: each one checked, and those that are not given filled in.
 
-import { checkFunction, checkNames, placeOf, toLifetime, toLimit } from '../../src/door.ts'
+import { checkFunction, checkNames, placeOf, toBoolean, toLifetime, toLimit, toVersion } from '../../src/door.ts'
 import type { Engine, Place } from '../../src/door.ts'
 import type { Ref } from '../../src/index.ts'
 import type { StaleFor } from './freshness.ts'
 import type { GroupField, GroupsOption } from './groups.ts'
 import {
-  checkBoolean,
   checkGroups,
   toBytes,
   toFieldNames,
@@ -25,6 +24,8 @@ import type { RouteOptions } from './route-options.ts'
 /** Options with every value there and checked. */
 export interface ResolvedOptions<Subject> {
   readonly name: string | undefined
+  /** Empty for none. */
+  readonly version: string
   readonly path: GivenPath | undefined
   readonly query: QueryRule
   /** In lower case. */
@@ -41,6 +42,7 @@ export interface ResolvedOptions<Subject> {
   readonly limitInRedis: number | undefined
   readonly place: Place
   readonly dependsOn: ((subject: Subject) => readonly Ref[]) | undefined
+  readonly track: boolean
   readonly groups: GroupsOption<Subject>
   readonly groupFields: readonly GroupField[]
   readonly maxBodyBytes: number
@@ -52,6 +54,7 @@ export interface ResolvedOptions<Subject> {
 
 const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
   'name',
+  'version',
   'path',
   'query',
   'headers',
@@ -65,6 +68,7 @@ const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
   'limit',
   'store',
   'dependsOn',
+  'track',
   'groups',
   'groupFields',
   'maxBodyBytes',
@@ -80,11 +84,12 @@ const MAX_BODY_BYTES = 1024 * 1024
 export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptions<Subject>): ResolvedOptions<Subject> {
   checkNames(options, NAMES, 'cached')
   for (const name of ['partition', 'dependsOn', 'bypass'] as const) checkFunction(options[name], name)
-  for (const name of ['cacheStatus', 'debug', 'revalidate', 'posts'] as const) checkBoolean(options[name], name)
   const { ttl, limit, partition, dependsOn, bypass, ignore = [] } = options
-  const { query = true, headers = [], maxBodyBytes = MAX_BODY_BYTES, cacheStatus = true, debug = false } = options
+  const { track = true, revalidate = false, posts = false, cacheStatus = true, debug = false } = options
+  const { query = true, headers = [], maxBodyBytes = MAX_BODY_BYTES } = options
   return {
     name: toName(options.name),
+    version: toVersion(options.version),
     path: toPath(options.path),
     query: toQueryRule(query),
     headers: toHeaders(headers),
@@ -94,13 +99,14 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
       whileRevalidate: toWindow(options.staleWhileRevalidate, 'staleWhileRevalidate'),
       ifError: toWindow(options.staleIfError, 'staleIfError'),
     },
-    revalidate: options.revalidate ?? false,
-    posts: options.posts ?? false,
+    revalidate: toBoolean(revalidate, 'revalidate'),
+    posts: toBoolean(posts, 'posts'),
     targets: toFieldNames(options.targets ?? [], 'targets', 'names of response headers such as ["cdn-cache-control"]'),
     limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
     limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
     place: placeOf(engine, options.store),
     dependsOn,
+    track: toBoolean(track, 'track'),
     groups: checkGroups(options.groups),
     groupFields: toGroupFields(options.groupFields ?? ['cache-groups']),
     maxBodyBytes: toBytes(maxBodyBytes),
@@ -109,7 +115,7 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
       ignore === true
         ? true
         : new Set(toList(ignore, 'ignore', 'inputs such as ["user-agent"], or true').map((name) => name.toLowerCase())),
-    cacheStatus,
-    debug,
+    cacheStatus: toBoolean(cacheStatus, 'cacheStatus'),
+    debug: toBoolean(debug, 'debug'),
   }
 }

@@ -9,6 +9,7 @@ import { argumentsOf, selectedArguments } from './request-key.ts'
 import type { RouteArguments } from './request-key.ts'
 import { defaultName, hasParamsOf, isDetermined, routeRef } from './route-name.ts'
 import type { PartialRouteArguments } from './route-name.ts'
+import { anOwner, told } from './option-calls.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { bytesOf, storedResponseCodec } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -101,9 +102,8 @@ export class RouteCalls<Subject> {
         'params missing',
         `The router gives no parameters of "${pattern}" where the cached route is mounted. Give it its \`path\`. It is bypassed.`,
       )
-    const partition = this.#options.partition?.(visit.subject)
-    if (partition !== undefined && typeof partition !== 'string')
-      throw new ConfigError(`Expected \`partition\` to give a text or undefined, got ${typeof partition}.`)
+    const { partition: ownerOf } = this.#options
+    const partition = ownerOf && told(calls.name, 'partition', () => ownerOf(visit.subject), anOwner)
     const fields = headersOf(visit.req)
     const named = argumentsOf({ params, query: visit.query, fields, partition }, this.#options)
     // Where parts of a path may be anything, its parameters alone do not say which it was.
@@ -155,9 +155,11 @@ export class RouteCalls<Subject> {
   }
 
   #register(name: string): Calls<StoredResponse> {
-    const { ttl, limit, limitInRedis, place } = this.#options
+    const { ttl, version, limit, limitInRedis, place, track } = this.#options
     return new Calls<StoredResponse>(this.#engine, {
       name,
+      version,
+      track,
       // A response may say itself how long it is fresh, so entries there are, whatever the option is.
       ttl: ttl === 'heuristic' || ttl === 0 ? DAY : ttl,
       limit,

@@ -16,6 +16,12 @@ export interface RouteOptions<Subject> {
    */
   name?: string
   /**
+   * Which shape its responses have: processes with different versions of a route share clears and no responses, as while a new one is rolled
+   * out. Letters, digits and ._+-, at most 100. @default none
+   * @example version: '2' // the page has got a field
+   */
+  version?: string
+  /**
    * The whole path, as a path-to-regexp pattern that begins with a slash. @default the path of the route it is mounted on, known from its first
    * request on
    * @example path: '/users/:id'
@@ -89,6 +95,13 @@ export interface RouteOptions<Subject> {
   store?: StoreOption
   /** What a response depends on that running the handler does not show. @default nothing @example dependsOn: () => [cache.tag('table:users')] */
   dependsOn?: (subject: Subject) => readonly Ref[]
+  /**
+   * Whether what a response depends on is found by running its handler. Without, it depends on its route and URI, on what `dependsOn` declares
+   * and on its groups, and not on the cached functions that its handler calls. A cache whose functions and routes all do without, and that has no
+   * transactions, never touches AsyncLocalStorage. @default true
+   * @example track: false
+   */
+  track?: boolean
   /**
    * Names the response's groups for caches in front of this one, RFC 9875: with true the names of the functions and routes that it was computed
    * from, without arguments; a function is given their refs and gives names of its own. Of a streamed response, those of what was read before

@@ -8,6 +8,7 @@ import { cacheStatusWith } from './cache-status.ts'
 import type { Forward, Outcome } from './cache-status.ts'
 import { HandlerLoads } from './handler-loads.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
+import { told } from './option-calls.ts'
 import { Passage } from './passage.ts'
 import { resolveRouteOptions } from './resolved-options.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
@@ -74,7 +75,8 @@ export class Route<Subject> {
     try {
       const asked = this.#calls.ask(visit)
       if (asked === undefined || 'why' in asked) return asked
-      if (this.#options.bypass?.(visit.subject)) return { why: 'bypass' }
+      const { bypass } = this.#options
+      if (bypass !== undefined && told(asked.calls.name, 'bypass', () => bypass(visit.subject))) return { why: 'bypass' }
       // RFC 9110 §7.8: to go on in another protocol is between the client and the handler.
       const headers = headersOf(req)
       const why = headers.upgrade !== undefined ? 'upgrade' : isAnswerable(visit.method) ? whyBypassed(headers) : undefined

@@ -55,6 +55,32 @@ export function redisRoutes(framework: Framework): void {
       expect(statusOf(await two.ask('/films/1', { method: 'HEAD' }))).toBe(HIT)
     })
 
+    test('of two versions read each their own, and clear each other’s', async () => {
+      const prefix = `p${++prefixes}`
+      const newProcess = (version: string): Site => {
+        const site = newSite(framework, { redis: redis.url, prefix })
+        const page = cached(site.cache, { store: 'redis', version })
+        site.app.on('get', '/films/:id', [page], (x) => x.send(version))
+        site.app.on('put', '/films/:id', [page], (x) => x.send('ok'))
+        return site
+      }
+      await using one = newProcess('1')
+      await using two = newProcess('2')
+      for (const id of ['a', 'b']) {
+        for (const [site, text] of [
+          [one, '1'],
+          [two, '2'],
+        ] as const) {
+          expect(await site.ask(`/films/${id}`)).toMatchObject({ text })
+          expect((await untilHit(site, `/films/${id}`)).text).toBe(text)
+        }
+      }
+      await one.ask('/films/a', { method: 'PUT' })
+      // The clear is acknowledged; its message to the other process is on its way.
+      for (;;) if (statusOf(await two.ask('/films/a')) !== HIT) break
+      expect(statusOf(await two.ask('/films/b'))).toBe(HIT)
+    })
+
     test('learn from each other on what a response varies', async () => {
       const prefix = `p${++prefixes}`
       const newProcess = (): Site => {

@@ -251,18 +251,6 @@ export function refusals(framework: Framework): void {
       expect(statusOf(await site.ask('/'))).toBe(HIT)
     })
 
-    test('everything while a function among the options throws, which onError is told', async () => {
-      await using site = newSite(framework)
-      const page = framework.cached(site.cache, {
-        partition() {
-          throw new Error('no user')
-        },
-      })
-      site.app.on('get', '/', [page], (x) => x.send('a'))
-      expect(await site.ask('/')).toMatchObject({ status: 200, text: 'a' })
-      expect(site.errors).toHaveLength(1)
-    })
-
     test('everything while the cache is switched off', async () => {
       process.env['CACHE_ALCHEMY_DISABLED'] = '1'
       try {

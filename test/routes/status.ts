@@ -24,18 +24,6 @@ export function status(framework: Framework): void {
       for (let times = 0; times < 2; times++) expect(statusOf(await site.ask('/'))).toBe(refused('switched off', 'bypass'))
     })
 
-    test('a request went past a cache that failed', async () => {
-      await using site = newSite(framework)
-      const page = cached(site.cache, {
-        dependsOn() {
-          throw new Error('no refs')
-        },
-      })
-      site.app.on('get', '/', [page], (x) => x.send('a'))
-      const reply = await site.ask('/')
-      expect([reply.text, statusOf(reply), site.errors.length > 0]).toEqual(['a', refused('error', 'bypass'), true])
-    })
-
     test('nothing where it is not to be said', async () => {
       await using site = newSite(framework)
       const layers = (name: string) => [cached(site.cache, { cacheStatus: false, name })]

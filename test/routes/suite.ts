@@ -1,4 +1,5 @@
 // The promises of cached routes that hold in every framework.
+import { dependencies } from './dependencies.ts'
 import type { Framework } from './framework.ts'
 import { groups } from './groups.ts'
 import { hits } from './hits.ts'
@@ -18,6 +19,7 @@ export function routeSuite(framework: Framework): void {
   refusals(framework)
   identity(framework)
   waiting(framework)
+  dependencies(framework)
   mutations(framework)
   posts(framework)
   ranges(framework)
