@@ -7,6 +7,7 @@ import { createCache } from '../../src/index.ts'
 import type { Cache } from '../../src/index.ts'
 import { notPassed } from './not-passed.ts'
 import { runSuite, startOrigin } from './suite.ts'
+import { published, sharesOf } from './tables.ts'
 
 /** How the cache is mounted before a handler that forwards everything. */
 export const OPTIONS = {
@@ -36,6 +37,8 @@ export function describeConformance(framework: string, app: (cache: Cache, port:
       if (process.env['ONLY'] !== undefined) return console.log(results)
       const file = process.env['CACHE_TESTS'] ? 'results-current.json' : 'results.json'
       await expect(`${JSON.stringify(results, undefined, 2)}\n`).toMatchFileSnapshot(file)
+      const shares = [required, optimal].map(({ passed, of }) => `${passed} of ${of}`)
+      expect(sharesOf(results, published())).toEqual(shares)
       const failed = Object.keys(results).filter((id) => results[id] !== 'pass')
       if (file === 'results.json') expect(Object.keys(notPassed).sort()).toEqual(failed)
     })
