@@ -46,6 +46,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   'words of HTTP': ['fields', 'http-date', 'path-pattern', 'query', 'uri', 'body'].map(inHttp),
   'rules of HTTP': [
     'cache-control',
+    'field-lists',
     'targeted',
     'freshness',
     'vary',

@@ -5,9 +5,13 @@ import type { FieldValue } from './fields.ts'
 
 interface Directive {
   readonly argument: string | undefined
+  /** Whether its argument was a quoted string, each time. */
+  readonly isQuoted: boolean
   /** False when it was not written as a directive, or twice with different arguments. */
   readonly wellFormed: boolean
 }
+
+const BADLY_WRITTEN: Directive = { argument: undefined, isQuoted: false, wellFormed: false }
 
 /** Directives by lower-case name. */
 export type CacheControl = ReadonlyMap<string, Directive>
@@ -60,10 +64,10 @@ function parseLine(line: string, directives: Map<string, Directive>): void {
   while (at < line.length) {
     at = skipSeparators(line, at)
     const nameEnd = skipToken(line, at)
-    const argument = line[nameEnd] === '=' ? readArgument(line, nameEnd + 1) : { text: undefined, end: nameEnd }
+    const argument = line[nameEnd] === '=' ? readArgument(line, nameEnd + 1) : { text: undefined, isQuoted: false, end: nameEnd }
     const end = argument === undefined ? nameEnd : skipSpace(line, argument.end)
     if (argument !== undefined && nameEnd > at && (end === line.length || line[end] === ',')) {
-      add(directives, line.slice(at, nameEnd), { argument: argument.text, wellFormed: true })
+      add(directives, line.slice(at, nameEnd), { argument: argument.text, isQuoted: argument.isQuoted, wellFormed: true })
       at = end
     } else at = readWords(line, at, directives)
   }
@@ -76,7 +80,7 @@ function readWords(line: string, from: number, directives: Map<string, Directive
   let lastElement = false
   while (at < line.length && (lastElement || line[at] !== ',')) {
     const end = skipToken(line, at)
-    if (end > at) add(directives, line.slice(at, end), { argument: undefined, wellFormed: false })
+    if (end > at) add(directives, line.slice(at, end), BADLY_WRITTEN)
     else if (line[at] === '"') lastElement = true
     at = Math.max(end, at + 1)
   }
@@ -84,14 +88,14 @@ function readWords(line: string, from: number, directives: Map<string, Directive
 }
 
 /** A token or a quoted string; undefined for a quoted string that is not closed. RFC 9111 §5.2: both forms of every argument. */
-function readArgument(line: string, from: number): { text: string; end: number } | undefined {
+function readArgument(line: string, from: number): { text: string; isQuoted: boolean; end: number } | undefined {
   if (line[from] !== '"') {
     const end = skipToken(line, from)
-    return { text: line.slice(from, end), end }
+    return { text: line.slice(from, end), isQuoted: false, end }
   }
   let text = ''
   for (let at = from + 1; at < line.length; at++) {
-    if (line[at] === '"') return { text, end: at + 1 }
+    if (line[at] === '"') return { text, isQuoted: true, end: at + 1 }
     if (line[at] === '\\') at++
     text += line[at] ?? ''
   }
@@ -103,7 +107,7 @@ function add(directives: Map<string, Directive>, written: string, directive: Dir
   const before = directives.get(name)
   // RFC 9111 §4.2.1: of directives that conflict none may be relied on; the same one said twice is no conflict.
   const agrees = before === undefined || (before.wellFormed && before.argument === directive.argument)
-  directives.set(name, agrees ? directive : { argument: undefined, wellFormed: false })
+  directives.set(name, agrees ? { ...directive, isQuoted: directive.isQuoted && before?.isQuoted !== false } : BADLY_WRITTEN)
 }
 
 function skipToken(line: string, from: number): number {

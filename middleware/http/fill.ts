@@ -195,7 +195,7 @@ class Fill {
   #filled(captured: Captured): Filled {
     // Those who wait get what is stale too: a load that fails has its entry to fall back on.
     if (this.#failure !== undefined) throw new CacheError('LOAD', `The handler failed: ${this.#failure}.`)
-    const { why, isUnkeyed = false, freshFor, selects, means } = this.#judged
+    const { why, isUnkeyed = false, freshFor, selects, means, withheld } = this.#judged
     // Where it would not be stored anyway, nobody needs to hear what was read.
     const unkeyed = why === undefined || isUnkeyed ? this.#reads.unkeyed(selects) : []
     if (captured.why !== undefined || this.#head === undefined) {
@@ -204,7 +204,7 @@ class Fill {
     const { body } = captured
     const whyNotBody = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
     if (whyNotBody !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, groups: [] }
-    const value = { ...toStored(tagged(this.#head, body), this.#baseline, body), ...means }
+    const value = { ...toStored(tagged(this.#head, body), this.#baseline, body, withheld), ...means }
     const loaded = { value, store: true, share: true, ttl: freshFor }
     return { loaded, unkeyed, selects, groups: this.#groups, isRenewed: this.#isRenewed }
   }

@@ -1,6 +1,7 @@
 // Knows how long a response is fresh: by what it says itself, else by the route's ttl.
 
 import { deltaSeconds, parseCacheControl, permits, restricts, validSeconds } from './cache-control.ts'
+import { restrictsWhole } from './field-lists.ts'
 import { linesOf, membersOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import { parseHttpDate } from './http-date.ts'
@@ -20,7 +21,7 @@ const STATUSES_OF_TTL: ReadonlySet<number> = new Set([200, 203, 204, 301, 308])
  */
 export function freshFor(answer: Answer, ttl: number | 'heuristic', now: number): number {
   // RFC 9111 §5.2.2.4
-  if (restricts(parseCacheControl(answer.fields['cache-control']), 'no-cache')) return 0
+  if (restrictsWhole(parseCacheControl(answer.fields['cache-control']), 'no-cache')) return 0
   const lifetime = explicitLifetime(answer.fields, now) ?? (ttl === 'heuristic' ? heuristicLifetime(answer, now) : undefined)
   if (lifetime !== undefined) return Math.max(0, lifetime - ageOf(answer.fields, now))
   return ttl !== 'heuristic' && STATUSES_OF_TTL.has(answer.status) ? ttl : 0
@@ -43,20 +44,21 @@ function heuristicLifetime({ status, fields }: Answer, now: number): number {
 /** Whether a response may be stored that is fresh for no time at all, to be asked after or served stale. RFC 9111 §3 */
 export function mayStoreStale({ status, fields }: Answer, ttl: number | 'heuristic', now: number): boolean {
   const directives = parseCacheControl(fields['cache-control'])
-  if (explicitLifetime(fields, now) !== undefined || restricts(directives, 'no-cache')) return true
+  if (explicitLifetime(fields, now) !== undefined || restrictsWhole(directives, 'no-cache')) return true
   if (ttl === 'heuristic') return HEURISTICALLY_CACHEABLE.has(status) || permits(directives, 'public')
   return ttl > 0 && STATUSES_OF_TTL.has(status)
 }
 
 // RFC 9111 §4.2.4: these forbid to serve it stale. `s-maxage` means `proxy-revalidate` too: §5.2.2.10.
-const FORBID_STALE = ['must-revalidate', 'proxy-revalidate', 's-maxage', 'no-cache']
+const FORBID_STALE = ['must-revalidate', 'proxy-revalidate', 's-maxage']
 
 /**
  * How long past its freshness a response may be served stale, in milliseconds: what it says itself, else what is `given`. RFC 5861 §3, §4
  */
 export function staleFor(fields: Fields, given: StaleFor): StaleFor {
   const directives = parseCacheControl(fields['cache-control'])
-  if (FORBID_STALE.some((name) => restricts(directives, name))) return { whileRevalidate: 0, ifError: 0 }
+  const isForbidden = restrictsWhole(directives, 'no-cache') || FORBID_STALE.some((name) => restricts(directives, name))
+  if (isForbidden) return { whileRevalidate: 0, ifError: 0 }
   const windowOf = (name: string, otherwise: number): number =>
     restricts(directives, name) ? (validSeconds(directives, name) ?? 0) * 1000 : otherwise
   return {

@@ -3,6 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { longestOf } from '../../src/door.ts'
 import type { Fields } from './fields.ts'
+import { withheldFields } from './field-lists.ts'
 import { freshFor, mayStoreStale, staleFor } from './freshness.ts'
 import type { Head } from './head.ts'
 import type { Reads } from './reads.ts'
@@ -40,6 +41,8 @@ export interface Judgement {
   readonly freshFor: number
   /** What selects it besides the route's own key. */
   readonly selects: Selection | undefined
+  /** The fields that are not stored with it, in lower case. */
+  readonly withheld?: readonly string[]
   /** What it takes to serve it stale, or to ask after it. */
   readonly means?: Pick<StoredResponse, 'stale' | 'conditions' | 'said'>
 }
@@ -85,7 +88,8 @@ function judgeAnswer(head: Head, body: Uint8Array | undefined, judging: Judging)
   const isOfUse = longestOf(stale) > 0 && mayStoreStale({ status, fields }, route.ttl, now)
   if (fresh <= 0 && !isOfUse) return { why: `status ${status} without freshness`, freshFor: fresh }
   const whyNotBody = body === undefined ? undefined : whyBodyNotStored(fields, body.byteLength, route.maxBodyBytes)
-  return { why: whyNotBody, freshFor: fresh, ...(isOfUse && { means: { stale, ...(conditions && { conditions }) } }) }
+  const means = isOfUse && { means: { stale, ...(conditions && { conditions }) } }
+  return { why: whyNotBody, freshFor: fresh, withheld: withheldFields(fields), ...means }
 }
 
 /** How the handler is asked after this response: by what it gave itself, and not by a tag that was made here. */

@@ -2,7 +2,7 @@
 
 import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { ServerResponse } from 'node:http'
-import { parseCacheControl, restricts } from './cache-control.ts'
+import { parseCacheControl, permits, restricts } from './cache-control.ts'
 import { isNotModified, weakTag } from './conditional.ts'
 import { membersOf, valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
@@ -57,13 +57,15 @@ function cacheControlFor(fields: Fields, { partitioned, mayStore }: DressOptions
   return mayStore && valueOf(fields, 'expires') === undefined ? 'no-cache' : undefined
 }
 
-// What lets others keep it: RFC 9111 §5.2.2.9, §5.2.2.10, §5.2.2.8.
-const FOR_SHARED = /^(?:public|s-maxage|proxy-revalidate)\b/i
+// What lets others keep it, or all of it but some fields: RFC 9111 §5.2.2.9, §5.2.2.10, §5.2.2.8, §5.2.2.7.
+const FOR_SHARED = /^(?:public\b|s-maxage\b|proxy-revalidate\b|private=)/i
 
 function asPrivate(fields: Fields): string | undefined {
   const directives = parseCacheControl(fields['cache-control'])
   const kept = membersOf(fields, 'cache-control').filter((member) => !FOR_SHARED.test(member))
-  if (!restricts(directives, 'private') && !restricts(directives, 'no-store')) kept.unshift('private')
+  // RFC 9111 §5.2.2.3: beside `must-understand` others may ignore `no-store`.
+  const isNotStored = restricts(directives, 'no-store') && !restricts(directives, 'must-understand')
+  if (!permits(directives, 'private') && !isNotStored) kept.unshift('private')
   return kept.join(', ')
 }
 

@@ -2,6 +2,7 @@
 
 import { deltaSeconds, parseCacheControl, permits, restricts, validSeconds } from './cache-control.ts'
 import type { CacheControl } from './cache-control.ts'
+import { restrictsWhole } from './field-lists.ts'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import { whyNotSelectable } from './vary.ts'
@@ -78,14 +79,15 @@ function whyNotOfStatus({ status, storesErrors }: Exchange): string | undefined 
 
 function whyNotOfDirectives(exchange: Exchange): string | undefined {
   const directives = parseCacheControl(exchange.fields['cache-control'])
-  // RFC 9111 §5.2.2.5
-  if (restricts(directives, 'no-store')) return 'no-store'
-  // RFC 9111 §5.2.2.7: with field names too, which many caches take for the unqualified form.
-  if (restricts(directives, 'private')) return 'private'
-  // RFC 9111 §5.2.2.4: never served without validation. With field names too, which is the stricter reading.
-  if (restricts(directives, 'no-cache') && !exchange.validated) return 'no-cache'
+  const isUnderstood = UNDERSTOOD.has(exchange.status)
+  // RFC 9111 §5.2.2.5, and §5.2.2.3: who understands the status ignores it, since it is there for those who do not know `must-understand`.
+  if (restricts(directives, 'no-store') && !(isUnderstood && permits(directives, 'must-understand'))) return 'no-store'
+  // RFC 9111 §5.2.2.7
+  if (restrictsWhole(directives, 'private')) return 'private'
+  // RFC 9111 §5.2.2.4: never served without validation.
+  if (restrictsWhole(directives, 'no-cache') && !exchange.validated) return 'no-cache'
   // RFC 9111 §5.2.2.3
-  if (restricts(directives, 'must-understand') && !UNDERSTOOD.has(exchange.status)) return `must-understand, status ${exchange.status}`
+  if (restricts(directives, 'must-understand') && !isUnderstood) return `must-understand, status ${exchange.status}`
   const authenticated = has(exchange.requestFields, 'authorization') && !exchange.partitioned
   return authenticated && !permitsSharing(directives) ? 'authorization' : undefined
 }

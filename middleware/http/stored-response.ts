@@ -53,17 +53,20 @@ const NOT_KEPT: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** Whether a field may be kept and served again. `name` in lower case, `connection` what the response's Connection names. */
-export function isKept(name: string, connection: readonly string[] = []): boolean {
-  return !NOT_KEPT.has(name) && !connection.includes(name)
+/** Whether a field may be kept and served again. `name` in lower case, `left` what the response itself says is not kept. */
+export function isKept(name: string, left: readonly string[] = []): boolean {
+  return !NOT_KEPT.has(name) && !left.includes(name)
 }
 
-/** What is stored of a response: fields of outer layers (`baseline`, what stood before the handler) are theirs again on every hit. */
-export function toStored(head: Head, baseline: Fields, body: Uint8Array): StoredResponse {
-  const connection = membersOf(head.fields, 'connection').map((name) => name.toLowerCase())
+/**
+ * What is stored of a response: fields of outer layers (`baseline`, what stood before the handler) are theirs again on every hit. `withheld`: the
+ * fields that it says are not for others, in lower case.
+ */
+export function toStored(head: Head, baseline: Fields, body: Uint8Array, withheld: readonly string[] = []): StoredResponse {
+  const left = [...membersOf(head.fields, 'connection').map((name) => name.toLowerCase()), ...withheld]
   const fields: StoredField[] = []
   for (const [name, value] of Object.entries(head.fields)) {
-    if (!isKept(name, connection) || isSame(value, baseline[name])) continue
+    if (!isKept(name, left) || isSame(value, baseline[name])) continue
     const kept = name === 'cache-status' ? withoutOwnMembers(head.fields) : value
     if (kept !== undefined) fields.push([head.spelling.get(name) ?? name, Array.isArray(kept) ? kept.map(String) : String(kept)])
   }

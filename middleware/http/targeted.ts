@@ -1,6 +1,6 @@
 // Knows the fields that address cache directives to some caches only, and what they make of a response's policy for this one.
 
-import { parseDictionary, Token } from 'structured-headers'
+import { parseDictionary } from 'structured-headers'
 import type { Dictionary, InnerList, Item } from 'structured-headers'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
@@ -27,18 +27,14 @@ function dictionaryOf(value: string | undefined): Dictionary | undefined {
   }
 }
 
-// RFC 9213 §2.1: parameters are ignored, and a number of seconds is an Integer; of another type it is there and says no number.
+// RFC 9213 §2.1: parameters are ignored, a number of seconds is an Integer and a list of fields a String; of another type it is there and says
+// nothing more.
 function directiveOf([name, [value]]: [string, Item | InnerList]): string {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return `${name}=${value}`
-  const text = textOf(value)
-  return text === undefined || SECONDS.has(name) ? name : `${name}="${text.replaceAll(/["\\]/g, '\\$&')}"`
+  return typeof value !== 'string' || SECONDS.has(name) ? name : `${name}="${value.replaceAll(/["\\]/g, '\\$&')}"`
 }
 
 const SECONDS: ReadonlySet<string> = new Set(['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'])
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : value instanceof Token ? value.toString() : undefined
-}
 
 /** The fields of one owner's response that could let other caches keep it whatever its Cache-Control says, and what they are to say. */
 export function privateTargets(fields: Fields): Readonly<Record<string, string>> {

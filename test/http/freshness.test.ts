@@ -112,7 +112,13 @@ describe('RFC 5861, for how long a response may be served stale', () => {
     expect(staleFor({ 'cache-control': 'stale-while-revalidate, stale-if-error=x' }, given)).toEqual({ whileRevalidate: 0, ifError: 0 })
   })
 
-  test.each(['must-revalidate', 'proxy-revalidate', 's-maxage=5', 'no-cache', 'no-cache="a"'])('never under %s', (directive) => {
+  test('under no-cache for some fields, since they are not there', () => {
+    expect(staleFor({ 'cache-control': 'no-cache="x-a", stale-if-error=3' }, given)).toEqual({ whileRevalidate: 5000, ifError: 3000 })
+    expect(freshFor({ status: 200, fields: { 'cache-control': 'no-cache="x-a", max-age=5' } }, 0, now)).toBe(5000)
+    expect(freshFor({ status: 200, fields: { 'cache-control': 'no-cache, max-age=5' } }, 0, now)).toBe(0)
+  })
+
+  test.each(['must-revalidate', 'proxy-revalidate', 's-maxage=5', 'no-cache', 'no-cache="etag"'])('never under %s', (directive) => {
     const fields = { 'cache-control': `${directive}, stale-while-revalidate=2, stale-if-error=3` }
     expect(staleFor(fields, given)).toEqual({ whileRevalidate: 0, ifError: 0 })
   })

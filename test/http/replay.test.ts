@@ -167,5 +167,10 @@ describe('what a cached route says besides its handler', () => {
     expect(privately('public, max-age=60, S-MaxAge=90')).toBe('private, max-age=60')
     expect(privately('PRIVATE, max-age=60')).toBe('PRIVATE, max-age=60')
     expect(privately('no-store')).toBe('no-store')
+    // RFC 9111 §5.2.2.7, §5.2.2.3: what would leave others the rest of it, or all of it.
+    expect(privately('private="x-a", max-age=60')).toBe('private, max-age=60')
+    expect(privately('private="x-a", private')).toBe('private, private')
+    expect(privately('max-age=60; private')).toBe('private, max-age=60; private')
+    expect(privately('no-store, must-understand')).toBe('private, no-store, must-understand')
   })
 })

@@ -85,6 +85,18 @@ describe('RFC 9111 §3, the status', () => {
     expect(saying('must-understand, max-age=5', { status: 299 })).toBe('must-understand, status 299')
     expect(saying('must-understand, max-age=5', { status: 404 })).toBeUndefined()
   })
+
+  // RFC 9111 §5.2.2.3: "When a cache that implements the must-understand directive receives a response that includes it, the cache SHOULD
+  // ignore the no-store directive if it understands and implements the status code's caching requirements."
+  test('must-understand stands for no-store where the status is understood, if it is written as it should be', () => {
+    for (const status of [200, 203, 204, 300, 301, 308, 404, 405, 410, 414])
+      expect(saying('no-store, must-understand', { status })).toBeUndefined()
+    expect(saying('no-store, must-understand', { status: 501, storesErrors: true })).toBeUndefined()
+    for (const status of [299, 302, 307, 499]) expect(saying('no-store, must-understand', { status })).toBe('no-store')
+    for (const field of ['no-store, must-understand=1', 'no-store; must-understand', 'no-store, must-understand=""'])
+      expect(saying(field)).toBe('no-store')
+    expect(saying('no-store, must-understand, private')).toBe('private')
+  })
 })
 
 describe('directives', () => {
@@ -101,8 +113,10 @@ describe('directives', () => {
   test.each([
     'private',
     'Private, max-age=60',
-    'private="x"',
     'private=',
+    'private="',
+    "private='x'",
+    'private="vary"',
     'private, private="x"',
     'private="x", private',
     'max-age=60; private',
@@ -112,8 +126,20 @@ describe('directives', () => {
   })
 
   // RFC 9111 §5.2.2.4: "MUST NOT be used to satisfy any other request without forwarding it for validation and receiving a successful response".
-  test.each(['no-cache', 'no-cache="Set-Cookie"', 'NO-CACHE, max-age=60'])('no-cache as %s', (field) => {
+  test.each(['no-cache', 'no-cache="Content-Type"', 'no-cache=x', 'NO-CACHE, max-age=60'])('no-cache as %s', (field) => {
     expect(saying(field)).toBe('no-cache')
+    expect(saying(field, { validated: true })).toBeUndefined()
+  })
+
+  // RFC 9111 §3.1: what such a list names is not stored, and the rest may be.
+  test('neither with a list of fields, but a cookie that it names', () => {
+    for (const name of ['private', 'no-cache']) {
+      expect(saying(`${name}="x-a"`)).toBeUndefined()
+      const fields = { 'cache-control': `${name}="set-cookie", max-age=60` }
+      expect(why({ fields })).toBeUndefined()
+      expect(why({ fields: { ...fields, 'set-cookie': 'a=1' } })).toBe('set-cookie')
+    }
+    expect(saying('private="x-a"', { requestFields: { authorization: 'Bearer a' } })).toBe('authorization')
   })
 
   test('a directive of an outer layer counts', () => {

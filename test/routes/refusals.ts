@@ -24,7 +24,15 @@ export function refusals(framework: Framework): void {
     const answers: Readonly<Record<string, [why: string, handler: Handler]>> = {
       'no-store': ['no-store', (x) => (x.set('Cache-Control', 'no-store'), x.send('a'))],
       private: ['private', (x) => (x.set('Cache-Control', 'private'), x.send('a'))],
-      'private with fields': ['private', (x) => (x.set('Cache-Control', 'max-age=60, private="x-a"'), x.send('a'))],
+      'private for fields that the rest needs': [
+        'private',
+        (x) => (x.set('Cache-Control', 'max-age=60, private="x-a, vary"'), x.send('a')),
+      ],
+      'private for what is no list of fields': ['private', (x) => (x.set('Cache-Control', "max-age=60, private='x-a'"), x.send('a'))],
+      'private for a cookie, with one': [
+        'set-cookie',
+        (x) => (x.set('Cache-Control', 'max-age=60, private="set-cookie"'), x.set('Set-Cookie', 'a=1'), x.send('a')),
+      ],
       'no-cache': ['no-cache', (x) => (x.set('Cache-Control', 'no-cache'), x.send('a'))],
       'a cookie': ['set-cookie', (x) => (x.set('Set-Cookie', ['a=1', 'b=2']), x.send('a'))],
       'what varies on everything': ['vary *', (x) => (x.set('Vary', '*'), x.send('a'))],

@@ -13,6 +13,7 @@ import { refusals } from './refusals.ts'
 import { status } from './status.ts'
 import { variants } from './variants.ts'
 import { waiting } from './waiting.ts'
+import { withheld } from './withheld.ts'
 
 export function routeSuite(framework: Framework): void {
   hits(framework)
@@ -27,5 +28,6 @@ export function routeSuite(framework: Framework): void {
   groups(framework)
   status(framework)
   revalidation(framework)
+  withheld(framework)
   redisRoutes(framework)
 }
