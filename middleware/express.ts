@@ -138,8 +138,13 @@ function derivedOf(req: Request): readonly DerivedProperty[] {
 
 function placesOf(req: Request, res: Response): Place[] {
   const locals: unknown = res.locals
-  const ofRequest = { target: req, label: 'req' }
-  return typeof locals === 'object' && locals !== null ? [ofRequest, { target: locals, label: 'res.locals' }] : [ofRequest]
+  const places = [
+    { target: req as object, label: 'req' },
+    { target: res as object, label: 'res' },
+  ]
+  return typeof locals === 'object' && locals !== null
+    ? [...places, { target: locals, label: 'res.locals', holder: { target: res, name: 'locals' } }]
+    : places
 }
 
 function limitQuery(req: Request, rule: QueryRule): () => void {

@@ -61,6 +61,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'head',
     'stored-response',
     'request-key',
+    'absent',
     'added',
     'shadow',
     'unkeyed',

@@ -1,13 +1,16 @@
 // Knows what outer layers have put on a request for those behind them: what is neither Node.js's nor the framework's own.
 
-import { IncomingMessage } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 
 /** An object on which layers leave things for one another. */
 export interface Place {
   readonly target: object
   /** As handlers write it: "req", "res.locals", "ctx.state". */
   readonly label: string
+  /** By what object and property handlers come to it, where they may look through all of it. */
+  readonly holder?: { readonly target: object; readonly name: string }
 }
 
 /** A property that a layer has put there. */
@@ -23,28 +26,49 @@ export interface AddedProperty {
 const HARMLESS: ReadonlySet<string> = new Set(
   (
     'log logger id reqId requestId correlationId traceId body _body rawBody file files secret startTime _startTime _startAt timing timings ' +
-    'timedout clearTimeout __onFinished __ot_middlewares'
+    'timedout clearTimeout flush allLogs __onFinished __ot_middlewares'
   ).split(' '),
 )
 
 // Of Express and its router, of Koa, koa-mount and @koa/router; those of a request that are computed of it are watched as such.
 const FRAMEWORKS: ReadonlySet<string> = new Set(
   (
-    'app baseUrl captures connection ctx fresh headers headersDistinct host hostname ip ips matched mountPath next originalUrl params path protocol query ' +
+    'app baseUrl captures charset connection ctx fresh headers headersDistinct host hostname ip ips locals matched mountPath next originalUrl params path protocol query ' +
     'rawHeaders req request res respond response route routeMatched routeName router routerName routerPath secure socket stale state subdomains url xhr ' +
-    '_accept _eventsCount _explicitStatus _matchedRoute _matchedRouteName _parsedOriginalUrl _parsedUrl _querycache memoizedURL trailersDistinct'
+    '_accept _eventsCount _explicitNullBody _explicitStatus _matchedRoute _matchedRouteName _parsedOriginalUrl _parsedUrl _querycache memoizedURL trailersDistinct'
   ).split(' '),
 )
 
 // OpenTelemetry binds listeners to their request.
-const SYMBOLS = ['context#cookies', 'context#ip', 'kHeadersDistinct', 'kTrailersDistinct', 'OtListeners', 'router.tracing.matchedRoute']
+const SYMBOLS = [
+  'context#cookies',
+  'context#ip',
+  'kHeadersDistinct',
+  'kTrailersDistinct',
+  'OtListeners',
+  'kUniqueHeaders',
+  'router.tracing.matchedRoute',
+]
 
-const blank = Reflect.ownKeys(new IncomingMessage(new Socket()))
-const NODES: ReadonlySet<string | symbol> = new Set(blank)
+const blank = new IncomingMessage(new Socket())
+// A server says on the response how many requests a connection may have, and streams are looked over by names that some of them have.
+const ofNode = [
+  '_maxRequestsPerSocket',
+  'readableErrored',
+  'writableErrored',
+  ...[blank, new ServerResponse(blank), new Duplex()].flatMap(namesOf),
+]
+const NODES: ReadonlySet<string | symbol> = new Set(ofNode)
 const SYMBOL_NAMES: ReadonlySet<string | undefined> = new Set([
   ...SYMBOLS,
-  ...blank.map((key) => (typeof key === 'symbol' ? key.description : undefined)),
+  ...ofNode.map((key) => (typeof key === 'symbol' ? key.description : undefined)),
 ])
+
+function namesOf(object: object | null): readonly (string | symbol)[] {
+  return object === null || object === Object.prototype
+    ? []
+    : [...Reflect.ownKeys(object), ...namesOf(Object.getPrototypeOf(object) as object)]
+}
 
 // Where nobody is logged in they are not there, and to look for them is to ask who it is all the same.
 const LIKELY = 'account auth currentUser identity jwt principal session tenant token user userId'.split(' ')
@@ -64,6 +88,15 @@ export function addedTo(place: Place): readonly AddedProperty[] {
   const added = [...new Set(names)].map((name) => ({ target, name, label: labelOf(place, name) }))
   for (const { label } of added) if (met.size < MOST_NAMES) met.add(label)
   return added
+}
+
+// What the language looks for on any object: "then" to await it, "toJSON" to write it.
+const LANGUAGES: ReadonlySet<string> = new Set(['then', 'toJSON'])
+
+function isLeavable(name: string | symbol): boolean {
+  if (NODES.has(name)) return false
+  if (typeof name === 'symbol') return !SYMBOL_NAMES.has(name.description) && name.description?.startsWith('Symbol.') !== true
+  return !HARMLESS.has(name) && !FRAMEWORKS.has(name) && !LANGUAGES.has(name)
 }
 
 function isAdded(target: object, name: string | symbol): boolean {
@@ -94,19 +127,29 @@ function ownPrototypes(target: object): object[] {
   return 'onerror' in target || 'ctx' in target ? found.slice(0, -1) : found
 }
 
-function labelOf({ label }: Place, name: string | symbol): string {
+/** A property as handlers write it. */
+export function labelOf({ label }: Place, name: string | symbol): string {
   return typeof name === 'symbol' ? `${label}[${String(name)}]` : `${label}.${name}`
 }
 
-/** Notices who looks for what layers put on other requests and not on this one; returns what ends it. */
-export function watchAbsent(place: Place, onRead: (label: string) => void): () => void {
+/** Who hears of what a handler looks for and does not find. */
+export interface Seeker {
+  /** Of what layers usually leave, or left on other requests: to look for it is to ask who it is. */
+  read(label: string): void
+  /** Of anything else that some layer may leave. */
+  lookFor(label: string): void
+}
+
+/** Notices who looks for what layers may have put on other requests and not on this one; returns what ends it. */
+export function watchAbsent(place: Place, seeker: Seeker): () => void {
   const { target } = place
   if (!Object.isExtensible(target)) return () => {}
   const before = Object.getPrototypeOf(target) as object | null
   const notice = (proto: object, name: string | symbol): void => {
     if (name in proto) return
     const label = labelOf(place, name)
-    if ((typeof name === 'string' && LIKELY.includes(name)) || met.has(label)) onRead(label)
+    if ((typeof name === 'string' && LIKELY.includes(name)) || met.has(label)) seeker.read(label)
+    else if (isLeavable(name)) seeker.lookFor(label)
   }
   const guard = new Proxy(before ?? (Object.create(null) as object), {
     get: (proto, name, receiver) => (notice(proto, name), Reflect.get(proto, name, receiver) as unknown),
@@ -120,5 +163,5 @@ export function watchAbsent(place: Place, onRead: (label: string) => void): () =
 
 /** Whether an input is a property, and no field or address. */
 export function isProperty(input: string): boolean {
-  return /^(?:req|res\.locals|ctx(?:\.state|\.req|\.request)?)[.[]/.test(input)
+  return /^(?:req|res(?:\.locals)?|ctx(?:\.(?:state|req|res|request|response))?)[.[]/.test(input)
 }

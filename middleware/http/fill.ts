@@ -204,9 +204,17 @@ class Fill {
     const { body } = captured
     const whyNotBody = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
     if (whyNotBody !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, groups: [] }
-    const value = { ...toStored(tagged(this.#head, body), this.#baseline, body, withheld), ...means }
+    const stored = toStored(tagged(this.#head, body), this.#baseline, body, withheld)
+    const value = { ...stored, ...means, ...this.#lookedFor() }
     const loaded = { value, store: true, share: true, ttl: freshFor }
     return { loaded, unkeyed, selects, groups: this.#groups, isRenewed: this.#isRenewed }
+  }
+
+  #lookedFor(): Pick<StoredResponse, 'absent'> {
+    // A handler that says that it still holds need not have looked again.
+    const before = this.#isRenewed ? this.#options.found?.value.absent : undefined
+    const absent = new Set([...this.#reads.absent, ...(before ?? [])])
+    return absent.size === 0 ? {} : { absent: [...absent] }
   }
 }
 

@@ -5,6 +5,7 @@ import { groupRef, uriRef } from '../../src/door.ts'
 import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Ref } from '../../src/index.ts'
+import { foundOn } from './absent.ts'
 import type { Forward } from './cache-status.ts'
 import type { Fields } from './fields.ts'
 import { fill, givenUp, unshared } from './fill.ts'
@@ -18,6 +19,7 @@ import type { Asked, RouteCalls } from './route-calls.ts'
 import { whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unkeyed.ts'
+import type { Input } from './unkeyed.ts'
 import { anyQueryUri, normalisedUri } from './uri.ts'
 import { placed } from './variants.ts'
 import type { Visit } from './visit.ts'
@@ -56,6 +58,15 @@ export class HandlerLoads<Subject> {
   /** Whether the last answer to a key was for its own client alone. */
   isAlone(key: string): boolean {
     return this.#alone.has(key)
+  }
+
+  /** What of a request a response was made without, though its handler looked for it: it is for others. Warns of it. */
+  whyNotFor(visit: Visit<Subject>, { value: { absent } }: Entry<StoredResponse>): Input | undefined {
+    if (absent === undefined) return undefined
+    const { ignore } = this.#options
+    const input = foundOn(visit.places(), absent, (label) => ignore === true || ignore.has(label.toLowerCase()))
+    if (input !== undefined) this.#calls.warnOfInput(input)
+    return input
   }
 
   /** Lets the handler answer, and makes of its answer what the engine stores. */
@@ -111,13 +122,14 @@ export class HandlerLoads<Subject> {
     const { visit } = passage
     this.#engine.declare(asked.frame.refs, asked.dependencies)
     this.#inside.add(visit.req)
+    const found = asked.found === undefined || this.whyNotFor(visit, asked.found) !== undefined ? undefined : asked.found
     const filled = await fill(visit, {
       route: this.#options,
       partitioned: asked.partitioned,
       fwd: asked.fwd,
       shownKey: this.#options.debug ? asked.call.key : undefined,
       groupFields: (before) => this.#groupFields(visit, asked, before),
-      found: asked.found,
+      found,
       clock: this.#engine.clock,
       onEnter: () => passage.enter(),
     })

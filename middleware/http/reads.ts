@@ -1,5 +1,6 @@
 // Knows what one run of a handler reads of its request: what its answer is negotiated by, and what the key does not cover.
 
+import { MOST_ABSENT } from './absent.ts'
 import { isProperty } from './added.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { watch } from './unkeyed.ts'
@@ -23,6 +24,7 @@ export class Reads {
   readonly #options: ReadsOptions
   readonly #inputs: Set<Input> = new Set()
   readonly #negotiated: Set<Input> = new Set()
+  readonly #absent: Set<Input> = new Set()
   readonly #watch: Watch
   readonly #restoreQuery: () => void
   #hasHead = false
@@ -36,6 +38,7 @@ export class Reads {
       places: visit.places(),
       isCovered: (input) => this.#isCovered(input),
       onRead: (input) => this.#onRead(input),
+      onAbsent: (input) => this.#onAbsent(input),
     })
     this.#restoreQuery = visit.limitQuery(options.route.query)
   }
@@ -43,6 +46,11 @@ export class Reads {
   /** The negotiation fields that were read in time for its Vary to say so. */
   get negotiated(): ReadonlySet<Input> {
     return this.#negotiated
+  }
+
+  /** What of the properties that layers may leave was looked for and not there. */
+  get absent(): ReadonlySet<Input> {
+    return this.#absent
   }
 
   has(input: Input): boolean {
@@ -89,5 +97,10 @@ export class Reads {
   #onRead(input: Input): void {
     if (!this.#hasHead && NEGOTIATION.has(input)) this.#negotiated.add(input)
     else if (!this.#negotiated.has(input)) this.#inputs.add(input)
+  }
+
+  #onAbsent(input: Input): void {
+    if (this.#absent.size < MOST_ABSENT) this.#absent.add(input)
+    else if (!this.#absent.has(input)) this.#inputs.add(input)
   }
 }

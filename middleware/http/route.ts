@@ -109,7 +109,7 @@ export class Route<Subject> {
     // What selects is no older for its age, and what it leads to may be served stale.
     let current = this.#current(asked, found ?? asked.calls.kept(asked.call.key))
     const entry = current === asked ? found : asked.calls.fresh(current.call.key)
-    if (entry !== undefined) return this.#replay(visit, current, entry, this.#hit(entry))
+    if (entry !== undefined) return this.#replay(passage, current, entry, this.#hit(entry))
     for (let waits = 0; ; waits++) {
       const { calls, call } = current
       const fwd = this.#whyForwarded(current)
@@ -123,7 +123,7 @@ export class Route<Subject> {
       const next = this.#current(asked, served.entry)
       passage.hasAnswer = next === asked
       if (next === asked)
-        return this.#replay(visit, current, served.entry, served.from === 'store' ? this.#hit(served.entry) : { fwd, collapsed: true })
+        return this.#replay(passage, current, served.entry, served.from === 'store' ? this.#hit(served.entry) : { fwd, collapsed: true })
       current = next
     }
   }
@@ -145,10 +145,13 @@ export class Route<Subject> {
     return this.#options.headers.length === 0 && this.#options.partition === undefined ? 'uri-miss' : 'miss'
   }
 
-  #replay(visit: Visit<Subject>, asked: Asked, entry: Entry<StoredResponse>, outcome: Outcome): void {
+  #replay(passage: Passage<Subject>, asked: Asked, entry: Entry<StoredResponse>, outcome: Outcome): void {
+    const { visit } = passage
     const { res, req, method } = visit
     // Someone has answered while this request waited.
     if (res.headersSent || res.writableEnded) return
+    const unkeyed = this.#loads.whyNotFor(visit, entry)
+    if (unkeyed !== undefined) return passage.forward({ fwd: 'miss', detail: `unkeyed ${unkeyed}` })
     const key = this.#options.debug ? asked.call.key : undefined
     const said = this.#options.cacheStatus && {
       cacheStatus: (existing: string | undefined) => cacheStatusWith(existing, { ...outcome, key }),

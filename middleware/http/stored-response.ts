@@ -29,6 +29,8 @@ export interface StoredResponse {
   readonly said?: string
   /** The conditions with which its handler is asked whether it still holds. */
   readonly conditions?: Readonly<Record<string, string>>
+  /** What its handler looked for on its request and did not find: it is for no request that has it. */
+  readonly absent?: readonly string[]
   /** Where it is no response: what selects among those of its URI. */
   readonly selection?: Selection
 }
@@ -109,8 +111,9 @@ function isHead(value: unknown): value is Omit<StoredResponse, 'body'> {
   const { status, statusMessage, fields, removed, selection, ...rest } = value as Partial<Record<keyof StoredResponse, unknown>>
   const isResponse = Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599 && selection === undefined
   const isWhole = (isResponse || (status === 0 && isSelection(selection))) && isText(statusMessage)
-  const hasMeans = isStale(rest.stale) && isConditions(rest.conditions) && (rest.said === undefined || isText(rest.said))
-  return isWhole && hasMeans && Array.isArray(fields) && fields.every(isField) && Array.isArray(removed) && removed.every(isText)
+  const hasMeans =
+    isStale(rest.stale) && isConditions(rest.conditions) && (rest.said === undefined || isText(rest.said)) && isTexts(rest.absent ?? [])
+  return isWhole && hasMeans && Array.isArray(fields) && fields.every(isField) && isTexts(removed)
 }
 
 function isStale(value: unknown): boolean {
@@ -130,13 +133,17 @@ function isField(field: unknown): boolean {
   return isText(name) && (isText(value) || (Array.isArray(value) && value.every(isText)))
 }
 
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every(isText)
+}
+
 function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
 /** What a response takes of the cache's `maxBytes`: its body, and its fields as text. */
-export function bytesOf({ body, fields, selection }: StoredResponse): number {
-  let bytes = body.byteLength + (selection?.fields.join().length ?? 0)
+export function bytesOf({ body, fields, selection, absent }: StoredResponse): number {
+  let bytes = body.byteLength + (selection?.fields.join().length ?? 0) + (absent?.join().length ?? 0)
   for (const [name, value] of fields) bytes += name.length + (typeof value === 'string' ? value.length : value.join().length)
   return bytes
 }

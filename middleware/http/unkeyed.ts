@@ -1,8 +1,9 @@
 // Knows what a handler reads of its request that its key does not cover.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { allOf } from './absent.ts'
 import { addedTo, isProperty, watchAbsent } from './added.ts'
-import type { AddedProperty, Place } from './added.ts'
+import type { AddedProperty, Place, Seeker } from './added.ts'
 import { shadow } from './shadow.ts'
 
 /**
@@ -29,6 +30,8 @@ export interface WatchOptions {
   isCovered(input: Input): boolean
   /** Told of each input that is read and not covered, every time. */
   onRead(input: Input): void
+  /** Told of each property that is looked for and not there, where nothing covers it. */
+  onAbsent(input: Input): void
 }
 
 /** A request while its handler runs. */
@@ -80,6 +83,9 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
     if (probed !== undefined) probed.push(input)
     else if (pauses === 0 && !HARMLESS.has(input) && !options.isCovered(input)) options.onRead(input)
   }
+  const lookFor = (input: Input): void => {
+    if (probed === undefined && pauses === 0 && !options.isCovered(input)) options.onAbsent(input)
+  }
   const unwatched = <T>(work: () => T): T => {
     pauses++
     try {
@@ -105,7 +111,7 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
     restores.push(shadow(target, name, { before, get: (value) => unwatched(value) }))
   }
   const unwatchable: AddedProperty[] = []
-  for (const place of options.places) restores.push(...watchPlace(place, options.derived, { read, unwatched, unwatchable }))
+  for (const place of options.places) restores.push(...watchPlace(place, options.derived, { read, lookFor, unwatched, unwatchable }))
   for (const { target, name, label } of unwatchable) {
     probed = []
     readQuietly(target, name)
@@ -128,8 +134,7 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   }
 }
 
-interface Reading {
-  read(input: Input): void
+interface Reading extends Seeker {
   unwatched<T>(work: () => T): T
   /** What no accessor can be put before. */
   readonly unwatchable: AddedProperty[]
@@ -147,7 +152,7 @@ function readQuietly(target: object, name: PropertyKey): void {
 function watchPlace(
   place: Place,
   derived: readonly DerivedProperty[],
-  { read, unwatched, unwatchable }: Reading,
+  { read, lookFor, unwatched, unwatchable }: Reading,
 ): ((() => void) | undefined)[] {
   const { target } = place
   const restores: ((() => void) | undefined)[] = []
@@ -161,8 +166,15 @@ function watchPlace(
     if (restore === undefined) unwatchable.push(added)
     else restores.push(restore)
   }
-  restores.push(watchAbsent(place, read))
+  restores.push(watchAll(place, lookFor), watchAbsent(place, { read, lookFor }))
   return restores
+}
+
+/** Notices who looks through all of a place. */
+function watchAll(place: Place, lookFor: (label: string) => void): (() => void) | undefined {
+  const { target, holder } = place
+  const seen = new Proxy(target, { ownKeys: () => (lookFor(allOf(place)), Reflect.ownKeys(target)) })
+  return holder && shadow(holder.target, holder.name, { get: (value) => (value() === target ? seen : value()) })
 }
 
 function setterOf(target: object, name: PropertyKey): unknown {

@@ -96,8 +96,12 @@ export class KoaVisit implements Visit<Context> {
       { target: ctx as object, label: 'ctx' },
       { target: ctx.request as object, label: 'ctx.request' },
       { target: ctx.req as object, label: 'ctx.req' },
+      { target: ctx.response as object, label: 'ctx.response' },
+      { target: ctx.res as object, label: 'ctx.res' },
     ]
-    return typeof state === 'object' && state !== null ? [...places, { target: state, label: 'ctx.state' }] : places
+    return typeof state === 'object' && state !== null
+      ? [...places, { target: state, label: 'ctx.state', holder: { target: ctx, name: 'state' } }]
+      : places
   }
 
   limitQuery(rule: QueryRule): () => void {

@@ -9,7 +9,7 @@ async function noticed(leave: (req: IncomingMessage) => void, read: (req: Incomi
   await using server = await serve((req, res) => {
     leave(req)
     const places = [{ target: req, label: 'req' }]
-    const watching = watch(req, { derived: [], places, isCovered: () => false, onRead: (input) => inputs.push(input) })
+    const watching = watch(req, { derived: [], places, isCovered: () => false, onRead: (input) => inputs.push(input), onAbsent: () => {} })
     read(req)
     watching.close()
     res.end()

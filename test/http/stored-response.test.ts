@@ -78,13 +78,17 @@ describe('what is stored in the place of several responses', () => {
 
 describe('a stored response as bytes', () => {
   const anyText = fc.string({ unit: 'binary' })
-  const anyResponse: fc.Arbitrary<StoredResponse> = fc.record({
-    status: fc.integer({ min: 200, max: 599 }),
-    statusMessage: anyText,
-    fields: fc.array(fc.tuple(anyText, fc.oneof(anyText, fc.array(anyText)))),
-    removed: fc.array(anyText),
-    body: fc.uint8Array(),
-  })
+  const anyResponse: fc.Arbitrary<StoredResponse> = fc.record(
+    {
+      status: fc.integer({ min: 200, max: 599 }),
+      statusMessage: anyText,
+      fields: fc.array(fc.tuple(anyText, fc.oneof(anyText, fc.array(anyText)))),
+      removed: fc.array(anyText),
+      body: fc.uint8Array(),
+      absent: fc.array(anyText),
+    },
+    { requiredKeys: ['status', 'statusMessage', 'fields', 'removed', 'body'] },
+  )
 
   test('comes back as it was', () => {
     fc.assert(
@@ -110,6 +114,7 @@ describe('a stored response as bytes', () => {
       framed('null'),
       framed('{}'),
       framed('{"status":99,"statusMessage":"","fields":[],"removed":[]}'),
+      framed('{"status":200,"statusMessage":"","fields":[],"removed":[],"absent":"req.user"}'),
       framed('{"status":200,"statusMessage":"","fields":[["a",1]],"removed":[]}'),
     ]
     for (const bytes of wrong) expect(() => storedResponseCodec.decode(bytes)).toThrow(CodecError)

@@ -19,6 +19,7 @@ async function noticed(
       places: [],
       isCovered: (input) => covered.includes(input),
       onRead: (input) => inputs.push(input),
+      onAbsent: () => {},
     })
     value = read(req, watching)
     watching.close()
@@ -128,7 +129,7 @@ describe('a property that is computed', () => {
 test('a watch inside a watch notices both, and gives back what was there', async () => {
   const outer: Input[] = []
   const { inputs, value } = await noticed((req) => {
-    const inner = watch(req, { derived: [], places: [], isCovered: () => false, onRead: (input) => outer.push(input) })
+    const inner = watch(req, { derived: [], places: [], isCovered: () => false, onRead: (input) => outer.push(input), onAbsent: () => {} })
     const during = [req.headers.cookie, headersOf(req).cookie, headersOf(req).range]
     inner.close()
     return [during, req.headers.host !== undefined]

@@ -1,0 +1,33 @@
+// Knows for which requests an answer does not hold whose handler looked for what no layer had left: those on which one has.
+
+import { addedTo, labelOf } from './added.ts'
+import type { Place } from './added.ts'
+
+// Past so many it is no longer said what was looked for, and nothing is stored.
+export const MOST_ABSENT = 32
+
+/** What a handler looks for that looks through all of a place: "res.locals.*". */
+export function allOf({ label }: Place): string {
+  return `${label}.*`
+}
+
+/** The first of these labels that a layer has left something under; `isIgnored` tells what of all may be there. */
+export function foundOn(
+  places: readonly Place[],
+  labels: readonly string[],
+  isIgnored: (label: string) => boolean = () => false,
+): string | undefined {
+  for (const place of places) {
+    const found = labels.includes(allOf(place)) ? addedTo(place).find(({ label }) => !isIgnored(label)) : undefined
+    const label = found?.label ?? labels.find((name) => isOn(place, name))
+    if (label !== undefined) return label
+  }
+  return undefined
+}
+
+function isOn(place: Place, label: string): boolean {
+  if (!label.startsWith(place.label)) return false
+  const rest = label.slice(place.label.length)
+  if (rest.startsWith('.')) return rest.slice(1) in place.target
+  return rest.startsWith('[') && Object.getOwnPropertySymbols(place.target).some((symbol) => labelOf(place, symbol) === label)
+}
