@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import express5, { type Express, type Request, type RequestHandler, type Response } from 'express'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
-import { cached, invalidates, type RouteOptions } from '../middleware/express.ts'
+import { cached, invalidates } from '../middleware/express.ts'
 import { createCache, type Cache } from '../src/index.ts'
 import { newGate } from './support/gate.ts'
 import { newWarnings, HIT, refused, statusOf, STORED, type Warnings } from './routes/site.ts'
@@ -42,61 +42,6 @@ for (const [name, express] of [
     const newApp = (): Express => express().set('env', 'test')
 
     describe('a way to answer', () => {
-      const ways: Readonly<Record<string, [answer: (res: Response) => unknown, options?: RouteOptions]>> = {
-        'res.json': [(res) => res.json({ a: 1 })],
-        'res.json of null': [(res) => res.json(null)],
-        'res.jsonp': [(res) => res.jsonp({ a: 1 })],
-        'res.send of a text': [(res) => res.send('a')],
-        'res.send of bytes': [(res) => res.type('png').send(Buffer.from([1, 2, 3]))],
-        'res.send of an object': [(res) => res.send({ a: 1 })],
-        'res.sendStatus': [(res) => res.sendStatus(200)],
-        'res.sendFile': [(res) => res.sendFile(file, { cacheControl: false })],
-        'res.sendFile with a lifetime': [(res) => res.sendFile(file, { maxAge: 60_000 })],
-        'res.download': [(res) => res.download(file, 'a.ts', { cacheControl: false } as never, () => {})],
-        'res.render': [(res) => res.render('view', { film: 'Alien' })],
-        'res.redirect': [(res) => res.redirect(301, '/b'), { headers: ['accept'] }],
-        'res.format': [(res) => res.format({ json: () => res.json({}), text: () => res.send('a') }), { headers: ['accept'] }],
-        'res.end': [(res) => res.end('a')],
-        'res.write': [(res) => (res.write('a'), res.end('b'))],
-        'res.writeHead': [(res) => res.writeHead(200, { 'X-A': '1' }).end('b')],
-      }
-      for (const [way, [answer, options]] of Object.entries(ways)) {
-        test(`is captured: ${way}`, async () => {
-          const app = newApp()
-          app.engine('html', (_path, data, done) => done(null, `<b>${(data as { film: string }).film}</b>`))
-          app.set('views', join(import.meta.dirname, 'support')).set('view engine', 'html')
-          app.set(
-            'view',
-            class {
-              path = 'view'
-              render(data: unknown, done: (error: null, html: string) => void) {
-                done(null, `<b>${(data as { film: string }).film}</b>`)
-              }
-            },
-          )
-          let runs = 0
-          app.get('/', cached(cache, options), (_req, res) => (runs++, void answer(res)))
-          const [first, second] = [await get(app, '/'), await get(app, '/')]
-          expect(second).toMatchObject({ status: first.status, message: first.message, text: first.text })
-          for (const field of [
-            'content-type',
-            'location',
-            'content-disposition',
-            'last-modified',
-            'cache-control',
-            'vary',
-            'x-a',
-            'date',
-          ]) {
-            expect([field, second.headers[field]]).toEqual([field, first.headers[field]])
-          }
-          expect([statusOf(second), runs]).toEqual([HIT, 1])
-          expect((await get(app, '/', { headers: { 'if-none-match': second.headers['etag'] ?? '-' } })).status).toBe(
-            first.status === 200 ? 304 : first.status,
-          )
-        })
-      }
-
       test('that says no-cache by itself is not stored: a file without a lifetime', async () => {
         const app = newApp()
         app.get('/', cached(cache), (_req, res) => res.sendFile(file))

@@ -73,78 +73,7 @@ describe.each([
     return Object.assign(site, { runs: () => runs })
   }
 
-  /** What Koa answers without a cached route. */
-  async function plain(handler: Middleware): Promise<Reply> {
-    await using site = newSite(Koa)
-    site.app.use(handler)
-    return await site.ask()
-  }
-
-  function contentOf(reply: Reply): unknown {
-    const { 'content-type': type, location } = reply.headers
-    return { status: reply.status, message: reply.message, text: reply.body.toString('latin1'), type, location }
-  }
-
   describe('an answer', () => {
-    const kinds: Readonly<Record<string, (ctx: Context) => unknown>> = {
-      'a text': (ctx) => (ctx.body = 'é'),
-      'a page': (ctx) => (ctx.body = '<p>é'),
-      'an empty text': (ctx) => (ctx.body = ''),
-      bytes: (ctx) => (ctx.body = Buffer.from([0, 255])),
-      'an object': (ctx) => (ctx.body = { a: 'é', b: undefined, c: [1, null], d: new Date(0) }),
-      'a list': (ctx) => (ctx.body = [1, 'a']),
-      'a number': (ctx) => (ctx.body = 17),
-      'a boolean': (ctx) => (ctx.body = false),
-      'an array of bytes that is no Buffer': (ctx) => (ctx.body = new Uint8Array([1, 2])),
-      'an object of a type of its own': (ctx) => ((ctx.body = { a: 1 }), (ctx.type = 'application/vnd.api+json')),
-      'a text without a type': (ctx) => ((ctx.body = 'a'), ctx.remove('Content-Type')),
-      nothing: (ctx) => (ctx.body = null),
-      'nothing with a status': (ctx) => ((ctx.body = null), (ctx.status = 200)),
-      'a status without content': (ctx) => ((ctx.body = 'a'), (ctx.status = 204)),
-      'a message of its own': (ctx) => ((ctx.body = 'a'), (ctx.message = 'Fine')),
-      'a place that moved': (ctx) => ((ctx.status = 301), ctx.set('Location', '/x'), (ctx.body = 'moved')),
-      'a stream': (ctx) => (ctx.body = Readable.from([Buffer.from('a'), 'é', new Uint8Array([98])])),
-      'a stream with a type and a length': (ctx) => (
-        (ctx.body = Readable.from([Buffer.from('abc')])),
-        (ctx.type = 'text/css'),
-        (ctx.length = 3)
-      ),
-      'an empty stream': (ctx) => (ctx.body = Readable.from([])),
-      'a stream in place of another body': (ctx) => ((ctx.body = 'a'), (ctx.body = Readable.from(['b']))),
-      'a blob': (ctx) => (ctx.body = new Blob(['ab', 'c'], { type: 'text/css' })),
-      'a stream of the web': (ctx) => (ctx.body = new Blob(['abc']).stream()),
-      'a response of the web': (ctx) =>
-        (ctx.body = new Response('abc', { status: 203, headers: { 'x-a': '1', 'content-type': 'text/css' } })),
-      'a response of the web without a body': (ctx) => (ctx.body = new Response(null, { status: 200 })),
-    }
-    for (const [kind, answer] of Object.entries(kinds)) {
-      test(`is what Koa makes of it, and so is its hit: ${kind}`, async () => {
-        const expected = contentOf(await plain(answer))
-        await using page = newPage((ctx) => void answer(ctx))
-        const [first, second] = [await page.ask(), await page.ask()]
-        expect([contentOf(first), contentOf(second)]).toEqual([expected, expected])
-        expect([statusOf(second), page.runs()]).toEqual([HIT, 1])
-      })
-    }
-
-    const strays: Readonly<Record<string, (ctx: Context) => unknown>> = {
-      'no body, which Koa and outer layers make up': (ctx) => (ctx.status = 200),
-      'what cannot be JSON': (ctx) => {
-        const body: Record<string, unknown> = {}
-        ctx.body = Object.assign(body, { body })
-      },
-      'an answer that the handler sends itself': (ctx) => ((ctx.respond = false), ctx.res.end('a')),
-      'an answer that is half sent': (ctx) => (ctx.res.write('a'), (ctx.body = 'b')),
-    }
-    for (const [kind, answer] of Object.entries(strays)) {
-      test(`is as without a cache, and not stored: ${kind}`, async () => {
-        const expected = contentOf(await plain(answer))
-        await using page = newPage((ctx) => void answer(ctx))
-        expect([contentOf(await page.ask()), contentOf(await page.ask())]).toEqual([expected, expected])
-        expect(page.runs()).toBe(2)
-      })
-    }
-
     test('that is a stream has the length that its handler said', async () => {
       await using page = newPage((ctx) => ((ctx.body = Readable.from(['abc'])), void (ctx.length = 3)))
       for (const _ of [1, 2]) expect((await page.ask()).headers).toMatchObject({ 'content-length': '3' })

@@ -1,6 +1,7 @@
 // Knows a response while its handler produces it: its head once, its body as it goes by, and whether it came to its end.
 
 import type { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
 import { Body, bytesOf, isChunk } from './body.ts'
 import { headOf, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
 import type { Head } from './head.ts'
@@ -51,6 +52,11 @@ class Recorder {
   readonly #original: Pick<ServerResponse, Method>
   readonly #body: Body
   readonly #onClose = (): void => this.#giveUp('aborted', true)
+  // A pipe whose source breaks says nothing, and leaves the response open.
+  readonly #onPipe = (source: Readable): void =>
+    void source.once('close', () => {
+      if (!source.readableEnded) this.#giveUp('broken', true)
+    })
   #hasHead = false
   #hasEnded = false
   #isSettled = false
@@ -78,6 +84,7 @@ class Recorder {
     }
     Object.assign(res, methods)
     res.once('close', this.#onClose)
+    res.on('pipe', this.#onPipe)
   }
 
   #writeHead(args: unknown[]): unknown {
@@ -86,13 +93,13 @@ class Recorder {
     mergeWriteHead(res, args)
     this.#meetHead(undefined)
     // What was given is on the response now; `onHead` may have changed it since.
-    this.#pass('writeHead', [res.statusCode])
+    this.#leave('writeHead', [res.statusCode])
     return res
   }
 
   #flushHeaders(): void {
     if (!this.#hasHead) this.#meetHead(undefined)
-    this.#pass('flushHeaders', [])
+    this.#leave('flushHeaders', [])
   }
 
   #write(args: unknown[]): unknown {
@@ -100,7 +107,7 @@ class Recorder {
     if (this.#hasEnded || !isChunk(chunk)) return this.#pass('write', args)
     if (!this.#hasHead) this.#meetHead(undefined)
     const isSwallowed = this.#isNotModified || this.#instead !== undefined
-    const flowing = isSwallowed ? this.#swallow(args) : this.#pass('write', args)
+    const flowing = isSwallowed ? this.#swallow(args) : this.#leave('write', args)
     if (this.#instead === undefined) this.#keep(bytesOf(chunk, encoding))
     return flowing
   }
@@ -123,10 +130,15 @@ class Recorder {
   }
 
   #finish(args: unknown[]): void {
+    const callbacks = args.filter((arg) => typeof arg === 'function')
+    if (this.#isNotModified) this.#leave('end', callbacks)
+    else this.#leave('end', this.#instead === undefined ? args : [Buffer.from(this.#instead), ...callbacks])
+  }
+
+  /** As `#pass`, where the head is known: what throws then is another answer than the one that was judged, or none. */
+  #leave(method: Method, args: unknown[]): unknown {
     try {
-      const callbacks = args.filter((arg) => typeof arg === 'function')
-      if (this.#isNotModified) this.#pass('end', callbacks)
-      else this.#pass('end', this.#instead === undefined ? args : [Buffer.from(this.#instead), ...callbacks])
+      return this.#pass(method, args)
     } catch (error) {
       this.#giveUp('broken', true)
       throw error
@@ -183,7 +195,7 @@ class Recorder {
     if (this.#isSettled) return
     this.#isSettled = true
     clearTimeout(this.#timer)
-    this.#res.off('close', this.#onClose)
+    this.#res.off('close', this.#onClose).off('pipe', this.#onPipe)
     this.#resolve(captured)
   }
 }

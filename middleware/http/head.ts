@@ -1,5 +1,6 @@
 // Knows the head of a response that is about to be sent: its status and fields, and what `writeHead` adds to them.
 
+import { validateHeaderValue } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { parseCacheControl, restricts } from './cache-control.ts'
 import { isOnNotModified } from './conditional.ts'
@@ -39,6 +40,7 @@ export function isStatus(value: unknown): boolean {
 export function mergeWriteHead(res: ServerResponse, args: readonly unknown[]): void {
   const [status, reason, more] = args
   const fields = typeof reason === 'string' ? more : (more ?? reason)
+  if (typeof reason === 'string') validateHeaderValue('statusMessage', reason)
   for (const [name, value] of pairsOf(fields)) res.setHeader(name, value as string)
   res.statusCode = Number(status) | 0
   if (typeof reason === 'string') res.statusMessage = reason
@@ -51,8 +53,9 @@ function pairsOf(fields: unknown): Iterable<readonly [string, unknown]> {
   return byName(Array.isArray(fields[0]) ? (fields as [string, unknown][]) : flatPairs(fields))
 }
 
+// A name without a value has none that `setHeader` takes.
 function* flatPairs(list: readonly unknown[]): Iterable<readonly [string, unknown]> {
-  for (let at = 0; at + 1 < list.length; at += 2) yield [String(list[at]), list[at + 1]]
+  for (let at = 0; at < list.length; at += 2) yield [String(list[at]), list[at + 1]]
 }
 
 /** In a list a name may come twice; `setHeader` wants its lines together. */

@@ -172,6 +172,38 @@ describe('the head', () => {
   })
 })
 
+describe('an answer that Node.js refuses when its head is known', () => {
+  const refused: Readonly<Record<string, (res: ServerResponse) => unknown>> = {
+    'by its message, in write': (res) => ((res.statusMessage = 'a\nb'), res.write('a')),
+    'by its message, in end': (res) => ((res.statusMessage = 'a\nb'), res.end('a')),
+    'by its message, in flushHeaders': (res) => ((res.statusMessage = 'a\nb'), res.flushHeaders()),
+  }
+  for (const [name, answer] of Object.entries(refused)) {
+    test(`is not kept, and neither is what is answered then: ${name}`, async () => {
+      const { reply, why } = await run((_req, res) => {
+        expect(() => answer(res)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_CHAR' }))
+        res.statusMessage = 'Sorry'
+        res.statusCode = 500
+        res.end('b')
+      })
+      expect([reply.status, reply.text, why]).toEqual([500, 'b', 'broken'])
+    })
+  }
+
+  test('by its source, that breaks under a pipe, is not kept, and not waited for', async () => {
+    await using it = await capturing((_req, res) => {
+      const source = new Readable({ read() {} })
+      source.on('error', () => {})
+      source.push('half')
+      source.pipe(res)
+      setImmediate(() => source.destroy(new Error('disk')))
+    })
+    const req = begin(it.port, '/')
+    expect(await it.captured).toEqual({ why: 'broken', isAborted: true })
+    req.destroy()
+  })
+})
+
 describe('a response on its way', () => {
   test('has its first byte sent at once, and its source feels the reader', async () => {
     const gate = newGate()

@@ -11,6 +11,7 @@ import { revalidation } from './revalidation.ts'
 import { redisRoutes } from './redis.ts'
 import { refusals } from './refusals.ts'
 import { status } from './status.ts'
+import { unfinished } from './unfinished.ts'
 import { variants } from './variants.ts'
 import { waiting } from './waiting.ts'
 import { withheld } from './withheld.ts'
@@ -21,6 +22,7 @@ export function routeSuite(framework: Framework): void {
   identity(framework)
   waiting(framework)
   dependencies(framework)
+  unfinished(framework)
   mutations(framework)
   posts(framework)
   ranges(framework)

@@ -34,7 +34,7 @@ export interface Reply {
   readonly trailers: Readonly<Record<string, string | undefined>>
 }
 
-export interface Ask extends Pick<RequestOptions, 'method' | 'headers'> {
+export interface Ask extends Pick<RequestOptions, 'method' | 'headers' | 'agent'> {
   readonly body?: string
 }
 
