@@ -37,6 +37,12 @@ function matchesTag(list: string, tag: string | undefined): boolean {
   return splitTags(list).some((member) => opaquePart(member) === wanted)
 }
 
+/** Whether a tag is that of a stored response: by strong comparison, unless it is weak itself. RFC 9110 §8.8.3.2, RFC 9111 §4.3.4 */
+export function hasSameTag(tag: string, stored: string | undefined): boolean {
+  const [a, b] = [tag.trim(), stored?.trim()]
+  return a === b || (b !== undefined && a.startsWith('W/') && opaquePart(a) === opaquePart(b))
+}
+
 function opaquePart(tag: string): string {
   return tag.startsWith('W/') ? tag.slice(2) : tag
 }

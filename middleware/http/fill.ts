@@ -12,12 +12,13 @@ import type { Fields } from './fields.ts'
 import { groupsIn } from './groups.ts'
 import { headOf } from './head.ts'
 import type { Head } from './head.ts'
-import { bodyInstead, mayServeStale, putInstead, putRenewed } from './instead.ts'
+import { bodyInstead, mayServeStale, putHeld, putInstead } from './instead.ts'
 import { judge } from './judgement.ts'
 import type { Judgement } from './judgement.ts'
 import { isOfTarget } from './posted.ts'
 import { Reads } from './reads.ts'
 import { dress, isTagged } from './replay.ts'
+import { isHeadOf, isOfAsked, updatedBy } from './revalidation.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { whyBodyNotStored } from './storable.ts'
 import { toStored } from './stored-response.ts'
@@ -86,7 +87,10 @@ class Fill {
   /** The head as it left, once it has. */
   #head: Head | undefined
   #judged: Judgement = { why: undefined, freshFor: 0, selects: undefined }
-  #isRenewed = false
+  /** Whether the handler said of what was found that it holds. */
+  #isHeld = false
+  /** Why it is not stored again though it goes out. */
+  #whyDropped: string | undefined
   #failure: string | undefined
   #groups: readonly string[] = []
 
@@ -118,21 +122,29 @@ class Fill {
   }
 
   #onHead(head: Head, body: Uint8Array | undefined): Verdict {
-    const { found } = this.#options
-    if (head.status === 304 && found?.value.conditions !== undefined) return this.#renew(found.value, head)
+    const stored = this.#options.found?.value
+    const conditions = stored?.conditions
+    if (head.status === 304 && conditions !== undefined) return this.#hold(stored!, head, isOfAsked(head.fields, conditions))
+    if (this.#visit.method === 'HEAD' && stored !== undefined && isHeadOf(head, stored)) return this.#hold(stored, head, true)
     // RFC 5861 §4
     const stale = [500, 502, 503, 504].includes(head.status) ? this.#staleInstead(`status ${head.status}`) : undefined
     return stale ?? this.#judge(head, body)
   }
 
-  /** What is stored holds: it goes out, updated, as if the handler had answered with it. RFC 9111 §4.3.3 */
-  #renew(stored: StoredResponse, head: Head): Verdict {
+  /**
+   * What is stored holds: it goes out, updated, as if the handler had answered with it. RFC 9111 §4.3.3. `isNamed`: whether the answer's validators
+   * are its own. Where they are another's it goes out this once, since that was what the handler was asked; but nothing of it is updated (RFC 9111
+   * §4.3.4), and the next request is asked without conditions.
+   */
+  #hold(stored: StoredResponse, head: Head, isNamed: boolean): Verdict {
     const now = Date.now()
     const replacing = { visit: this.#visit, requestFields: this.#requestFields, baseline: this.#baseline }
-    const value = putRenewed(replacing, stored, head, now)
-    this.#isRenewed = true
-    const { keep } = this.#judge(headOf(this.#visit.res), value.body)
-    return { keep, ...bodyInstead(replacing, value, now) }
+    const held = isNamed ? updatedBy(head, this.#baseline, stored) : stored
+    putHeld(replacing, held, head, now)
+    this.#isHeld = true
+    if (!isNamed) this.#whyDropped = '304 of another'
+    const { keep } = this.#judge(headOf(this.#visit.res), held.body)
+    return { keep, ...bodyInstead(replacing, held, now) }
   }
 
   /** What is stored and stale goes out where the handler failed, if it may. RFC 5861 §4 */
@@ -160,7 +172,7 @@ class Fill {
       baseline: this.#baseline,
       partitioned,
       reads: this.#reads,
-      asked: this.#isRenewed ? found?.value.conditions : undefined,
+      asked: this.#isHeld ? found?.value.conditions : undefined,
       now,
     })
     const mayStore = judged.why === undefined
@@ -177,9 +189,10 @@ class Fill {
     return { keep: mayStore, notModified: isNotModified(method, this.#requestFields, head.status, res.getHeaders(), now) }
   }
 
-  /** The method that this answers, or could: what a POST's URI gives is what a GET of it would. */
+  /** The method that this answers, or could: what is stored is a GET's, and what a POST's URI gives is what a GET of it would. */
   #methodOf(head: Head, now: number): string {
     const { method, path, query } = this.#visit
+    if (this.#isHeld) return 'GET'
     if (method !== 'POST') return method
     const origin = this.#reads.unwatched(() => this.#visit.origin())
     return isOfTarget(head, { origin, path }, query, now) ? 'GET' : method
@@ -188,7 +201,7 @@ class Fill {
   #cacheStatus(body: Uint8Array | undefined): string {
     const before = this.#visit.res.getHeader('cache-status')
     // Whether what streams will be stored nobody knows when its head leaves.
-    const detail = this.#judged.why ?? (body === undefined ? 'streamed' : undefined)
+    const detail = this.#judged.why ?? this.#whyDropped ?? (body === undefined ? 'streamed' : undefined)
     return cacheStatusWith(before, { fwd: this.#options.fwd, stored: detail === undefined, detail, key: this.#options.shownKey })
   }
 
@@ -207,7 +220,9 @@ class Fill {
     const stored = toStored(tagged(this.#head, body), this.#baseline, body, withheld)
     const value = { ...stored, ...means, ...this.#lookedFor() }
     const loaded = { value, store: true, share: true, ttl: freshFor }
-    return { loaded, unkeyed, selects, groups: this.#groups, isRenewed: this.#isRenewed }
+    // Those who waited get it as this client does.
+    if (this.#whyDropped !== undefined) return { loaded: { ...loaded, store: false, ending: 'failed' }, unkeyed, groups: [] }
+    return { loaded, unkeyed, selects, groups: this.#groups, isRenewed: this.#isHeld }
   }
 
   #lookedFor(): Pick<StoredResponse, 'absent'> {

@@ -16,7 +16,7 @@ import { refs, told } from './option-calls.ts'
 import type { Passage } from './passage.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { Asked, RouteCalls } from './route-calls.ts'
-import { whyNotKept } from './storable.ts'
+import { whyNotAsked, whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unkeyed.ts'
 import type { Input } from './unkeyed.ts'
@@ -74,7 +74,7 @@ export class HandlerLoads<Subject> {
     const { visit } = passage
     // Its turn came, and its client had gone, or has its answer: the next in line takes it.
     if (visit.res.destroyed || passage.hasAnswer) return givenUp
-    const why = whyNotKept(visit.method, headersOf(visit.req))
+    const why = (asked.found === undefined ? whyNotKept : whyNotAsked)(visit.method, headersOf(visit.req))
     const dependencies = why === undefined ? this.#dependenciesOf(visit, asked.calls.name) : undefined
     if (dependencies === undefined) {
       passage.forward({ fwd: asked.fwd, detail: why ?? 'error' })
@@ -84,7 +84,7 @@ export class HandlerLoads<Subject> {
     const own = { ...asked, fields: { ...asked.fields } }
     const filled = await this.#run({ ...asked, dependencies }, passage)
     this.#readAgain(asked, filled)
-    this.#learn(asked.call.key, filled)
+    if (visit.method === 'GET') this.#learn(asked.call.key, filled)
     return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
   }
 

@@ -7,7 +7,6 @@ import type { Fields } from './fields.ts'
 import type { Head } from './head.ts'
 import { answerTo, putHead } from './replay.ts'
 import type { ReplayOptions } from './replay.ts'
-import { updatedBy } from './revalidation.ts'
 import type { StoredResponse } from './stored-response.ts'
 import type { Visit } from './visit.ts'
 
@@ -19,17 +18,15 @@ export interface Replacing {
   readonly baseline: Fields
 }
 
-/** Puts what is stored, updated, onto the response, as if the handler had answered with it; returns it. RFC 9111 §4.3.3, §4.3.4 */
-export function putRenewed({ visit, baseline }: Replacing, stored: StoredResponse, head: Head, now: number): StoredResponse {
+/** Puts what holds, by its handler's answer, onto the response, as if the handler had answered with it. RFC 9111 §4.3.3 */
+export function putHeld({ visit, baseline }: Replacing, held: StoredResponse, answer: Head, now: number): void {
   const { res } = visit
-  const cookies = head.fields['set-cookie']
-  const value = updatedBy(head, baseline, stored)
-  putInstead(res, value, baseline, { age: 0, now })
+  const cookies = answer.fields['set-cookie']
+  putInstead(res, held, baseline, { age: 0, now })
   // RFC 9111 §5.1: Age says that nobody was asked. One of a cache behind the handler stays.
-  if (!value.fields.some(([name]) => name.toLowerCase() === 'age')) res.removeHeader('Age')
+  if (!held.fields.some(([name]) => name.toLowerCase() === 'age')) res.removeHeader('Age')
   // One client's, and so never stored; but this one's.
   if (cookies !== undefined) res.setHeader('Set-Cookie', cookies)
-  return value
 }
 
 /** Whether what is stored and stale may go out where the handler failed. RFC 5861 §4 */

@@ -1,6 +1,7 @@
-// Knows how what is stored is asked after, and what a 304 makes of it.
+// Knows how what is stored is asked after, which answers speak of it, and what they make of it.
 
-import { linesOf } from './fields.ts'
+import { hasSameTag } from './conditional.ts'
+import { linesOf, valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import type { Head } from './head.ts'
 import { toStored } from './stored-response.ts'
@@ -17,7 +18,29 @@ export function conditionsOf(fields: Fields): Readonly<Record<string, string>> |
   return Object.keys(conditions).length === 0 ? undefined : conditions
 }
 
-// RFC 9111 §3.2: Content-Length never; the others describe the content, which a 304 does not bring. The tag is the one that was asked with.
+/** Whether a 304 speaks of the response that was asked after with these conditions, by the validators that it brings. RFC 9111 §4.3.4 */
+export function isOfAsked(notModified: Fields, conditions: Readonly<Record<string, string>>): boolean {
+  const tag = valueOf(notModified, 'etag')
+  if (tag !== undefined) return hasSameTag(tag, conditions['if-none-match'])
+  const date = valueOf(notModified, 'last-modified')
+  // One without validators speaks of what it was asked for, which was this alone.
+  return date === undefined || date === conditions['if-modified-since']
+}
+
+/**
+ * Whether the answer to a HEAD shows that a GET would still bring what is stored. RFC 9111 §4.3.5: what it brings of tag, date and length is that
+ * of the stored response. With neither tag nor date it shows nothing: two contents may be of one length.
+ */
+export function isHeadOf({ status, fields }: Head, stored: StoredResponse): boolean {
+  const [tag, date] = [valueOf(fields, 'etag'), valueOf(fields, 'last-modified')]
+  if (status !== 200 || stored.status !== 200 || (tag === undefined && date === undefined)) return false
+  const own = Object.fromEntries(stored.fields.map(([name, value]) => [name.toLowerCase(), value]))
+  const length = valueOf(fields, 'content-length')
+  const isOfSame = (said: string | undefined, name: string): boolean => said === undefined || said === valueOf(own, name)
+  return isOfSame(tag, 'etag') && isOfSame(date, 'last-modified') && (length === undefined || length === String(stored.body.byteLength))
+}
+
+// RFC 9111 §3.2: Content-Length never; the others describe the content, which such an answer does not bring. The tag is the one that was asked with.
 const NOT_UPDATED: ReadonlySet<string> = new Set([
   'content-digest',
   'content-encoding',
@@ -28,15 +51,15 @@ const NOT_UPDATED: ReadonlySet<string> = new Set([
   'repr-digest',
 ])
 
-/** A stored response with the fields of a 304 in the place of its own, as its handler would have answered. RFC 9111 §3.2, §4.3.4 */
-export function updatedBy(notModified: Head, baseline: Fields, stored: StoredResponse): StoredResponse {
+/** A stored response with the fields of an answer that speaks of it in the place of its own. RFC 9111 §3.2, §4.3.4, §4.3.5 */
+export function updatedBy(answer: Head, baseline: Fields, stored: StoredResponse): StoredResponse {
   const fields = new Map<string, StoredField>(stored.fields.map((field) => [field[0].toLowerCase(), field]))
   // It was of when the stored response came.
   fields.delete('age')
   fields.delete('warning')
   if (stored.said === '') fields.delete('cache-control')
   else if (stored.said !== undefined) fields.set('cache-control', ['Cache-Control', stored.said])
-  for (const field of toStored(notModified, baseline, stored.body).fields) {
+  for (const field of toStored(answer, baseline, stored.body).fields) {
     const name = field[0].toLowerCase()
     if (!NOT_UPDATED.has(name)) fields.set(name, field)
   }

@@ -52,8 +52,16 @@ export function whyBypassed(requestFields: Fields): string | undefined {
 
 /** Why a request for which nothing is stored goes to its handler unobserved, so that nobody waits for its answer; undefined when it need not. */
 export function whyNotKept(method: string, requestFields: Fields): string | undefined {
-  if (method !== 'GET') return `method ${method}`
-  // RFC 9110 §14.2: the handler may answer with a part, and a part is not stored. RFC 9111 §3.3
+  return method === 'GET' ? whyOfPart(requestFields) : `method ${method}`
+}
+
+/** Why one for which something stale is stored does. RFC 9111 §4.3.5: the answer to a HEAD may say that it holds. */
+export function whyNotAsked(method: string, requestFields: Fields): string | undefined {
+  return method === 'HEAD' ? whyOfPart(requestFields) : whyNotKept(method, requestFields)
+}
+
+// RFC 9110 §14.2: the handler may answer with a part, and a part is not stored. RFC 9111 §3.3
+function whyOfPart(requestFields: Fields): string | undefined {
   return has(requestFields, 'range') ? 'range' : undefined
 }
 
