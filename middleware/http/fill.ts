@@ -227,7 +227,7 @@ class Fill {
 
   #lookedFor(): Pick<StoredResponse, 'absent'> {
     // A handler that says that it still holds need not have looked again.
-    const before = this.#isRenewed ? this.#options.found?.value.absent : undefined
+    const before = this.#isHeld ? this.#options.found?.value.absent : undefined
     const absent = new Set([...this.#reads.absent, ...(before ?? [])])
     return absent.size === 0 ? {} : { absent: [...absent] }
   }
