@@ -27,7 +27,7 @@ test('docs/http.md has a row for each reason that Cache-Status gives', () => {
   const ofRules = textsOf(/return ['`]([^'`]+)['`]|[?:] ['`]([a-z][^'`]+)['`](?: : undefined|\n)/g, ['storable.ts'])
   // What a capture says of itself is for the acts alone.
   const acts = readdirSync('middleware/http').filter((file) => file !== 'capture.ts')
-  const ofActs = textsOf(/\b(?:why|detail)(?::| =) ['`]([^'`]+)['`]|#refuse\(\s*'([^']+)'/g, acts)
+  const ofActs = textsOf(/\b(?:why\w*|detail)(?::| =) ['`]([^'`]+)['`]|#refuse\(\s*'([^']+)'/g, acts)
   expect(ofRules).toEqual(expect.arrayContaining(['event stream', 'status …', 'range', 'vary …']))
   expect(ofActs).toEqual(expect.arrayContaining(['switched off', 'params missing', 'unkeyed …', 'status … without freshness']))
   for (const reason of [...ofRules, ...ofActs]) {
