@@ -80,6 +80,7 @@ function visitOf(req: Request, next: NextFunction): Visit<Request> {
     req,
     res,
     method: req.method,
+    target: req.originalUrl,
     path: fullPath.length > 1 && path === '/' ? req.baseUrl || path : fullPath,
     pattern: req.route === undefined ? undefined : fullPattern(req.baseUrl, (req.route as { path: unknown }).path),
     params: req.params ?? {},

@@ -113,13 +113,18 @@ export type Served<V> =
   | { readonly from: 'unshared' }
 
 /** How a call is to be answered, beyond what holds for all of its function. */
-export interface ServeOptions {
+export interface ServeOptions<V = unknown> {
   /** Whether it may wait for another caller's load, and others for its own. @default true */
   readonly join?: boolean
   /** A caller that may leave before there is an answer. */
   readonly caller?: Caller | undefined
   /** Its place where it is loaded together with others. */
   readonly place?: { pass(): void } | undefined
+  /**
+   * What loads anew behind a stale value that is served; called when that begins. False: nothing can, so one caller loads and waits for it, and
+   * those who come meanwhile are served the stale value. @default the caller's own load
+   */
+  readonly refresh?: (() => Load<V>) | false
 }
 
 /** What a load is told that needs its own result. */

@@ -23,7 +23,7 @@ import type { Transaction } from './transaction.ts'
 import { Written } from './written.ts'
 
 /** A call that has come: when, by the clock, and whether it may share a load. */
-interface Coming extends ServeOptions {
+interface Coming<V> extends ServeOptions<V> {
   readonly since: number
   readonly join: boolean
 }
@@ -133,7 +133,7 @@ export class Calls<V> implements Named {
   }
 
   /** Answers a call: from an entry, from another caller's load, or by its own. */
-  async serve(call: Call, load: Load<V>, { join: mayJoin = true, ...options }: ServeOptions = {}): Promise<Served<V>> {
+  async serve(call: Call, load: Load<V>, { join: mayJoin = true, ...options }: ServeOptions<V> = {}): Promise<Served<V>> {
     const { log, clock, tracker, transactions, options: settings } = this.#engine
     const reader = tracker.current()
     reader?.refs.add(call.ref)
@@ -147,7 +147,7 @@ export class Calls<V> implements Named {
   }
 
   /** Answers a call when it is known what was cleared before it arrived. */
-  async #serveSince(arrived: Arrival, call: Call, load: Load<V>, reader: Frame | undefined, options: Coming): Promise<Served<V>> {
+  async #serveSince(arrived: Arrival, call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V>> {
     let found: Entry<V> | undefined
     let hasLooked = false
     for (;;) {
@@ -157,7 +157,7 @@ export class Calls<V> implements Named {
         if (this.#loads.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
         return { from: 'store', entry, stale: false }
       }
-      const stale = this.#staleHit(call, load, reader)
+      const stale = this.#staleHit(call, load, reader, options)
       if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
       const flight = options.join ? this.#loads.joinable(call, reader, arrived) : undefined
       if (flight === undefined) return this.#loads.lead(call, load, reader, { ...options, find: true })
@@ -177,7 +177,7 @@ export class Calls<V> implements Named {
   }
 
   /** Asks what was cleared before the call. Undefined once that is known; or its answer, which needs no such word, or had to do without. */
-  async #askFirst(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming): Promise<Served<V> | undefined> {
+  async #askFirst(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V> | undefined> {
     const running = options.join ? this.#loads.flights.get(call.key) : undefined
     // Who looks beyond this process asks with it.
     if (running === undefined && this.#entries?.has(call.key) !== true)
@@ -201,7 +201,7 @@ export class Calls<V> implements Named {
    * Answers a call when it must know what was cleared before it came and cannot: a load that runs already proves nothing. So there is at most
    * one that runs and one that waits for its end, whose callers have all come before it.
    */
-  async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: ServeOptions): Promise<Served<V>> {
+  async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: ServeOptions<V>): Promise<Served<V>> {
     const { place, caller, join = true } = options
     const running = join ? this.#loads.flights.get(call.key) : undefined
     if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller })
@@ -220,7 +220,7 @@ export class Calls<V> implements Named {
     call: Call,
     load: Load<V>,
     reader: Frame | undefined,
-    options: ServeOptions & { readonly since: number },
+    options: ServeOptions<V> & { readonly since: number },
   ): Promise<Served<V>> {
     const found = await this.#loads.find(call, options.since)
     if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {
@@ -233,13 +233,14 @@ export class Calls<V> implements Named {
   }
 
   /** A stale entry that may be served while another load is on its way, which this starts. */
-  #staleHit(call: Call, load: Load<V>, reader: Frame | undefined): Entry<V> | undefined {
+  #staleHit(call: Call, load: Load<V>, reader: Frame | undefined, { refresh }: ServeOptions<V>): Entry<V> | undefined {
     if (this.#options.staleWhileRevalidate === 0 && this.#options.staleOf === undefined) return undefined
     const entry = this.#entries?.kept(call.key)
     if (entry === undefined || !this.#loads.mayRevalidate(entry)) return undefined
+    if (refresh === false && !this.#loads.isLoading(call)) return undefined
     this.#stats.staleHits++
     this.#loads.report(reader, entry, true)
-    this.#loads.refreshBehind(call, load)
+    this.#loads.refreshBehind(call, refresh || (() => load))
     return entry
   }
 

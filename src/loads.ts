@@ -29,6 +29,8 @@ interface LeadOptions<V> {
   readonly newerThan?: number
   readonly caller?: Caller | undefined
   readonly place?: ServeOptions['place']
+  /** As of who is served; false: a stale value that is found will not do. */
+  readonly refresh?: ServeOptions<V>['refresh']
   /** When its caller came, where that was before: what it has waited for Redis since then counts. */
   readonly since?: number
   /** The flight that has to end first. */
@@ -194,7 +196,7 @@ export class Loads<V> {
     flight: Flight<Outcome<V>>,
     call: Call,
     reader: Frame | undefined,
-    options: ServeOptions,
+    options: ServeOptions<V>,
   ): Promise<Served<V> | undefined> {
     if (flight.position !== undefined) return undefined
     this.refuseCycle(call, reader, flight)
@@ -207,7 +209,7 @@ export class Loads<V> {
   async lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions<V>): Promise<Led<V>> {
     const { after } = options
     const flight = new Flight<Outcome<V>>((self) => this.runs.newFrame(call, reader, self))
-    flight.finds = options.find
+    flight.finds = options.find && options.refresh !== false
     if (after !== undefined && this.flights.get(call.key) === after) after.next = flight
     else if (options.join) this.flights.set(call.key, flight)
     if (options.caller !== undefined) {
@@ -228,7 +230,8 @@ export class Loads<V> {
       if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored }
       options.caller?.check()
       // A refresh that failed and fell back is not tried again at once: the next reader starts one.
-      if (options.find && outcome.stale && this.mayRevalidate(outcome.entry)) this.refreshBehind(call, load)
+      const { refresh = () => load } = options
+      if (options.find && outcome.stale && refresh !== false && this.mayRevalidate(outcome.entry)) this.refreshBehind(call, refresh)
       if (options.find && !outcome.stale && this.isDue(outcome.entry)) this.refreshAhead(call, load, outcome.entry)
       return { from: 'store', entry: outcome.entry, stale: outcome.stale }
     } catch (error) {
@@ -258,12 +261,18 @@ export class Loads<V> {
 
   /** Loads anew behind an entry that is fresh: only what is newer will do. */
   refreshAhead(call: Call, load: Load<V>, entry: Entry<V>): void {
-    this.refreshBehind(call, load, entry.loadedAt)
+    this.refreshBehind(call, () => load, entry.loadedAt)
   }
 
-  refreshBehind(call: Call, load: Load<V>, newerThan?: number): void {
+  /** Whether a load of a call is on its way that nothing has overtaken. */
+  isLoading(call: Call): boolean {
     const running = this.flights.get(call.key)
-    if (running !== undefined && !this.#isOvertaken(running.frame.refs, running.position ?? this.#engine.log.position)) return
+    return running !== undefined && !this.#isOvertaken(running.frame.refs, running.position ?? this.#engine.log.position)
+  }
+
+  refreshBehind(call: Call, newLoad: () => Load<V>, newerThan?: number): void {
+    if (this.isLoading(call)) return
+    const load = newLoad()
     this.#engine.tracker.runOutside(() => {
       this.lead(call, load, undefined, { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }).catch(
         (error: unknown) => {
@@ -335,7 +344,8 @@ export class Loads<V> {
   #willDo(found: Entry<V>, options: LeadOptions<V>): boolean {
     // Redis counts in whole milliseconds: the same load may look a little later from there.
     if (options.newerThan !== undefined && found.loadedAt <= options.newerThan + 2) return false
-    return this.#engine.clock() < found.freshUntil || (options.behind !== true && this.mayRevalidate(found))
+    const mayBeStale = options.behind !== true && options.refresh !== false
+    return this.#engine.clock() < found.freshUntil || (mayBeStale && this.mayRevalidate(found))
   }
 
   #found(entry: Entry<V>): Outcome<V> {

@@ -56,6 +56,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'cache-status',
     'groups',
     'posted',
+    'copy',
   ].map(inHttp),
   'acts of HTTP': [
     'head',
@@ -71,6 +72,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'hold',
     'visit',
     'instead',
+    'injected',
   ].map(inHttp),
   route: [
     'route-name',
@@ -86,6 +88,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'fill',
     'variants',
     'mutation',
+    'refresh',
     'handler-loads',
     'route',
   ].map(inHttp),

@@ -14,6 +14,7 @@ import { groupFields, groupsOf, MANY } from './groups.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
 import { refs, told } from './option-calls.ts'
 import type { Passage } from './passage.ts'
+import type { Refresh } from './refresh.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { Asked, RouteCalls } from './route-calls.ts'
 import { whyNotAsked, whyNotKept } from './storable.ts'
@@ -33,6 +34,8 @@ export interface Loading extends Asked {
   readonly fwd: Forward
   readonly frame: Parameters<Load<StoredResponse>>[0]
   readonly found: Entry<StoredResponse> | undefined
+  /** Whether it has no client: what its handler makes of that says nothing of others. */
+  readonly isRefresh?: boolean
 }
 
 /** The runs of one route's handler. */
@@ -72,8 +75,8 @@ export class HandlerLoads<Subject> {
   /** Lets the handler answer, and makes of its answer what the engine stores. */
   async load(asked: Loading, passage: Passage<Subject>): Promise<Loaded<StoredResponse>> {
     const { visit } = passage
-    // Its turn came, and its client had gone, or has its answer: the next in line takes it.
-    if (visit.res.destroyed || passage.hasAnswer) return givenUp
+    // Its turn came, and its client had gone: the next in line takes it.
+    if (visit.res.destroyed) return givenUp
     const why = (asked.found === undefined ? whyNotKept : whyNotAsked)(visit.method, headersOf(visit.req))
     const dependencies = why === undefined ? this.#dependenciesOf(visit, asked.calls.name) : undefined
     if (dependencies === undefined) {
@@ -84,8 +87,24 @@ export class HandlerLoads<Subject> {
     const own = { ...asked, fields: { ...asked.fields } }
     const filled = await this.#run({ ...asked, dependencies }, passage)
     this.#readAgain(asked, filled)
-    if (visit.method === 'GET') this.#learn(asked.call.key, filled)
+    if (visit.method === 'GET') this.#learn(asked, filled)
     return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
+  }
+
+  /** Lets the handler answer for the load that waits for this request. */
+  async refresh(copy: Refresh, asked: Asked, passage: Passage<Subject>): Promise<void> {
+    const { tracker, transactions } = this.#engine
+    const reader = tracker.current()
+    await copy.arrive(async (frame, found) => {
+      // An outer layer may do all of its work in one.
+      if (transactions.current() !== undefined) frame.isTentative = true
+      try {
+        return await tracker.run(frame, () => this.load({ ...asked, fwd: 'stale', frame, found, isRefresh: true }, passage))
+      } finally {
+        reader?.add(frame.refs, frame.trustFrom, frame.stale)
+      }
+    })
+    if (!passage.hasEntered) passage.visit.res.destroy()
   }
 
   /** Lets the handler of a POST answer, and stores its answer where it is what a GET of its URI gives from now on. RFC 9110 §9.3.3 */
@@ -171,9 +190,9 @@ export class HandlerLoads<Subject> {
     }
   }
 
-  #learn(key: string, filled: Filled): void {
+  #learn({ call: { key }, isRefresh = false }: Loading, filled: Filled): void {
     if (filled.loaded.store) this.#alone.delete(key)
-    else if (filled.loaded.ending === undefined) this.#alone.set(key, true)
+    else if (filled.loaded.ending === undefined && !isRefresh) this.#alone.set(key, true)
     for (const input of filled.unkeyed) this.#calls.warnOfInput(input)
   }
 }

@@ -9,8 +9,6 @@ export class Passage<Subject> {
   readonly visit: Visit<Subject>
   /** Resolves when its handler has been entered. */
   readonly entered: Promise<void>
-  /** Whether it was answered in its handler's place, so that a refresh behind that finds nobody to run it for. */
-  hasAnswer = false
   #hasEntered = false
   readonly #saysStatus: boolean
   #enter!: () => void

@@ -49,8 +49,10 @@ export interface RouteOptions<Subject> {
   ttl?: Duration
   /**
    * How long past its freshness a response may be served while it is made anew, where it does not say so itself in `stale-while-revalidate` and
-   * forbids it in no way: milliseconds, or a string with its unit. The first request that finds it stale runs the handler and gets its answer;
-   * those that come meanwhile get the stale one. @default 0, never
+   * forbids it in no way: milliseconds, or a string with its unit. All get the stale one at once, and one refresh runs behind: a GET of the same
+   * target through the whole application, with what selects the response and without cookies, credentials or the client's own fields. Where that does
+   * not reach the handler as the same request, or the response is its owner's (`partition`), or came by HTTP/2, the first request that finds it stale
+   * runs the handler and waits, and those that come meanwhile get the stale one. @default 0, never
    * @example staleWhileRevalidate: '30s'
    */
   staleWhileRevalidate?: Duration

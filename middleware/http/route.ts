@@ -1,15 +1,17 @@
 // Knows a route's life through the engine: found fresh, waited for, or answered by its handler and kept.
 
 import { engineOf } from '../../src/door.ts'
-import type { Engine, Entry } from '../../src/door.ts'
+import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
 import { KeyError } from '../../src/index.ts'
 import type { Cache } from '../../src/index.ts'
 import { cacheStatusWith } from './cache-status.ts'
 import type { Forward, Outcome } from './cache-status.ts'
+import { givenUp } from './fill.ts'
 import { HandlerLoads } from './handler-loads.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
 import { told } from './option-calls.ts'
 import { Passage } from './passage.ts'
+import { Refreshes, refreshOf } from './refresh.ts'
 import { resolveRouteOptions } from './resolved-options.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { RouteCalls, selected } from './route-calls.ts'
@@ -31,6 +33,7 @@ export class Route<Subject> {
   readonly #options: ResolvedOptions<Subject>
   readonly #calls: RouteCalls<Subject>
   readonly #loads: HandlerLoads<Subject>
+  readonly #refreshes: Refreshes
   readonly #isOff: boolean
 
   /** Throws a `ConfigError` for options that are wrong, or a name that is taken. */
@@ -39,6 +42,7 @@ export class Route<Subject> {
     this.#options = resolveRouteOptions(this.#engine, options)
     this.#calls = new RouteCalls(this.#engine, this.#options, framework)
     this.#isOff = this.#engine.options.disabled || this.#options.limit === 0
+    this.#refreshes = new Refreshes(this.#engine, this.#options)
     this.#loads = new HandlerLoads(this.#engine, this.#options, this.#calls)
   }
 
@@ -110,18 +114,23 @@ export class Route<Subject> {
     let current = this.#current(asked, found ?? asked.calls.kept(asked.call.key))
     const entry = current === asked ? found : asked.calls.fresh(current.call.key)
     if (entry !== undefined) return this.#replay(passage, current, entry, this.#hit(entry))
+    const copy = refreshOf(visit.req)
     for (let waits = 0; ; waits++) {
       const { calls, call } = current
+      if (copy?.isFor(this.#refreshes, call.key) === true) return this.#loads.refresh(copy, current, passage)
       const fwd = this.#whyForwarded(current)
       // A HEAD's answer is no GET's and a part no whole, so nobody waits for it.
       const isKept = whyNotKept(visit.method, headersOf(visit.req)) === undefined
       const join = isKept && waits < MOST_WAITS && !this.#loads.isAlone(call.key)
       const asking = { ...current, fwd }
-      const served = await calls.serve(call, (frame, found) => this.#loads.load({ ...asking, frame, found }, passage), { join })
+      // What has no client is in no hurry, and so no copy makes a copy.
+      const refresh = copy === undefined && this.#refreshes.behind(visit, current)
+      const load: Load<StoredResponse> = (frame, found) =>
+        copy?.isOf(this.#refreshes) === true ? astray(visit) : this.#loads.load({ ...asking, frame, found }, passage)
+      const served = await calls.serve(call, load, { join, refresh })
       if (passage.hasEntered || visit.res.destroyed) return
       if (served.from !== 'store' && served.from !== 'flight') continue
       const next = this.#current(asked, served.entry)
-      passage.hasAnswer = next === asked
       if (next === asked)
         return this.#replay(passage, current, served.entry, served.from === 'store' ? this.#hit(served.entry) : { fwd, collapsed: true })
       current = next
@@ -158,4 +167,10 @@ export class Route<Subject> {
     }
     visit.replay(entry.value, { method, fields: headersOf(req) }, { age: this.#engine.clock() - entry.loadedAt, now: Date.now(), ...said })
   }
+}
+
+/** Ends a copy that has come to its route as another request than it was made of: nobody would hear what its handler answers. */
+function astray({ res }: Visit<unknown>): Loaded<StoredResponse> {
+  res.destroy()
+  return givenUp
 }

@@ -1,6 +1,7 @@
 // Knows what a handler reads of its request that its key does not cover.
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import { allOf } from './absent.ts'
 import { addedTo, isProperty, watchAbsent } from './added.ts'
 import type { AddedProperty, Place, Seeker } from './added.ts'
@@ -70,12 +71,20 @@ export function headersOf(req: IncomingMessage): IncomingHttpHeaders {
   return visible.get(req) ?? req.headers
 }
 
+const sockets = new WeakMap<IncomingMessage, Socket>()
+
+/** The connection of a request, as quietly. */
+export function socketOf(req: IncomingMessage): Socket {
+  return sockets.get(req) ?? req.socket
+}
+
 /**
  * Watches a request until `close`. Conditions and ranges are not seen by the handler meanwhile. Costs a proxy for each request whose handler
  * runs, and nothing for a hit.
  */
 export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   const before = headersOf(req)
+  sockets.set(req, socketOf(req))
   visible.set(req, { ...withoutHidden(before), ...options.conditions })
   let pauses = 0
   let probed: Input[] | undefined

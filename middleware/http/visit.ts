@@ -15,6 +15,8 @@ export interface Visit<Subject> {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly method: string
+  /** The request's target as it arrived at the application. */
+  readonly target: string
   /** The path as it is routed: mount path included, rewrites applied, without the query. */
   readonly path: string
   /** The pattern of the framework's route, mount path included; undefined where the route object is not mounted on one. */

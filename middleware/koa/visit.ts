@@ -26,6 +26,7 @@ export class KoaVisit implements Visit<Context> {
   readonly req: Context['req']
   readonly res: Context['res']
   readonly method: string
+  readonly target: string
   readonly path: string
   readonly query: Query
   readonly #next: () => Promise<unknown>
@@ -41,6 +42,7 @@ export class KoaVisit implements Visit<Context> {
     this.req = ctx.req
     this.res = ctx.res
     this.method = ctx.method
+    this.target = ctx.originalUrl
     this.path = routedPath(ctx)
     this.query = ctx.query
     this.#next = next

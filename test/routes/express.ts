@@ -34,6 +34,7 @@ function newApp(express: typeof express5): App {
   app.set('env', 'test')
   return {
     outer: (layer) => void app.use((req, _res, next) => (layer(toExchange(req)), next())),
+    around: (layer) => void app.use((req, _res, next) => void layer(toExchange(req), next)),
     use: (...layers) => void app.use(...middlewaresOf(layers)),
     on(method, path, layers, handler) {
       app[method](path, ...middlewaresOf(layers), (req: Request, _res: Response, next) => {

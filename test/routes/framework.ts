@@ -47,6 +47,8 @@ export interface SuiteRoute extends Layer, Clearable {
 export interface App {
   /** A layer around everything mounted later. It does not wait for what is inside. */
   outer(layer: Handler): void
+  /** A layer around everything mounted later that goes on with `next`, or answers by itself. */
+  around(layer: (x: Exchange, next: () => unknown) => unknown): void
   /** Mounts layers for every method and path. */
   use(...layers: readonly Layer[]): void
   /** Mounts layers and a handler on a path. A handler that throws is answered with 500 by the framework. */

@@ -34,6 +34,7 @@ function newApp(Koa: typeof Koa3): App {
   app.silent = true
   return {
     outer: (layer) => void app.use((ctx, next) => (layer(toExchange(ctx)), next())),
+    around: (layer) => void app.use(async (ctx, next) => void (await layer(toExchange(ctx), next))),
     use: (...layers) => middlewaresOf(layers).forEach((layer) => app.use(layer)),
     on(method, path, layers, handler) {
       // A router of its own, so that layers mounted later stand behind it.

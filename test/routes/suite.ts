@@ -9,6 +9,7 @@ import { posts } from './posts.ts'
 import { ranges } from './ranges.ts'
 import { revalidation } from './revalidation.ts'
 import { redisRoutes } from './redis.ts'
+import { refreshing } from './refreshing.ts'
 import { refusals } from './refusals.ts'
 import { status } from './status.ts'
 import { unfinished } from './unfinished.ts'
@@ -31,5 +32,6 @@ export function routeSuite(framework: Framework): void {
   status(framework)
   revalidation(framework)
   withheld(framework)
+  refreshing(framework)
   redisRoutes(framework)
 }
