@@ -57,6 +57,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'groups',
     'posted',
     'copy',
+    'inside',
   ].map(inHttp),
   'acts of HTTP': [
     'head',

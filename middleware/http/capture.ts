@@ -20,8 +20,11 @@ export interface CaptureOptions {
   readonly maxBodyBytes: number
   /** Milliseconds from the first byte of a streamed answer to its last. Past them it is no longer kept, since others may wait for it. */
   readonly patience: number
-  /** Decides once, and may change the fields. `body` is there when it is known as a whole. Must not throw. */
-  onHead(head: Head, body: Uint8Array | undefined): Verdict
+  /**
+   * Decides once, and may change the fields. `body` is there when it is known as a whole. `isRecoded` where a layer inside stands between what
+   * the handler gave and what leaves. Must not throw.
+   */
+  onHead(head: Head, body: Uint8Array | undefined, isRecoded: boolean): Verdict
   /** Decides when the handler threw in a framework that hands errors back. Undefined: the error is the answer. */
   onFailure?(): Verdict | undefined
   /** Runs what sends: what outer layers do then is not the handler's doing. */
@@ -57,6 +60,7 @@ class Recorder {
     void source.once('close', () => {
       if (!source.readableEnded) this.#giveUp('broken', true)
     })
+  #ownWrite: unknown
   #hasHead = false
   #hasEnded = false
   #isSettled = false
@@ -83,6 +87,7 @@ class Recorder {
       addTrailers: (...args: unknown[]) => this.#addTrailers(args),
     }
     Object.assign(res, methods)
+    this.#ownWrite = methods.write
     res.once('close', this.#onClose)
     res.on('pipe', this.#onPipe)
   }
@@ -167,7 +172,7 @@ class Recorder {
     const res = this.#res
     // Someone sent it behind our back: nothing is known of what came before.
     if (res.headersSent) return this.#giveUp('head unseen', false)
-    const { keep, notModified, instead } = this.#options.onHead(headOf(res), body)
+    const { keep, notModified, instead } = this.#options.onHead(headOf(res), body, res.write !== this.#ownWrite)
     this.#instead = instead
     if (notModified) {
       this.#isNotModified = true

@@ -13,6 +13,8 @@ import { groupsIn } from './groups.ts'
 import { headOf } from './head.ts'
 import type { Head } from './head.ts'
 import { bodyInstead, mayServeStale, putHeld, putInstead } from './instead.ts'
+import { insideOf } from './inside.ts'
+import type { Inside } from './inside.ts'
 import { judge } from './judgement.ts'
 import type { Judgement } from './judgement.ts'
 import { isOfTarget } from './posted.ts'
@@ -60,6 +62,8 @@ export interface Filled {
   readonly selects?: Selection | undefined
   /** The groups that the handler put its answer into. */
   readonly groups: readonly string[]
+  /** What a layer inside did that belongs outside. */
+  readonly inside?: Inside | undefined
   /** Whether it is what was found, which the handler said still holds. */
   readonly isRenewed?: boolean
 }
@@ -93,6 +97,7 @@ class Fill {
   #whyDropped: string | undefined
   #failure: string | undefined
   #groups: readonly string[] = []
+  #inside: Inside | undefined
 
   constructor(visit: Visit<unknown>, options: FillOptions) {
     this.#visit = visit
@@ -107,7 +112,7 @@ class Fill {
     const observed: CaptureOptions = {
       maxBodyBytes: this.#options.route.maxBodyBytes,
       patience: PATIENCE,
-      onHead: (head, body) => this.#onHead(head, body),
+      onHead: (head, body, isRecoded) => this.#onHead(head, body, isRecoded),
       onFailure: () => this.#staleInstead('error'),
       send: (work) => reads.unwatched(work),
       pause: () => reads.pause(),
@@ -121,14 +126,17 @@ class Fill {
     }
   }
 
-  #onHead(head: Head, body: Uint8Array | undefined): Verdict {
+  #onHead(head: Head, body: Uint8Array | undefined, isRecoded: boolean): Verdict {
     const stored = this.#options.found?.value
     const conditions = stored?.conditions
     if (head.status === 304 && conditions !== undefined) return this.#hold(stored!, head, isOfAsked(head.fields, conditions))
     if (this.#visit.method === 'HEAD' && stored !== undefined && isHeadOf(head, stored)) return this.#hold(stored, head, true)
     // RFC 5861 §4
     const stale = [500, 502, 503, 504].includes(head.status) ? this.#staleInstead(`status ${head.status}`) : undefined
-    return stale ?? this.#judge(head, body)
+    if (stale !== undefined) return stale
+    const verdict = this.#judge(head, body)
+    this.#inside = insideOf({ fields: head.fields, baseline: this.#baseline, why: this.#judged.why, isRecoded })
+    return verdict
   }
 
   /**
@@ -212,17 +220,17 @@ class Fill {
     // Where it would not be stored anyway, nobody needs to hear what was read.
     const unkeyed = why === undefined || isUnkeyed ? this.#reads.unkeyed(selects) : []
     if (captured.why !== undefined || this.#head === undefined) {
-      return { loaded: unkept(captured, this.#head), unkeyed, groups: [] }
+      return { loaded: unkept(captured, this.#head), unkeyed, groups: [], inside: this.#inside }
     }
     const { body } = captured
     const whyNotBody = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
-    if (whyNotBody !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, groups: [] }
+    if (whyNotBody !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, groups: [], inside: this.#inside }
     const stored = toStored(tagged(this.#head, body), this.#baseline, body, withheld)
     const value = { ...stored, ...means, ...this.#lookedFor() }
     const loaded = { value, store: true, share: true, ttl: freshFor }
     // Those who waited get it as this client does.
     if (this.#whyDropped !== undefined) return { loaded: { ...loaded, store: false, ending: 'failed' }, unkeyed, groups: [] }
-    return { loaded, unkeyed, selects, groups: this.#groups, isRenewed: this.#isHeld }
+    return { loaded, unkeyed, selects, groups: this.#groups, inside: this.#inside, isRenewed: this.#isHeld }
   }
 
   #lookedFor(): Pick<StoredResponse, 'absent'> {

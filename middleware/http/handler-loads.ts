@@ -194,5 +194,6 @@ export class HandlerLoads<Subject> {
     if (filled.loaded.store) this.#alone.delete(key)
     else if (filled.loaded.ending === undefined && !isRefresh) this.#alone.set(key, true)
     for (const input of filled.unkeyed) this.#calls.warnOfInput(input)
+    if (filled.inside !== undefined) this.#calls.warnOfInside(filled.inside)
   }
 }

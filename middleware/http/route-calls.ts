@@ -5,6 +5,8 @@ import type { Call, Engine, StaleWindows } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Ref } from '../../src/index.ts'
 import type { Fields } from './fields.ts'
+import { adviceForInside } from './inside.ts'
+import type { Inside } from './inside.ts'
 import { argumentsOf, selectedArguments } from './request-key.ts'
 import type { RouteArguments } from './request-key.ts'
 import { defaultName, hasParamsOf, isDetermined, routeRef } from './route-name.ts'
@@ -119,6 +121,11 @@ export class RouteCalls<Subject> {
       `The handler of "${name}" read ${nameOfInput(input)}, which its key does not cover: the response was not stored. ${adviceFor(input)}`,
       'UNKEYED',
     )
+  }
+
+  /** Warns once of what a layer inside did, with what to move where. */
+  warnOfInside(what: Inside): void {
+    this.#warn(adviceForInside(what, this.#calls?.name ?? 'a cached route'), 'ORDER')
   }
 
   #warn(what: string, code: string): void {

@@ -281,8 +281,11 @@ export function nameOfInput(input: Input): string {
 /** What to do about an input, as a warning says it. */
 export function adviceFor(input: Input): string {
   const ignore = `\`ignore: [${JSON.stringify(input)}]\` if it changes nothing`
-  if (input === 'cookie' || input === 'authorization' || isProperty(input))
-    return `Give \`partition\` to say whose response it is, or ${ignore}.`
+  // A layer inside reads them too, to put what it makes of them onto the request.
+  const isLayers = input === 'cookie' || input === 'authorization'
+  if (isLayers)
+    return `If a layer such as a session read it, mount it before \`cached\`. Else give \`partition\` to say whose response it is, or ${ignore}.`
+  if (isProperty(input)) return `Give \`partition\` to say whose response it is, or ${ignore}.`
   if (input === 'headers') return `Read single headers and name them in \`headers\`, or give ${ignore}.`
   if (input === 'ip' || input === 'protocol') return `Give \`partition\` to tell them apart, or ${ignore}.`
   return `Give \`headers: [${JSON.stringify(input)}]\` to make it part of the key, or ${ignore}.`

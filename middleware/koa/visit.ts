@@ -18,6 +18,7 @@ import { isKoa3, producedBy, tee } from './body.ts'
 import { LimitedQuery } from './limited-query.ts'
 import { matchedRouteOf, routedPath } from './matched-route.ts'
 import type { MatchedRoute } from './matched-route.ts'
+import { Recoded } from './recoded.ts'
 import { RouterHost } from './router-host.ts'
 
 /** One request that passes a middleware of this package: what the route asks of it, and when its middleware is done. */
@@ -136,11 +137,13 @@ export class KoaVisit implements Visit<Context> {
   async #handle(options: CaptureOptions): Promise<{ captured: Captured | Promise<Captured> }> {
     const accept = takeAccept(this.subject)
     const host = new RouterHost(this.subject, options.send)
+    const recoded = new Recoded(this.subject)
     let captured: Captured | Promise<Captured> | undefined
     try {
       await this.#next()
       host.close()
-      captured = this.#judge(options)
+      recoded.close()
+      captured = this.#judge(options, recoded.isRecoded)
       return { captured }
     } catch (error) {
       const verdict = options.onFailure?.()
@@ -152,6 +155,7 @@ export class KoaVisit implements Visit<Context> {
     } finally {
       // Before any outer layer looks again. The source of a stream has yet to run.
       host.close()
+      recoded.close()
       accept.giveBack()
       this.#query?.giveBack()
       if (!(captured instanceof Promise)) options.onOver()
@@ -191,14 +195,14 @@ export class KoaVisit implements Visit<Context> {
   }
 
   /** Decides what becomes of what the handler left on the context. */
-  #judge(options: CaptureOptions): Captured | Promise<Captured> {
+  #judge(options: CaptureOptions, isRecoded: boolean): Captured | Promise<Captured> {
     const { subject: ctx, res } = this
     // As Koa does when it sends one, with the fields of what is no content of it.
     if (ctx.status === 304 && ctx.respond !== false && !res.headersSent) ctx.body = null
     const produced = producedBy(ctx)
     if (res.headersSent) return { why: 'sent past Koa', isAborted: false }
     const bytes = 'bytes' in produced ? produced.bytes : undefined
-    const verdict = options.onHead(headOf(res), bytes)
+    const verdict = options.onHead(headOf(res), bytes, isRecoded)
     if (verdict.instead !== undefined) {
       if ('stream' in produced) produced.stream.destroy()
       this.#answerInstead(verdict, verdict.instead)

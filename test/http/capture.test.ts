@@ -29,10 +29,10 @@ async function capturing(handler: Handler, optionsFor: OptionsFor = () => ({})):
     const done = capture(res, {
       maxBodyBytes: 1_000_000,
       patience: 10_000,
-      onHead(head, whole) {
+      onHead(head, whole, isRecoded) {
         heads.push(head)
         wholes.push(whole === undefined ? undefined : Buffer.from(whole).toString())
-        return onHead?.(head, whole) ?? { keep: true, notModified: false }
+        return onHead?.(head, whole, isRecoded) ?? { keep: true, notModified: false }
       },
       send: (work) => work(),
       pause: () => () => {},
