@@ -22,7 +22,7 @@ import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unkeyed.ts'
 import type { Input } from './unkeyed.ts'
 import { anyQueryUri, normalisedUri } from './uri.ts'
-import { placed } from './variants.ts'
+import { placed, signAgain } from './variants.ts'
 import type { Visit } from './visit.ts'
 
 // For so long a key is remembered whose answer was for its own client alone: those who come meanwhile do not wait for each other.
@@ -77,6 +77,11 @@ export class HandlerLoads<Subject> {
     const { visit } = passage
     // Its turn came, and its client had gone: the next in line takes it.
     if (visit.res.destroyed) return givenUp
+    const sign = signAgain(asked, asked.found)
+    if (sign !== undefined) {
+      this.#readAgain(asked)
+      return sign
+    }
     const why = (asked.found === undefined ? whyNotKept : whyNotAsked)(visit.method, headersOf(visit.req))
     const dependencies = why === undefined ? this.#dependenciesOf(visit, asked.calls.name) : undefined
     if (dependencies === undefined) {
@@ -86,7 +91,7 @@ export class HandlerLoads<Subject> {
     // A handler may change what it was asked.
     const own = { ...asked, fields: { ...asked.fields } }
     const filled = await this.#run({ ...asked, dependencies }, passage)
-    this.#readAgain(asked, filled)
+    if (filled.isRenewed === true) this.#readAgain(asked)
     if (visit.method === 'GET') this.#learn(asked, filled)
     return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
   }
@@ -158,8 +163,8 @@ export class HandlerLoads<Subject> {
   }
 
   /** What is stored anew was computed from what it was computed from then, though its handler need not have read that again. */
-  #readAgain({ frame, found }: Loading, { isRenewed }: Filled): void {
-    if (isRenewed === true && found !== undefined) frame.add(found.refs, this.#engine.freshness.trustOf(found), false)
+  #readAgain({ frame, found }: Loading): void {
+    if (found !== undefined) frame.add(found.refs, this.#engine.freshness.trustOf(found), false)
   }
 
   /** What a response depends on besides what its handler calls: its URI, and what is declared. Undefined where that cannot be known. */

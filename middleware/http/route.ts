@@ -129,8 +129,10 @@ export class Route<Subject> {
         copy?.isOf(this.#refreshes) === true ? astray(visit) : this.#loads.load({ ...asking, frame, found }, passage)
       const served = await calls.serve(call, load, { join, refresh })
       if (passage.hasEntered || visit.res.destroyed) return
-      if (served.from !== 'store' && served.from !== 'flight') continue
+      if (served.from === 'unshared') continue
       const next = this.#current(asked, served.entry)
+      // Its own load gives a request nothing but what selects its response.
+      if (served.from === 'load' && next === asked) continue
       if (next === asked)
         return this.#replay(passage, current, served.entry, served.from === 'store' ? this.#hit(served.entry) : { fwd, collapsed: true })
       current = next

@@ -35,9 +35,13 @@ export interface StoredResponse {
   readonly selection?: Selection
 }
 
-/** What is stored in a response's place where its URI has several. Its status is none, so that it can never be served. */
-export function signOf(selection: Selection): StoredResponse {
-  return { status: 0, statusMessage: '', fields: [], removed: [], body: new Uint8Array(), selection }
+/**
+ * What is stored in a response's place where its URI has several. Its status is none, so that it can never be served. `kept`: how long past its
+ * freshness it is there, in milliseconds, since it leads to what may be served stale.
+ */
+export function signOf(selection: Selection, kept: number = 0): StoredResponse {
+  const stale = { whileRevalidate: 0, ifError: 0, kept }
+  return { status: 0, statusMessage: '', fields: [], removed: [], body: new Uint8Array(), selection, ...(kept > 0 && { stale }) }
 }
 
 // RFC 9111 §3.1, RFC 9110 §7.6.1: of one connection or one hop. (Set-Cookie2 is a field like any other: no client reads it, RFC 6265 §9.4.) And a cookie is one client's, whatever let it come this far. RFC 9111 §7.3

@@ -2,11 +2,11 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { selected, type Asked } from '../../middleware/http/route-calls.ts'
 import { signOf, storedResponseCodec, type StoredResponse } from '../../middleware/http/stored-response.ts'
-import { placed } from '../../middleware/http/variants.ts'
+import { placed, signAgain } from '../../middleware/http/variants.ts'
 import { selectionOf, type Selection } from '../../middleware/http/vary.ts'
 import { engineOf, openCache } from '../../src/cache.ts'
 import { Calls } from '../../src/calls.ts'
-import type { Loaded } from '../../src/door.ts'
+import type { Entry, Loaded } from '../../src/door.ts'
 import { keyOf } from '../../src/key.ts'
 
 const DAY = 24 * 60 * 60 * 1000
@@ -46,11 +46,43 @@ test('the first that something selects leaves a sign in its place, which lives l
   expect(placed(asked, { loaded: kept, selects: size }, 0)).toEqual({
     ...kept,
     value: signOf(size),
-    ttl: DAY,
+    ttl: 1000 + DAY,
     also: [{ call: selected(asked, size).call, value: response, ttl: 1000 }],
   })
   const long = { ...kept, ttl: 3 * DAY }
-  expect(placed(asked, { loaded: long, selects: size }, 0)).toMatchObject({ ttl: 6 * DAY, also: [{ ttl: 3 * DAY }] })
+  expect(placed(asked, { loaded: long, selects: size }, 0)).toMatchObject({ ttl: 4 * DAY, also: [{ ttl: 3 * DAY }] })
+  expect(placed(asked, { loaded: { ...kept, ttl: Infinity }, selects: size }, 0)).toMatchObject({ ttl: Infinity })
+})
+
+test('a sign lives and is kept for as long as what it leads to may be served stale', () => {
+  const asked = newAsked()
+  const stale = { whileRevalidate: 1, ifError: 5 * DAY, kept: 2 * DAY }
+  const loaded = { ...kept, value: { ...response, stale } }
+  const sign = placed(asked, { loaded, selects: size }, 0)
+  expect(sign).toMatchObject({ ttl: 6 * DAY + 1000, value: { status: 0, stale: { whileRevalidate: 0, ifError: 0, kept: 5 * DAY } } })
+  const known = selected(asked, size)
+  expect(placed(known, { loaded, selects: size }, 5 * DAY + 1000)).toBe(loaded)
+  expect(placed(known, { loaded, selects: size }, 5 * DAY + 999)).toMatchObject({ also: [{ call: asked.primary, value: sign.value }] })
+})
+
+test('a sign past its freshness still says what selects, and a response past its own does not', () => {
+  const asked = newAsked()
+  const entryOf = (value: StoredResponse): Entry<StoredResponse> => ({
+    value,
+    refs: [asked.primary.ref],
+    order: 1,
+    checked: 0,
+    loadedAt: 0,
+    freshUntil: 0,
+    cost: 0,
+    bytes: 0,
+    trustFrom: 0,
+  })
+  const sign = signOf(size, 1000)
+  expect(signAgain(asked, entryOf(sign))).toEqual({ value: sign, store: true, share: true, ttl: DAY })
+  expect(signAgain(asked, entryOf(response))).toBeUndefined()
+  expect(signAgain(selected(asked, size), entryOf(sign))).toBeUndefined()
+  expect(signAgain(asked, undefined)).toBeUndefined()
 })
 
 test('one that is selected as is known is kept as it is asked for, and renews a sign that it would outlive', () => {
@@ -58,7 +90,7 @@ test('one that is selected as is known is kept as it is asked for, and renews a 
   for (const selects of [size, undefined]) expect(placed(asked, { loaded: kept, selects }, 1000)).toBe(kept)
   expect(placed(asked, { loaded: kept, selects: size }, 999)).toEqual({
     ...kept,
-    also: [{ call: asked.primary, value: signOf(size), ttl: DAY }],
+    also: [{ call: asked.primary, value: signOf(size), ttl: 1000 + DAY }],
   })
 })
 
@@ -69,7 +101,7 @@ test('one that more selects than was known is kept under all of it, and who wait
     value: signOf(both),
     store: false,
     also: [
-      { call: asked.primary, value: signOf(both), ttl: DAY },
+      { call: asked.primary, value: signOf(both), ttl: 1000 + DAY },
       { call: selected(asked, both).call, value: response, ttl: 1000 },
     ],
   })

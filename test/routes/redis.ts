@@ -55,6 +55,44 @@ export function redisRoutes(framework: Framework): void {
       expect(statusOf(await two.ask('/films/1', { method: 'HEAD' }))).toBe(HIT)
     })
 
+    test('serve a page that varies stale as any other, from Redis alone', async () => {
+      const lifeOf = async (vary: string | undefined): Promise<unknown[]> => {
+        const prefix = `p${++prefixes}`
+        let fails = false
+        const newProcess = (): readonly [Site, ReturnType<typeof cached>] => {
+          const site = newSite(framework, { redis: redis.url, prefix })
+          const page = cached(site.cache, { path: '/', store: 'redis', ignore: true, staleIfError: '1h' })
+          site.app.on('get', '/', [page], (x) => {
+            if (vary !== undefined) x.set('Vary', vary)
+            if (fails) x.status(503)
+            x.send(fails ? 'failed' : 'body')
+          })
+          return [site, page]
+        }
+        const [one] = newProcess()
+        const [two, page] = newProcess()
+        await using _one = one
+        await using _two = two
+        const first = await one.ask('/')
+        await untilHit(one, '/')
+        await untilHit(two, '/')
+        fails = true
+        await page.expire()
+        const life = [first, await two.ask('/'), await two.ask('/')].map(({ status, text }) => [status, text])
+        fails = false
+        const renewed = await two.ask('/')
+        return [...life, [renewed.text, statusOf(await untilHit(two, '/'))]]
+      }
+      const plain = await lifeOf(undefined)
+      expect(plain).toEqual([
+        [200, 'body'],
+        [200, 'body'],
+        [200, 'body'],
+        ['body', HIT],
+      ])
+      expect(await lifeOf('X-Size')).toEqual(plain)
+    })
+
     test('of two versions read each their own, and clear each other’s', async () => {
       const prefix = `p${++prefixes}`
       const newProcess = (version: string): Site => {

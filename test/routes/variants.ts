@@ -98,6 +98,52 @@ export function variants(framework: Framework): void {
       expect([await ask('l'), await ask('s'), await ask('l')]).toEqual([RENEWED, RENEWED, HIT])
     })
 
+    // A page that varies is found by way of a sign, which is expired with it.
+    test('is served stale after an `expire` as one that does not vary, while it is made anew and where its handler fails', async () => {
+      const lifeOf = async (vary: string | undefined): Promise<unknown[]> => {
+        await using site = newSite(framework)
+        const gate = newGate()
+        const page = cached(site.cache, { path: '/', ignore: true, staleWhileRevalidate: '1h', staleIfError: '2h' })
+        let runs = 0
+        site.app.on('get', '/', [page], async (x) => {
+          const run = ++runs
+          if (run === 2) await gate.wait()
+          if (run === 3) x.status(503)
+          if (vary !== undefined) x.set('Vary', vary)
+          x.send(`run ${run}`)
+        })
+        const ask = async (): Promise<unknown[]> => {
+          const { status, text, headers } = await site.ask('/', { headers: { 'x-size': 's' } })
+          const said = headers['cache-status']?.replace('vary-miss', 'uri-miss')
+          return [status, text, said?.replace(/;ttl=-?\d+/, '')]
+        }
+        const life: unknown[] = [await ask(), await ask()]
+        await page.expire()
+        life.push(await ask())
+        await gate.reached()
+        life.push(await ask())
+        gate.open()
+        while ((await ask())[1] !== 'run 2') await new Promise(setImmediate)
+        life.push(await ask())
+        await page.expire()
+        site.clock.advance(90 * 60_000)
+        life.push(await ask(), await ask(), await ask())
+        return life
+      }
+      const plain = await lifeOf(undefined)
+      expect(plain).toEqual([
+        [200, 'run 1', STORED],
+        [200, 'run 1', HIT],
+        [200, 'run 1', HIT],
+        [200, 'run 1', HIT],
+        [200, 'run 2', HIT],
+        [200, 'run 2', refused('status 503', 'stale')],
+        [200, 'run 4', RENEWED],
+        [200, 'run 4', HIT],
+      ])
+      expect(await lifeOf('X-Size')).toEqual(plain)
+    })
+
     test('is of its owner, and of what `headers` names', async () => {
       await using site = newSite(framework)
       varyingPage(site, 'X-Size', {
