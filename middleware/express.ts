@@ -73,7 +73,8 @@ export function invalidates(target: Target<Request>, second?: unknown, third?: I
 
 function visitOf(req: Request, next: NextFunction): Visit<Request> {
   const res = req.res!
-  const { path, search } = splitUrl(req.url)
+  // As the router reads it.
+  const { path } = req
   const fullPath = req.baseUrl + path
   return {
     subject: req,
@@ -84,7 +85,7 @@ function visitOf(req: Request, next: NextFunction): Visit<Request> {
     path: fullPath.length > 1 && path === '/' ? req.baseUrl || path : fullPath,
     pattern: req.route === undefined ? undefined : fullPattern(req.baseUrl, (req.route as { path: unknown }).path),
     params: req.params ?? {},
-    query: queryOf(req, search),
+    query: queryOf(req),
     origin: () => originOf(req),
     derived: () => derivedOf(req),
     places: () => placesOf(req, res),
@@ -100,18 +101,18 @@ function visitOf(req: Request, next: NextFunction): Visit<Request> {
   }
 }
 
-// Absolute-form too, as a proxy asks: RFC 9112 §3.2.2.
-function splitUrl(url: string): { path: string; search: string } {
-  const from = url.startsWith('/') ? 0 : Math.max(url.indexOf('/', url.indexOf('//') + 2), 0)
-  const mark = url.indexOf('?', from)
-  return mark < 0 ? { path: url.slice(from), search: '' } : { path: url.slice(from, mark), search: url.slice(mark + 1) }
-}
-
-function queryOf(req: Request, search: string): Query {
+function queryOf(req: Request): Query {
+  const search = searchOf(req.url)
   const query = req.query as Query | undefined
   // Where the application has switched the parser off, its handlers may still read the URL.
   const isParsed = search === '' || (query !== undefined && Object.keys(query).length > 0)
   return isParsed ? (query ?? {}) : parse(search)
+}
+
+function searchOf(url: string): string {
+  const whole = url.split('#', 1)[0]!
+  const mark = whole.indexOf('?')
+  return mark < 0 ? '' : whole.slice(mark + 1)
 }
 
 function trustsProxy(req: Request): boolean {

@@ -3,6 +3,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import type { Harmlessness } from './harmless.ts'
 
 /** An object on which layers leave things for one another. */
 export interface Place {
@@ -77,13 +78,21 @@ const MOST_NAMES = 200
 /** Labels of what was found on any request, for the requests on which it is absent. */
 const met = new Set<string>()
 
-/** What layers have put on a place. */
-export function addedTo(place: Place): readonly AddedProperty[] {
+// Where nothing is Node.js's or a framework's.
+const OF_APPLICATIONS: ReadonlySet<string> = new Set(['res.locals', 'ctx.state'])
+// A framework's own on Koa's context, and any layer's on a request of Express or Node.js.
+const OF_CONTEXTS: ReadonlySet<string> = new Set(
+  'captures ctx locals matched mountPath request respond response routeMatched routeName router routerName routerPath state'.split(' '),
+)
+
+/** What layers have put on a place. `isHarmless`: of what has a harmless name. */
+export function addedTo(place: Place, isHarmless: Harmlessness = () => true): readonly AddedProperty[] {
   const { target } = place
-  const names = Reflect.ownKeys(target).filter((name) => isAdded(target, name))
+  const isAdded = (name: string | symbol): boolean => isAddedTo(place, name, isHarmless)
+  const names = Reflect.ownKeys(target).filter(isAdded)
   for (const proto of ownPrototypes(target)) {
     // What a whole application has is no one's; what it computes of a request may be someone's.
-    names.push(...Reflect.ownKeys(proto).filter((name) => Object.getOwnPropertyDescriptor(proto, name)?.get && isAdded(target, name)))
+    names.push(...Reflect.ownKeys(proto).filter((name) => Object.getOwnPropertyDescriptor(proto, name)?.get && isAdded(name)))
   }
   const added = [...new Set(names)].map((name) => ({ target, name, label: labelOf(place, name) }))
   for (const { label } of added) if (met.size < MOST_NAMES) met.add(label)
@@ -93,19 +102,33 @@ export function addedTo(place: Place): readonly AddedProperty[] {
 // What the language looks for on any object: "then" to await it, "toJSON" to write it.
 const LANGUAGES: ReadonlySet<string> = new Set(['then', 'toJSON'])
 
-function isLeavable(name: string | symbol): boolean {
-  if (NODES.has(name)) return false
+function isLeavable({ label }: Place, name: string | symbol): boolean {
+  if (NODES.has(name) && !OF_APPLICATIONS.has(label)) return false
   if (typeof name === 'symbol') return !SYMBOL_NAMES.has(name.description) && name.description?.startsWith('Symbol.') !== true
-  return !HARMLESS.has(name) && !FRAMEWORKS.has(name) && !LANGUAGES.has(name)
+  return !HARMLESS.has(name) && !isFrameworks(label, name) && !LANGUAGES.has(name)
 }
 
-function isAdded(target: object, name: string | symbol): boolean {
-  if (NODES.has(name)) return false
+function isFrameworks(label: string, name: string): boolean {
+  return FRAMEWORKS.has(name) && !OF_APPLICATIONS.has(label) && !(label.endsWith('req') && OF_CONTEXTS.has(name))
+}
+
+function isAddedTo(place: Place, name: string | symbol, isHarmless: Harmlessness): boolean {
+  const { target, label } = place
+  if (NODES.has(name) && !OF_APPLICATIONS.has(label)) return false
   // An HTTP/2 request keeps its own under other symbols.
   if (typeof name === 'symbol')
     return !SYMBOL_NAMES.has(name.description) && (target instanceof IncomingMessage || !('httpVersion' in target))
-  if (HARMLESS.has(name) || FRAMEWORKS.has(name)) return false
+  if (HARMLESS.has(name)) return !isHarmless(name, quietly(target, name))
+  if (isFrameworks(label, name)) return false
   return !isWrapped(target, name)
+}
+
+function quietly(target: object, name: string): unknown {
+  try {
+    return Reflect.get(target, name)
+  } catch (error) {
+    return error
+  }
 }
 
 /** Whether it is a method that was there already, which some layer has wrapped. */
@@ -149,7 +172,7 @@ export function watchAbsent(place: Place, seeker: Seeker): () => void {
     if (name in proto) return
     const label = labelOf(place, name)
     if ((typeof name === 'string' && LIKELY.includes(name)) || met.has(label)) seeker.read(label)
-    else if (isLeavable(name)) seeker.lookFor(label)
+    else if (isLeavable(place, name)) seeker.lookFor(label)
   }
   const guard = new Proxy(before ?? (Object.create(null) as object), {
     get: (proto, name, receiver) => (notice(proto, name), Reflect.get(proto, name, receiver) as unknown),

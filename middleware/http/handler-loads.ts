@@ -16,6 +16,7 @@ import { refs, told } from './option-calls.ts'
 import type { Passage } from './passage.ts'
 import type { Refresh } from './refresh.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
+import { copyOf } from './request-key.ts'
 import type { Asked, RouteCalls } from './route-calls.ts'
 import { whyNotAsked, whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
@@ -89,7 +90,7 @@ export class HandlerLoads<Subject> {
       return unshared
     }
     // A handler may change what it was asked.
-    const own = { ...asked, fields: { ...asked.fields } }
+    const own = { ...asked, args: copyOf(asked.args), fields: { ...asked.fields } }
     const filled = await this.#run({ ...asked, dependencies }, passage)
     if (filled.isRenewed === true) this.#readAgain(asked)
     if (visit.method === 'GET') this.#learn(asked, filled)

@@ -109,11 +109,13 @@ export function clearBeforeAnswer<Subject>(
   clearing: Clearing = (clear) => clear(),
 ): void {
   if (isSafe(visit.method)) return
+  // Now, since a handler may change what it was asked.
+  const own = urisToClear(visit.path, visit.query)
   visit.hold({
     before(status) {
       // RFC 9111 §4.4: a response that is no error. A failed write changed nothing.
       if (status >= 400) return undefined
-      const cleared = clearChanged(visit, mutation, clearing)
+      const cleared = clearChanged(visit, mutation, own, clearing)
       return cleared.then(
         () => 'as it is',
         (error: unknown) => unconfirmed(mutation, error),
@@ -122,11 +124,16 @@ export function clearBeforeAnswer<Subject>(
   })
 }
 
-async function clearChanged<Subject>(visit: Visit<Subject>, mutation: Mutation<Subject>, clearing: Clearing): Promise<void> {
+async function clearChanged<Subject>(
+  visit: Visit<Subject>,
+  mutation: Mutation<Subject>,
+  own: readonly string[],
+  clearing: Clearing,
+): Promise<void> {
   const answer = visit.res.getHeaders()
   const changed = mutation.changedBy(visit.subject)
   // RFC 9111 §4.4
-  const uris = new Set([...urisToClear(visit.path, visit.query), ...namedUris(answer, { origin: visit.origin(), path: visit.path })])
+  const uris = new Set([...own, ...namedUris(answer, { origin: visit.origin(), path: visit.path })])
   // RFC 9875 §3
   const groups = told.has(visit.res) ? [] : groupsIn(answer, 'cache-group-invalidation')
   const refs = [...changed, ...Array.from(uris, uriRef), ...groups.map(groupRef)]

@@ -2,8 +2,9 @@
 
 import { MOST_ABSENT } from './absent.ts'
 import { isProperty } from './added.ts'
+import { harmlessOn } from './harmless.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
-import { watch } from './unkeyed.ts'
+import { headersOf, watch } from './unkeyed.ts'
 import type { Input, Watch } from './unkeyed.ts'
 import type { Selection } from './vary.ts'
 import type { Visit } from './visit.ts'
@@ -36,6 +37,7 @@ export class Reads {
       conditions: options.conditions,
       derived: visit.derived(),
       places: visit.places(),
+      isHarmless: harmlessOn(headersOf(visit.req), visit.res.getHeaders()),
       isCovered: (input) => this.#isCovered(input),
       onRead: (input) => this.#onRead(input),
       onAbsent: (input) => this.#onAbsent(input),

@@ -1,6 +1,7 @@
 // Knows a request as the arguments of its route: what selects the response, however the request was spelled.
 
 import { createHash } from 'node:crypto'
+import { isPlainObject } from '../../src/door.ts'
 import { linesOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import { filterQuery } from './query.ts'
@@ -54,6 +55,19 @@ function withoutUndefined(params: Readonly<Record<string, unknown>>): Readonly<R
   const kept = Object.create(null) as Record<string, unknown>
   for (const name of names) if (params[name] !== undefined) kept[name] = params[name]
   return kept
+}
+
+/** Arguments that stay as they are, whatever their handler does to its parameters and its query. */
+export function copyOf(args: RouteArguments): RouteArguments {
+  return copied(args) as RouteArguments
+}
+
+function copied(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(copied)
+  if (!isPlainObject(value)) return value
+  const copy = Object.create(null) as Record<string, unknown>
+  for (const name of Object.keys(value)) copy[name] = copied(value[name])
+  return copy
 }
 
 function headerArguments(fields: Fields, names: readonly string[]): Readonly<Record<string, string>> {

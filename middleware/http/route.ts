@@ -21,6 +21,7 @@ import type { RouteHandle } from './route-handle.ts'
 import type { RouteOptions } from './route-options.ts'
 import { isAnswerable, isSafe, whyBypassed, whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
+import { whyTargetBypassed } from './target.ts'
 import { headersOf } from './unkeyed.ts'
 import type { Visit } from './visit.ts'
 
@@ -77,6 +78,9 @@ export class Route<Subject> {
     if (this.#loads.isInside(req)) return undefined
     if (this.#isOff) return { why: 'switched off' }
     try {
+      const odd = whyTargetBypassed(visit.target)
+      // Before the route learns its path from it.
+      if (odd !== undefined) return { why: odd }
       const asked = this.#calls.ask(visit)
       if (asked === undefined || 'why' in asked) return asked
       const { bypass } = this.#options

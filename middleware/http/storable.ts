@@ -128,7 +128,7 @@ function has(fields: Fields, name: string): boolean {
   return valueOf(fields, name) !== undefined
 }
 
-// RFC 9112 §6.3: a request has content exactly when one of these says so.
-function hasContent(requestFields: Fields): boolean {
+/** Whether a request has content: exactly when one of these says so. RFC 9112 §6.3 */
+export function hasContent(requestFields: Fields): boolean {
   return has(requestFields, 'transfer-encoding') || (valueOf(requestFields, 'content-length') ?? '0') !== '0'
 }

@@ -5,7 +5,9 @@ import type { Socket } from 'node:net'
 import { allOf } from './absent.ts'
 import { addedTo, isProperty, watchAbsent } from './added.ts'
 import type { AddedProperty, Place, Seeker } from './added.ts'
+import type { Harmlessness } from './harmless.ts'
 import { shadow } from './shadow.ts'
+import { inputOfSocket } from './socket-input.ts'
 
 /**
  * What a handler could see of a request: a header's lower-case name, "headers" for all of them at once, "ip", "protocol", or a
@@ -27,6 +29,8 @@ export interface WatchOptions {
   readonly places: readonly Place[]
   /** Conditions that the handler sees in place of the client's. */
   readonly conditions?: Readonly<Record<string, string>> | undefined
+  /** Whether what has a harmless name is harmless. @default it is */
+  readonly isHarmless?: Harmlessness
   /** Whether the key covers an input, or it was declared harmless. */
   isCovered(input: Input): boolean
   /** Told of each input that is read and not covered, every time. */
@@ -113,14 +117,26 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   }
   const restores = [shadow(req, 'headers', { get: watchedOf }), shadow(req, 'headersDistinct', { get: watchedOf })]
   restores.push(shadow(req, 'rawHeaders', { before: () => read('headers') }))
-  for (const name of ['socket', 'connection', 'client']) restores.push(shadow(req, name, { get: (value) => watchedSocket(value(), read) }))
+  const { socket } = req
+  const watched = watchedSocket(socket, read)
+  for (const name of ['socket', 'connection', 'client']) {
+    const get = (value: () => unknown): unknown => {
+      const found = value()
+      if (found === socket || found === watched) return watched
+      // A layer has put a client of its own there.
+      read(`req.${name}`)
+      return found
+    }
+    restores.push(shadow(req, name, { get }))
+  }
   for (const { target, name, inputs } of options.derived) {
     const before = (): void => inputs.forEach(read)
     // What the property's own getter reads is named by the property.
     restores.push(shadow(target, name, { before, get: (value) => unwatched(value) }))
   }
   const unwatchable: AddedProperty[] = []
-  for (const place of options.places) restores.push(...watchPlace(place, options.derived, { read, lookFor, unwatched, unwatchable }))
+  const reading = { read, lookFor, unwatched, unwatchable, isHarmless: options.isHarmless }
+  for (const place of options.places) restores.push(...watchPlace(place, options.derived, reading))
   for (const { target, name, label } of unwatchable) {
     probed = []
     readQuietly(target, name)
@@ -147,6 +163,7 @@ interface Reading extends Seeker {
   unwatched<T>(work: () => T): T
   /** What no accessor can be put before. */
   readonly unwatchable: AddedProperty[]
+  readonly isHarmless: Harmlessness | undefined
 }
 
 function readQuietly(target: object, name: PropertyKey): void {
@@ -161,11 +178,11 @@ function readQuietly(target: object, name: PropertyKey): void {
 function watchPlace(
   place: Place,
   derived: readonly DerivedProperty[],
-  { read, lookFor, unwatched, unwatchable }: Reading,
+  { read, lookFor, unwatched, unwatchable, isHarmless }: Reading,
 ): ((() => void) | undefined)[] {
   const { target } = place
   const restores: ((() => void) | undefined)[] = []
-  for (const added of addedTo(place)) {
+  for (const added of addedTo(place, isHarmless)) {
     const { name, label } = added
     if (derived.some((known) => known.target === target && known.name === name)) continue
     const before = (): void => read(label)
@@ -200,20 +217,11 @@ function withoutHidden(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return kept
 }
 
-// Who is at the other end of a connection.
-const OF_CLIENT: ReadonlySet<string | symbol> = new Set([
-  'authorized',
-  'getPeerCertificate',
-  'getPeerX509Certificate',
-  'remoteAddress',
-  'remotePort',
-])
-
-function watchedSocket(socket: unknown, read: (input: Input) => void): unknown {
-  if (typeof socket !== 'object' || socket === null) return socket
+function watchedSocket(socket: object, read: (input: Input) => void): unknown {
   return new Proxy(socket, {
     get(target, name) {
-      if (OF_CLIENT.has(name)) read('ip')
+      const input = inputOfSocket(target, name)
+      if (input !== undefined) read(input)
       return Reflect.get(target, name, target) as unknown
     },
     set: (target, name, value) => Reflect.set(target, name, value, target),
@@ -231,24 +239,24 @@ function watchedHeaders(
   const isHidden = (name: string): boolean => HIDDEN.has(name) && !(conditions !== undefined && name in conditions)
   return new Proxy(headers, {
     get(target, name, receiver) {
-      if (isField(name)) {
+      if (isField(name, target)) {
         if (isHidden(name)) return undefined
-        if (!HIDDEN.has(name)) read(name)
+        if (!HIDDEN.has(name)) read(name.toLowerCase())
       }
       return Reflect.get(target, name, receiver) as unknown
     },
     set: (target, name, value) => Reflect.set(target, name, value),
     has(target, name) {
-      if (isField(name)) {
+      if (isField(name, target)) {
         if (isHidden(name)) return false
-        if (!HIDDEN.has(name)) read(name)
+        if (!HIDDEN.has(name)) read(name.toLowerCase())
       }
       return Reflect.has(target, name)
     },
     getOwnPropertyDescriptor(target, name) {
-      if (isField(name)) {
+      if (isField(name, target)) {
         if (isHidden(name)) return undefined
-        if (!HIDDEN.has(name)) read(name)
+        if (!HIDDEN.has(name)) read(name.toLowerCase())
       }
       return Reflect.getOwnPropertyDescriptor(target, name)
     },
@@ -266,9 +274,10 @@ function withConditions(headers: HeaderSet, conditions: Readonly<Record<string, 
   return { ...headers, ...Object.fromEntries(Object.entries(conditions).map(([name, value]) => [name, isDistinct ? [value] : value])) }
 }
 
-/** Whether a property is a header field: these are in lower case, and no method of every object. */
-function isField(name: string | symbol): name is string {
-  return typeof name === 'string' && !(name in Object.prototype) && name === name.toLowerCase()
+/** Whether a property is a header field: it is there, or could be, since it is in lower case and no method of every object. */
+function isField(name: string | symbol, headers: object): name is string {
+  // A layer may put there what is none, under any name.
+  return typeof name === 'string' && (Object.hasOwn(headers, name) || (!(name in Object.prototype) && name === name.toLowerCase()))
 }
 
 /** An input as a warning names it. */

@@ -65,9 +65,9 @@ export function isTarget(reference: string, { origin, path }: TargetUri, query: 
 // RFC 6761 §6.4: no one's, so that only references without an origin of their own are of this one.
 const UNKNOWN_ORIGIN = 'http://unknown.invalid'
 
-// RFC 3986 §6.2.2: case and percent-encoding. `unescape` leaves alone what is not valid.
+// RFC 3986 §6.2.2: case and percent-encoding. `unescape` leaves alone what is not valid, and so does a router: to it "%E0" may be what "%25E0" is.
 function normalisedPath(path: string): string {
-  const decoded = unescape(path).toLowerCase()
+  const decoded = unescape(path.replaceAll(/%(?:25)+/g, '%')).toLowerCase()
   let end = decoded.length
   while (end > 1 && decoded[end - 1] === '/') end--
   return decoded.slice(0, end)

@@ -1,8 +1,8 @@
 // Knows how the query parameters that are no arguments are kept from what reads a Koa context, for a while.
 
 import type { Context } from 'koa'
-import { filterUrl } from '../http/query.ts'
-import type { QueryRule } from '../http/query.ts'
+import { filterQuery, filterUrl } from '../http/query.ts'
+import type { Query, QueryRule } from '../http/query.ts'
 
 interface Urls {
   readonly url: string
@@ -14,11 +14,14 @@ export class LimitedQuery {
   readonly #ctx: Context
   readonly #whole: Urls
   readonly #limited: Urls
+  /** What the key has of it: a parser may make something else of the limited URL. */
+  readonly #kept: Query | undefined
 
   /** Takes them at once. */
   constructor(ctx: Context, rule: QueryRule) {
     const nested = readsBrackets(ctx)
     this.#ctx = ctx
+    this.#kept = rule === true ? undefined : filterQuery(ctx.query, rule)
     this.#whole = { url: ctx.url, original: ctx.originalUrl }
     this.#limited = { url: filterUrl(ctx.url, rule, nested), original: filterUrl(ctx.originalUrl, rule, nested) }
     this.take()
@@ -26,9 +29,20 @@ export class LimitedQuery {
 
   take(): void {
     this.#replace(this.#whole, this.#limited)
+    const { request } = this.#ctx
+    const parsed = this.#kept
+    if (parsed === undefined) return
+    const proto = Object.getPrototypeOf(request) as object
+    Object.defineProperty(request, 'query', {
+      configurable: true,
+      // What an inner layer rewrote is read anew.
+      get: () => (request.url === this.#limited.url ? parsed : (Reflect.get(proto, 'query', request) as Query)),
+      set: (query: unknown) => Reflect.set(proto, 'query', query, request),
+    })
   }
 
   giveBack(): void {
+    if (this.#kept !== undefined) Reflect.deleteProperty(this.#ctx.request, 'query')
     this.#replace(this.#limited, this.#whole)
   }
 

@@ -9,7 +9,13 @@ async function noticed(leave: (req: IncomingMessage) => void, read: (req: Incomi
   await using server = await serve((req, res) => {
     leave(req)
     const places = [{ target: req, label: 'req' }]
-    const watching = watch(req, { derived: [], places, isCovered: () => false, onRead: (input) => inputs.push(input), onAbsent: () => {} })
+    const watching = watch(req, {
+      derived: [],
+      places,
+      isCovered: () => false,
+      onRead: (input) => inputs.push(input),
+      onAbsent: () => {},
+    })
     read(req)
     watching.close()
     res.end()
@@ -35,7 +41,7 @@ test('what nobody can watch counts as read, unless it reads in turn what is watc
 test('what is Node.js’s, harmless, or a wrapped method is not noticed', async () => {
   const leave = (req: IncomingMessage): void => {
     const { on } = req
-    Object.assign(req, { log: {}, id: 1, body: {}, on: (...args: unknown[]) => Reflect.apply(on, req, args) as unknown })
+    Object.assign(req, { log: { info() {} }, id: 1, body: {}, on: (...args: unknown[]) => Reflect.apply(on, req, args) as unknown })
   }
   const read = (req: IncomingMessage): unknown => [req.on('close', () => {}), req.url, { ...(req as { log?: object }).log }]
   expect(await noticed(leave, read)).toEqual([])

@@ -7,13 +7,20 @@ interface Layer {
   methods: string[]
 }
 
-/** A context as @koa/router leaves it: of its layers the first part that is a text and the params that follow, which is enough here. */
+/** A context as @koa/router leaves it: of its layers the paths, part by part, which is enough here. */
 function contextOf(path: string, layers: readonly Layer[], more: object = {}): Context {
   const matched = layers.map((layer) => ({
     ...layer,
     match: (it: string) => it === path,
-    captures: (it: string) => it.split('/').slice(2),
-    params: (_path: string, captures: string[], existing: object) => ({ ...existing, id: captures[0] }),
+    captures: (it: string) => it.split('/'),
+    params: (_path: string, captures: string[], existing: object) => ({
+      ...existing,
+      ...Object.fromEntries(
+        String(layer.path)
+          .split('/')
+          .flatMap((part, at) => (part.startsWith(':') ? [[part.slice(1), captures[at]]] : [])),
+      ),
+    }),
   }))
   return { path, originalUrl: path, matched, _matchedRoute: layers.at(-1)?.path, params: { kind: 'films' }, ...more } as unknown as Context
 }
@@ -24,6 +31,14 @@ test('the parameters are the route’s own, whatever other layers have found, an
   expect(matchedRouteOf(contextOf('/films/1', [{ path: '/:kind', methods: [] }, film]))).toEqual({
     pattern: '/films/:id',
     params: { id: '1' },
+  })
+})
+
+test('the parameters are also what an outer layer has put there, and made of them', () => {
+  const params = { kind: 'films', id: '42', user: 'ann' }
+  expect(matchedRouteOf(contextOf('/films/me', [{ path: '/:kind', methods: [] }, film], { params }))?.params).toEqual({
+    id: '42',
+    user: 'ann',
   })
 })
 

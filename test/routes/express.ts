@@ -69,6 +69,7 @@ function toExchange(req: Request): Exchange {
     get protocol() {
       return req.protocol
     },
+    state: res.locals,
     status: (code) => void res.status(code),
     set: (name, value) => void res.set(name, value),
     remove: (name) => res.removeHeader(name),

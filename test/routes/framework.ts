@@ -19,6 +19,8 @@ export interface Exchange {
   readonly host: string | undefined
   readonly ip: string | undefined
   readonly protocol: string
+  /** Where layers leave things for those behind them. */
+  readonly state: Record<string, unknown>
   status(code: number): void
   set(name: string, value: string | string[]): void
   remove(name: string): void

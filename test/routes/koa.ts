@@ -71,6 +71,7 @@ function toExchange(ctx: Context): Exchange {
     get protocol() {
       return ctx.protocol
     },
+    state: ctx.state,
     status: (code) => void (ctx.status = code),
     set: (name, value) => ctx.set(name, value),
     remove: (name) => ctx.remove(name),

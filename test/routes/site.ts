@@ -14,6 +14,8 @@ export interface Site extends AsyncDisposable {
   readonly warnings: Warnings
   /** Asks the application, which is served from the first request on. */
   ask(path: string, options?: Ask): Promise<Reply>
+  /** Where it is served, for a test that asks in its own way. */
+  port(): Promise<number>
   /** Begins a request that the test may break off. */
   begin(path: string, options?: Ask): Promise<ReturnType<typeof begin>>
 }
@@ -33,6 +35,7 @@ export function newSite(framework: Framework, options: CacheOptions = {}): Site 
     errors,
     warnings,
     ask: async (path, how) => ask((await served()).port, path, how),
+    port: async () => (await served()).port,
     begin: async (path, how) => begin((await served()).port, path, how),
     async [Symbol.asyncDispose]() {
       warnings.stop()

@@ -3,6 +3,8 @@ import { dependencies } from './dependencies.ts'
 import type { Framework } from './framework.ts'
 import { groups } from './groups.ts'
 import { hits } from './hits.ts'
+import { keys } from './keys.ts'
+import { owners } from './owners.ts'
 import { identity } from './identity.ts'
 import { mutations } from './mutations.ts'
 import { posts } from './posts.ts'
@@ -13,6 +15,7 @@ import { refreshing } from './refreshing.ts'
 import { refusals } from './refusals.ts'
 import { status } from './status.ts'
 import { unfinished } from './unfinished.ts'
+import { spellings } from './spellings.ts'
 import { variants } from './variants.ts'
 import { waiting } from './waiting.ts'
 import { withheld } from './withheld.ts'
@@ -21,6 +24,9 @@ export function routeSuite(framework: Framework): void {
   hits(framework)
   refusals(framework)
   identity(framework)
+  keys(framework)
+  owners(framework)
+  spellings(framework)
   waiting(framework)
   dependencies(framework)
   unfinished(framework)
