@@ -1,6 +1,5 @@
 // Knows the life of a call: find an entry, serve it, wait for a load, or begin one.
 
-import type { Caller } from './abort.ts'
 import {
   longestOf,
   UNPACED,
@@ -245,13 +244,25 @@ export class Calls<V> implements Named {
   }
 
   /** Loads, whatever is stored. */
-  async refresh(call: Call, load: Load<V>, caller?: Caller): Promise<Entry<V>> {
+  async refresh(call: Call, load: Load<V>, { caller, join: mayJoin = true }: Omit<ServeOptions, 'place'> = {}): Promise<Entry<V>> {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
-    const join = this.#engine.transactions.current() === undefined
+    const join = mayJoin && this.#engine.transactions.current() === undefined
     if (!join) this.#loads.refuseNested(call, reader)
     this.#loads.refuseCycle(call, reader, this.#loads.flights.get(call.key))
     return (await this.#loads.lead(call, load, reader, { find: false, join, caller })).entry
+  }
+
+  /** What is stored of a call, fresh or stale, wherever it is, if nothing has cleared it: without loading, and uncounted until it is taken. */
+  async look(call: Call): Promise<Entry<V> | undefined> {
+    this.#engine.tracker.current()?.refs.add(call.ref)
+    const found = await this.#loads.find(call)
+    return found !== undefined && this.#engine.transactions.current()?.covers(found.refs) === true ? undefined : found
+  }
+
+  /** Answers a call with what was found of it. */
+  take(entry: Entry<V>): Served<V> {
+    return this.#servedBeside(entry, this.#engine.tracker.current())
   }
 
   /** The fresh entry of a call, without loading and without counting. */

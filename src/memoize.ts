@@ -68,7 +68,7 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
       const self = selfOf(this)
       const asked = ask(self, args)
       const { call, caller } = asked
-      const refresh = (): Promise<Entry<unknown>> => calls.refresh(call, loadOf(asked, self), caller)
+      const refresh = (): Promise<Entry<unknown>> => calls.refresh(call, loadOf(asked, self), { caller })
       return give((await (caller === undefined ? refresh() : caller.until(refresh))).value)
     },
     async many(this: unknown, list: unknown) {

@@ -10,7 +10,7 @@ import type { FieldValue } from './fields.ts'
 export type Forward = 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' | 'request' | 'stale' | 'partial'
 
 /** What the cache did with one request. RFC 9211 §2 */
-export type Outcome = (Hit | Forwarded) & {
+export type Outcome = (Hit | Forwarded | Refused) & {
   /** Why, in a few words. */
   readonly detail?: string | undefined
   /** The key, for a response that leaves with `debug: true`: it shows whose response this is. */
@@ -32,6 +32,12 @@ interface Forwarded {
   readonly freshFor?: number
 }
 
+interface Refused {
+  readonly hit?: false
+  /** Neither answered with what is stored nor by the handler. */
+  readonly fwd?: undefined
+}
+
 /** The name under which this cache speaks in Cache-Status. */
 export const CACHE_NAME = 'CacheAlchemy'
 
@@ -47,13 +53,14 @@ export function cacheStatusWith(existing: FieldValue, outcome: Outcome): string 
 function parametersOf(outcome: Outcome): Map<string, BareItem> {
   const parameters = new Map<string, BareItem>()
   if (outcome.hit) parameters.set('hit', true)
-  else {
+  else if (outcome.fwd !== undefined) {
     parameters.set('fwd', new Token(outcome.fwd))
     if (outcome.stored) parameters.set('stored', true)
     if (outcome.collapsed) parameters.set('collapsed', true)
   }
   // RFC 9211 §2.4: whole seconds. What never expires has no number of them.
-  if (outcome.freshFor !== undefined && Number.isFinite(outcome.freshFor)) parameters.set('ttl', wholeSeconds(outcome.freshFor))
+  const { freshFor } = { freshFor: undefined, ...outcome }
+  if (freshFor !== undefined && Number.isFinite(freshFor)) parameters.set('ttl', wholeSeconds(freshFor))
   if (outcome.key !== undefined) parameters.set('key', toPrintable(outcome.key))
   if (outcome.detail !== undefined) parameters.set('detail', toPrintable(outcome.detail))
   return parameters

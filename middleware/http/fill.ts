@@ -36,7 +36,7 @@ const PATIENCE = 5_000
 export interface FillOptions {
   readonly route: Pick<
     ResolvedOptions<never>,
-    'query' | 'headers' | 'ttl' | 'stale' | 'revalidate' | 'targets' | 'maxBodyBytes' | 'ignore' | 'cacheStatus'
+    'query' | 'headers' | 'ttl' | 'stale' | 'revalidate' | 'requestDirectives' | 'targets' | 'maxBodyBytes' | 'ignore' | 'cacheStatus'
   >
   /** Whether the route's `partition` named an owner for this request. */
   readonly partitioned: boolean

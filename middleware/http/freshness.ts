@@ -52,13 +52,18 @@ export function mayStoreStale({ status, fields }: Answer, ttl: number | 'heurist
 // RFC 9111 §4.2.4: these forbid to serve it stale. `s-maxage` means `proxy-revalidate` too: §5.2.2.10.
 const FORBID_STALE = ['must-revalidate', 'proxy-revalidate', 's-maxage']
 
+/** Whether a response forbids in no way that it is served stale. RFC 9111 §4.2.4 */
+export function mayBeStale(fields: Fields): boolean {
+  const directives = parseCacheControl(fields['cache-control'])
+  return !restrictsWhole(directives, 'no-cache') && !FORBID_STALE.some((name) => restricts(directives, name))
+}
+
 /**
  * How long past its freshness a response may be served stale, in milliseconds: what it says itself, else what is `given`. RFC 5861 §3, §4
  */
 export function staleFor(fields: Fields, given: StaleFor): StaleFor {
   const directives = parseCacheControl(fields['cache-control'])
-  const isForbidden = restrictsWhole(directives, 'no-cache') || FORBID_STALE.some((name) => restricts(directives, name))
-  if (isForbidden) return { whileRevalidate: 0, ifError: 0 }
+  if (!mayBeStale(fields)) return { whileRevalidate: 0, ifError: 0 }
   const windowOf = (name: string, otherwise: number): number =>
     restricts(directives, name) ? (validSeconds(directives, name) ?? 0) * 1000 : otherwise
   return {

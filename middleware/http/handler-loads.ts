@@ -15,6 +15,7 @@ import { clearBeforeAnswer, ownUri } from './mutation.ts'
 import { refs, told } from './option-calls.ts'
 import type { Passage } from './passage.ts'
 import type { Refresh } from './refresh.ts'
+import type { Demands } from './request-directives.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { copyOf } from './request-key.ts'
 import type { Asked, RouteCalls } from './route-calls.ts'
@@ -33,6 +34,8 @@ const MOST_ALONE = 1_000
 /** A request whose handler is to answer: why, what is read meanwhile, and the stale response that was found. */
 export interface Loading extends Asked {
   readonly fwd: Forward
+  /** What its client demands, where the route obeys it. */
+  readonly demands?: Demands | undefined
   readonly frame: Parameters<Load<StoredResponse>>[0]
   readonly found: Entry<StoredResponse> | undefined
   /** Whether it has no client: what its handler makes of that says nothing of others. */
@@ -76,14 +79,14 @@ export class HandlerLoads<Subject> {
   /** Lets the handler answer, and makes of its answer what the engine stores. */
   async load(asked: Loading, passage: Passage<Subject>): Promise<Loaded<StoredResponse>> {
     const { visit } = passage
-    // Its turn came, and its client had gone: the next in line takes it.
-    if (visit.res.destroyed) return givenUp
+    // Its turn came, and its client had gone, or has gone on: the next in line takes it.
+    if (visit.res.destroyed || passage.hasEntered) return givenUp
     const sign = signAgain(asked, asked.found)
     if (sign !== undefined) {
       this.#readAgain(asked)
       return sign
     }
-    const why = (asked.found === undefined ? whyNotKept : whyNotAsked)(visit.method, headersOf(visit.req))
+    const why = (asked.found === undefined ? whyNotKept : whyNotAsked)(visit.method, headersOf(visit.req), asked.demands)
     const dependencies = why === undefined ? this.#dependenciesOf(visit, asked.calls.name) : undefined
     if (dependencies === undefined) {
       passage.forward({ fwd: asked.fwd, detail: why ?? 'error' })
@@ -100,12 +103,14 @@ export class HandlerLoads<Subject> {
   /** Lets the handler answer for the load that waits for this request. */
   async refresh(copy: Refresh, asked: Asked, passage: Passage<Subject>): Promise<void> {
     const { tracker, transactions } = this.#engine
+    const { track } = this.#options
     const reader = tracker.current()
     await copy.arrive(async (frame, found) => {
       // An outer layer may do all of its work in one.
       if (transactions.current() !== undefined) frame.isTentative = true
       try {
-        return await tracker.run(frame, () => this.load({ ...asked, fwd: 'stale', frame, found, isRefresh: true }, passage))
+        const load = (): Promise<Loaded<StoredResponse>> => this.load({ ...asked, fwd: 'stale', frame, found, isRefresh: true }, passage)
+        return await (track ? tracker.run(frame, load) : load())
       } finally {
         reader?.add(frame.refs, frame.trustFrom, frame.stale)
       }

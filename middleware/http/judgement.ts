@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { longestOf } from '../../src/door.ts'
 import type { Fields } from './fields.ts'
 import { withheldFields } from './field-lists.ts'
-import { freshFor, mayStoreStale, staleFor } from './freshness.ts'
+import { freshFor, mayBeStale, mayStoreStale, staleFor } from './freshness.ts'
 import type { Head } from './head.ts'
 import type { Reads } from './reads.ts'
 import { conditionsOf } from './revalidation.ts'
@@ -17,7 +17,10 @@ import type { Selection } from './vary.ts'
 
 /** A request whose answer is judged. */
 export interface Judging {
-  readonly route: Pick<ResolvedOptions<never>, 'headers' | 'ttl' | 'stale' | 'revalidate' | 'targets' | 'maxBodyBytes'>
+  readonly route: Pick<
+    ResolvedOptions<never>,
+    'headers' | 'ttl' | 'stale' | 'revalidate' | 'requestDirectives' | 'targets' | 'maxBodyBytes'
+  >
   readonly method: string
   readonly requestFields: IncomingHttpHeaders
   /** The fields that stood before the handler. */
@@ -44,10 +47,10 @@ export interface Judgement {
   /** The fields that are not stored with it, in lower case. */
   readonly withheld?: readonly string[]
   /** What it takes to serve it stale, or to ask after it. */
-  readonly means?: Pick<StoredResponse, 'stale' | 'conditions' | 'said'>
+  readonly means?: Pick<StoredResponse, 'stale' | 'mayBeStale' | 'conditions' | 'said'>
 }
 
-// So long a response that its handler can be asked after is kept past its freshness.
+// So long a response is kept past its freshness that its handler can be asked after, or a client may take stale.
 const KEPT_FOR = 24 * 60 * 60 * 1000
 
 const ABOUT_KEY = /^(?:vary |authorization$)/
@@ -84,11 +87,13 @@ function judgeAnswer(head: Head, body: Uint8Array | undefined, judging: Judging)
   })
   if (why !== undefined) return { why, freshFor: 0 }
   const fresh = freshFor({ status, fields }, route.ttl, now)
-  const stale = { ...staleFor(fields, route.stale), kept: conditions === undefined ? 0 : KEPT_FOR }
+  // RFC 9111 §5.2.1.2: what was fresh at all, for clients that take it stale.
+  const isOnRequest = route.requestDirectives && fresh > 0 && mayBeStale(fields)
+  const stale = { ...staleFor(fields, route.stale), kept: conditions === undefined && !isOnRequest ? 0 : KEPT_FOR }
   const isOfUse = longestOf(stale) > 0 && mayStoreStale({ status, fields }, route.ttl, now)
   if (fresh <= 0 && !isOfUse) return { why: `status ${status} without freshness`, freshFor: fresh }
   const whyNotBody = body === undefined ? undefined : whyBodyNotStored(fields, body.byteLength, route.maxBodyBytes)
-  const means = isOfUse && { means: { stale, ...(conditions && { conditions }) } }
+  const means = isOfUse && { means: { stale, ...(isOnRequest && { mayBeStale: true as const }), ...(conditions && { conditions }) } }
   return { why: whyNotBody, freshFor: fresh, withheld: withheldFields(fields), ...means }
 }
 

@@ -76,8 +76,8 @@ export interface ReplayRequest {
 }
 
 export interface ReplayOptions {
-  /** Milliseconds since it was stored. */
-  readonly age: number
+  /** Milliseconds since it was stored; undefined for what never was. */
+  readonly age: number | undefined
   /** The time of day. */
   readonly now: number
   /** The Cache-Status field to send with it, given what is there; undefined for none. */
@@ -121,7 +121,7 @@ export function putHead(res: ServerResponse, stored: StoredResponse, options: Re
   for (const field of stored.fields) putField(res, field)
   // RFC 9111 §4, §5.1: in place of any Age it came with, which is part of the new one.
   const arrivedAt = Number(res.getHeader('age') ?? 0) || 0
-  res.setHeader('Age', String(arrivedAt + Math.max(0, Math.floor(options.age / 1000))))
+  if (options.age !== undefined) res.setHeader('Age', String(arrivedAt + Math.max(0, Math.floor(options.age / 1000))))
   const status = options.cacheStatus?.(valueOf(res.getHeaders(), 'cache-status'))
   if (status !== undefined) res.setHeader('Cache-Status', status)
 }

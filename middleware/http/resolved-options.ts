@@ -35,6 +35,7 @@ export interface ResolvedOptions<Subject> {
   readonly ttl: number | 'heuristic'
   readonly stale: StaleFor
   readonly revalidate: boolean
+  readonly requestDirectives: boolean
   readonly posts: boolean
   /** In lower case, in their order. */
   readonly targets: readonly string[]
@@ -64,6 +65,7 @@ const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
   'staleWhileRevalidate',
   'staleIfError',
   'revalidate',
+  'requestDirectives',
   'posts',
   'limit',
   'store',
@@ -85,7 +87,7 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
   checkNames(options, NAMES, 'cached')
   for (const name of ['partition', 'dependsOn', 'bypass'] as const) checkFunction(options[name], name)
   const { ttl, limit, partition, dependsOn, bypass, ignore = [] } = options
-  const { track = true, revalidate = false, posts = false, cacheStatus = true, debug = false } = options
+  const { track = true, revalidate = false, requestDirectives = false, posts = false, cacheStatus = true, debug = false } = options
   const { query = true, headers = [], maxBodyBytes = MAX_BODY_BYTES } = options
   return {
     name: toName(options.name),
@@ -100,6 +102,7 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
       ifError: toWindow(options.staleIfError, 'staleIfError'),
     },
     revalidate: toBoolean(revalidate, 'revalidate'),
+    requestDirectives: toBoolean(requestDirectives, 'requestDirectives'),
     posts: toBoolean(posts, 'posts'),
     targets: toFieldNames(options.targets ?? [], 'targets', 'names of response headers such as ["cdn-cache-control"]'),
     limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),

@@ -70,6 +70,14 @@ export interface RouteOptions<Subject> {
    */
   revalidate?: boolean
   /**
+   * Whether the client's Cache-Control is obeyed, and `Pragma: no-cache` where it sends none, RFC 9111 §5.2.1: `no-cache` and `max-age=0` ask the
+   * handler, with `revalidate` by its validators; `no-store` keeps the answer out of the store; `max-age` and `min-fresh` take what is stored only
+   * so young, `max-stale` also past its freshness by so much, where the response does not forbid it, and by a day at most; `only-if-cached` is
+   * answered 504 where nothing stored will do. Any client can then make the handler work as often as it likes. @default false
+   * @example requestDirectives: true
+   */
+  requestDirectives?: boolean
+  /**
    * Whether the answer to a POST is stored for GETs of its URI, where it says that it is what they give: status 200, a Content-Location that is the
    * POST's own URI, and a lifetime of its own (RFC 9110 §9.3.3). The POST itself is never answered from what is stored. Not for a route whose
    * `query` names some parameters only.

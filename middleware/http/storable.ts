@@ -5,6 +5,7 @@ import type { CacheControl } from './cache-control.ts'
 import { restrictsWhole } from './field-lists.ts'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
+import type { Demands } from './request-directives.ts'
 import { whyNotSelectable } from './vary.ts'
 
 /** A request and the head of its response, with what the route knows of both. All names in lower case. */
@@ -51,17 +52,19 @@ export function whyBypassed(requestFields: Fields): string | undefined {
 }
 
 /** Why a request for which nothing is stored goes to its handler unobserved, so that nobody waits for its answer; undefined when it need not. */
-export function whyNotKept(method: string, requestFields: Fields): string | undefined {
-  return method === 'GET' ? whyOfPart(requestFields) : `method ${method}`
+export function whyNotKept(method: string, requestFields: Fields, demands?: Demands): string | undefined {
+  return method === 'GET' ? whyNotWhole(requestFields, demands) : `method ${method}`
 }
 
 /** Why one for which something stale is stored does. RFC 9111 §4.3.5: the answer to a HEAD may say that it holds. */
-export function whyNotAsked(method: string, requestFields: Fields): string | undefined {
-  return method === 'HEAD' ? whyOfPart(requestFields) : whyNotKept(method, requestFields)
+export function whyNotAsked(method: string, requestFields: Fields, demands?: Demands): string | undefined {
+  return method === 'HEAD' ? whyNotWhole(requestFields, demands) : whyNotKept(method, requestFields, demands)
 }
 
-// RFC 9110 §14.2: the handler may answer with a part, and a part is not stored. RFC 9111 §3.3
-function whyOfPart(requestFields: Fields): string | undefined {
+function whyNotWhole(requestFields: Fields, demands: Demands | undefined): string | undefined {
+  // RFC 9111 §5.2.1.5: of what is stored already it says nothing.
+  if (demands?.stored === false) return 'no-store'
+  // RFC 9110 §14.2: the handler may answer with a part, and a part is not stored. RFC 9111 §3.3
   return has(requestFields, 'range') ? 'range' : undefined
 }
 

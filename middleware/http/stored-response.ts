@@ -25,6 +25,8 @@ export interface StoredResponse {
   readonly body: Uint8Array
   /** How long past its freshness it is of use, where it is at all. */
   readonly stale?: StaleWindows
+  /** Whether a client may have it stale that asks for it so. */
+  readonly mayBeStale?: true
   /** The handler's own Cache-Control, where its clients are told another; empty for none. */
   readonly said?: string
   /** The conditions with which its handler is asked whether it still holds. */
@@ -116,7 +118,11 @@ function isHead(value: unknown): value is Omit<StoredResponse, 'body'> {
   const isResponse = Number.isInteger(status) && (status as number) >= 200 && (status as number) <= 599 && selection === undefined
   const isWhole = (isResponse || (status === 0 && isSelection(selection))) && isText(statusMessage)
   const hasMeans =
-    isStale(rest.stale) && isConditions(rest.conditions) && (rest.said === undefined || isText(rest.said)) && isTexts(rest.absent ?? [])
+    isStale(rest.stale) &&
+    isConditions(rest.conditions) &&
+    (rest.said === undefined || isText(rest.said)) &&
+    isTexts(rest.absent ?? []) &&
+    [undefined, true].includes(rest.mayBeStale as true)
   return isWhole && hasMeans && Array.isArray(fields) && fields.every(isField) && isTexts(removed)
 }
 

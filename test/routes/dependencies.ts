@@ -10,7 +10,7 @@ export function dependencies(framework: Framework): void {
   const { cached, invalidates } = framework
 
   describe('track: false', () => {
-    const declares = { path: '/films/:id', track: false, groups: true } as const
+    const declares = { path: '/films/:id', track: false, groups: true, ttl: '60s', staleWhileRevalidate: '60s' } as const
 
     /** A page that reads a cached function, is declared to depend on a tag, and is in a group by its handler's word. */
     function untracked(site: Site): { film: { clear(): Promise<void> }; page: ReturnType<typeof cached> } {
@@ -57,6 +57,10 @@ export function dependencies(framework: Framework): void {
       untracked(site)
       site.app.on('get', '/tracked', [cached(site.cache)], (x) => x.send('a'))
       for (const method of ['GET', 'GET', 'PUT', 'GET']) await site.ask('/films/1', { method })
+      site.clock.advance(61_000)
+      // Served stale, and made anew behind it.
+      expect((await site.ask('/films/1')).headers['cache-status']).toBe('CacheAlchemy;hit;ttl=-1')
+      while (statusOf(await site.ask('/films/1', { method: 'HEAD' })) !== HIT) await new Promise(setImmediate)
       expect(entered.map((spy) => spy.mock.calls.length)).toEqual([0, 0])
       await site.ask('/tracked')
       expect(entered[0]!.mock.calls.length).toBeGreaterThan(0)

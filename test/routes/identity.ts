@@ -124,6 +124,7 @@ export function identity(framework: Framework): void {
       'one that is not there': [{ tll: 5 }, /no option `tll`.*ttl/],
       'a stale window': [{ staleWhileRevalidate: 'soon' }, /`staleWhileRevalidate`/],
       'whether to revalidate': [{ revalidate: 1 }, /`revalidate`/],
+      'whether to obey': [{ requestDirectives: 'no-cache' }, /`requestDirectives`.*true or false/],
       'whether to track': [{ track: null }, /`track`.*true or false, got null/],
       'a version': [{ version: 'a b' }, /`version`.*letters, digits.*got "a b"/],
       'options that are none': [5, /got 5/],

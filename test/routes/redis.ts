@@ -119,6 +119,24 @@ export function redisRoutes(framework: Framework): void {
       expect(statusOf(await two.ask('/films/b'))).toBe(HIT)
     })
 
+    test('obey a client that wants what any of them has stored, and nothing else', async () => {
+      const prefix = `p${++prefixes}`
+      const newProcess = (): Site => {
+        const site = newSite(framework, { redis: redis.url, prefix })
+        site.app.on('get', '/:id', [cached(site.cache, { store: 'redis', requestDirectives: true, ttl: '60s' })], (x) => x.send('a'))
+        return site
+      }
+      await using one = newProcess()
+      await using two = newProcess()
+      const how = { headers: { 'cache-control': 'only-if-cached, max-age=3600' } }
+      expect((await two.ask('/1', how)).status).toBe(504)
+      await one.ask('/1')
+      // Its write to the store is not waited for.
+      for (;;) if ((await two.ask('/1', how)).status === 200) break
+      expect(statusOf(await two.ask('/1', how))).toBe(HIT)
+      expect(statusOf(await two.ask('/1', { headers: { 'cache-control': 'no-cache' } }))).toBe('CacheAlchemy;fwd=request;stored')
+    })
+
     test('learn from each other on what a response varies', async () => {
       const prefix = `p${++prefixes}`
       const newProcess = (): Site => {

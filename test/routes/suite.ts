@@ -1,5 +1,6 @@
 // The promises of cached routes that hold in every framework.
 import { dependencies } from './dependencies.ts'
+import { directives } from './directives.ts'
 import type { Framework } from './framework.ts'
 import { groups } from './groups.ts'
 import { hits } from './hits.ts'
@@ -30,6 +31,7 @@ export function routeSuite(framework: Framework): void {
   waiting(framework)
   dependencies(framework)
   unfinished(framework)
+  directives(framework)
   mutations(framework)
   posts(framework)
   ranges(framework)

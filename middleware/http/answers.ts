@@ -1,0 +1,215 @@
+// Knows how a request is answered: with what is stored, with another request's answer, or by its handler.
+
+import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
+import { deltaSeconds } from './cache-control.ts'
+import { cacheStatusWith } from './cache-status.ts'
+import type { Forward, Outcome } from './cache-status.ts'
+import { membersOf } from './fields.ts'
+import { givenUp } from './fill.ts'
+import type { HandlerLoads } from './handler-loads.ts'
+import type { Passage } from './passage.ts'
+import { Refreshes, refreshOf } from './refresh.ts'
+import { demandsOf, meets } from './request-directives.ts'
+import type { Demands } from './request-directives.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
+import { selected } from './route-calls.ts'
+import type { Asked } from './route-calls.ts'
+import { whyNotKept } from './storable.ts'
+import type { StoredResponse } from './stored-response.ts'
+import { headersOf } from './unkeyed.ts'
+import type { Visit } from './visit.ts'
+
+// So often a request waits for others whose answers fail, before it runs its handler beside them.
+const MOST_WAITS = 3
+
+/** A request on its way, as the call that it came as and as the one that its fields select, with what it demands. */
+interface Answering<Subject> {
+  readonly passage: Passage<Subject>
+  readonly asked: Asked
+  readonly current: Asked
+  readonly demands?: Demands
+}
+
+/** The answers of one route. */
+export class Answers<Subject> {
+  readonly #engine: Engine
+  readonly #options: ResolvedOptions<Subject>
+  readonly #loads: HandlerLoads<Subject>
+  readonly #refreshes: Refreshes
+
+  constructor(engine: Engine, options: ResolvedOptions<Subject>, loads: HandlerLoads<Subject>) {
+    this.#engine = engine
+    this.#options = options
+    this.#loads = loads
+    this.#refreshes = new Refreshes(engine, options)
+  }
+
+  /** Answers a request, or lets its handler do so. */
+  answer(passage: Passage<Subject>, asked: Asked): Promise<void> {
+    const demands = this.#options.requestDirectives ? demandsOf(asked.fields) : undefined
+    // A copy of a request has no client that could demand anything.
+    const isAnyone = demands === undefined || refreshOf(passage.visit.req) !== undefined
+    return isAnyone ? this.#answer(passage, asked) : this.#answerDemanding(passage, asked, demands)
+  }
+
+  async #answer(passage: Passage<Subject>, asked: Asked): Promise<void> {
+    // Without waiting for anything, since most requests end here.
+    const found = asked.calls.fresh(asked.call.key)
+    // What selects is no older for its age, and what it leads to may be served stale.
+    const current = this.#current(asked, found ?? asked.calls.kept(asked.call.key))
+    const entry = current === asked ? found : asked.calls.fresh(current.call.key)
+    if (entry !== undefined) return this.#replay(passage, current, entry, this.#hit(entry))
+    return this.#waitOrLoad({ passage, asked, current })
+  }
+
+  /** As its client's directives have it. RFC 9111 §5.2.1 */
+  async #answerDemanding(passage: Passage<Subject>, asked: Asked, demands: Demands): Promise<void> {
+    const { visit } = passage
+    const found = await asked.calls.look(asked.call)
+    const current = this.#current(asked, found)
+    const entry = current === asked ? found : await asked.calls.look(current.call)
+    if (visit.res.destroyed) return
+    const mayAnswer = entry !== undefined && this.#meets(demands, entry) && this.#loads.whyNotFor(visit, entry) === undefined
+    if (mayAnswer) {
+      asked.calls.take(entry)
+      return this.#replay(passage, current, entry, this.#hit(entry))
+    }
+    if (demands.onlyStored) return this.#send(visit, { stored: NOT_STORED, outcome: { detail: 'only-if-cached' } })
+    const answering = { passage, asked, current, demands }
+    const isFresh = entry !== undefined && this.#engine.clock() < entry.freshUntil
+    // What others have begun to load is of before this request; where it is not to be stored, it is for nobody else.
+    const isAlone = demands.validated || !demands.stored || isFresh
+    return isAlone ? this.#loadAnew(answering, entry) : this.#waitOrLoad(answering)
+  }
+
+  /** Waits for the answer of another request, or lets the handler give this one's. */
+  async #waitOrLoad(answering: Answering<Subject>): Promise<void> {
+    const { passage, asked, demands } = answering
+    const { visit } = passage
+    let { current } = answering
+    const copy = refreshOf(visit.req)
+    for (let waits = 0; ; waits++) {
+      const { calls, call } = current
+      if (copy?.isFor(this.#refreshes, call.key) === true) return this.#loads.refresh(copy, current, passage)
+      const fwd = this.#whyForwarded(current)
+      // A HEAD's answer is no GET's and a part no whole, so nobody waits for it.
+      const isKept = whyNotKept(visit.method, headersOf(visit.req)) === undefined
+      const join = isKept && waits < MOST_WAITS && !this.#loads.isAlone(call.key)
+      // What has no client is in no hurry, and so no copy makes a copy; who has demands is not served what others are meanwhile.
+      const refresh = copy === undefined && demands === undefined && this.#refreshes.behind(visit, current)
+      const load = copy?.isOf(this.#refreshes) === true ? () => astray(visit) : this.#load({ ...answering, current }, fwd)
+      const served = await calls.serve(call, load, { join, refresh })
+      if (passage.hasEntered || visit.res.destroyed) return
+      if (served.from === 'unshared') continue
+      const { entry } = served
+      const next = this.#current(asked, entry)
+      // Its own load gives a request nothing but what selects its response.
+      if (served.from === 'load' && next === asked) continue
+      if (next === asked) {
+        if (demands !== undefined && !this.#meets(demands, entry)) return this.#loadAnew({ ...answering, current, demands }, entry)
+        return this.#replay(passage, current, entry, served.from === 'store' ? this.#hit(entry) : { fwd, collapsed: true })
+      }
+      current = next
+    }
+  }
+
+  /** Lets the handler answer whatever is stored and whoever else is asking it, so that no answer begun before this request came is given to it. */
+  async #loadAnew(answering: Required<Answering<Subject>>, entry: Entry<StoredResponse> | undefined): Promise<void> {
+    const { passage, current, demands } = answering
+    const { calls, call } = current
+    // RFC 9211 §2.2: fresh it is, and its request does not want it.
+    const isFresh = entry !== undefined && this.#engine.clock() < entry.freshUntil
+    const fwd = isFresh ? 'request' : this.#whyForwarded(current)
+    const load = this.#load(answering, fwd)
+    const join = whyNotKept(passage.visit.method, current.fields, demands) === undefined && !this.#loads.isAlone(call.key)
+    const survives = (): boolean => entry !== undefined && this.#engine.freshness.survives(entry)
+    await calls.refresh(call, (frame) => load(frame, survives() ? entry : undefined), { join })
+  }
+
+  #load({ passage, current, demands }: Answering<Subject>, fwd: Forward): Load<StoredResponse> {
+    const asking = { ...current, fwd, demands }
+    // Who has demands is not given what the handler failed to confirm: it is there to be asked after.
+    const usable = (found: Entry<StoredResponse> | undefined): Entry<StoredResponse> | undefined =>
+      found && (demands === undefined ? found : { ...found, freshUntil: Number.NEGATIVE_INFINITY })
+    return (frame, found) => this.#loads.load({ ...asking, frame, found: usable(found) }, passage)
+  }
+
+  /** The request as the call of what is selected for it, where an entry says that something is. RFC 9111 §4.1 */
+  #current(asked: Asked, entry: Entry<StoredResponse> | undefined): Asked {
+    const selection = entry?.value.selection
+    return selection === undefined ? asked : { ...selected(asked, selection), signUntil: entry!.freshUntil }
+  }
+
+  #meets(demands: Demands, { value, loadedAt, freshUntil }: Entry<StoredResponse>): boolean {
+    const now = this.#engine.clock()
+    return meets(demands, {
+      age: ageAtArrival(value) + now - loadedAt,
+      freshFor: freshUntil - now,
+      staleFor: value.stale?.whileRevalidate ?? 0,
+      mayBeStale: value.mayBeStale === true,
+    })
+  }
+
+  #hit(entry: Entry<StoredResponse>): Outcome {
+    return { hit: true, freshFor: entry.freshUntil - this.#engine.clock() }
+  }
+
+  /** RFC 9211 §2.2. Where more than its URI tells requests apart, nobody knows what is stored of that URI for others. */
+  #whyForwarded({ calls, call, selection }: Asked): Forward {
+    if (calls.isStale(call.key)) return 'stale'
+    if (selection !== undefined) return 'vary-miss'
+    return this.#options.headers.length === 0 && this.#options.partition === undefined ? 'uri-miss' : 'miss'
+  }
+
+  #replay(passage: Passage<Subject>, asked: Asked, entry: Entry<StoredResponse>, outcome: Outcome): void {
+    const { visit } = passage
+    if (isAnswered(visit)) return
+    const unkeyed = this.#loads.whyNotFor(visit, entry)
+    if (unkeyed !== undefined) return passage.forward({ fwd: 'miss', detail: `unkeyed ${unkeyed}` })
+    const key = this.#options.debug ? asked.call.key : undefined
+    this.#send(visit, { stored: entry.value, outcome: { ...outcome, key }, age: this.#engine.clock() - entry.loadedAt })
+  }
+
+  #send(visit: Visit<Subject>, { stored, outcome, age }: Sending): void {
+    const { req, method } = visit
+    if (isAnswered(visit)) return
+    const said = this.#options.cacheStatus && { cacheStatus: (existing: string | undefined) => cacheStatusWith(existing, outcome) }
+    visit.replay(stored, { method, fields: headersOf(req) }, { age, now: Date.now(), ...said })
+  }
+}
+
+/** Whether someone has answered while the request waited. */
+function isAnswered({ res }: Visit<unknown>): boolean {
+  return res.headersSent || res.writableEnded
+}
+
+/** Ends a copy that has come to its route as another request than it was made of: nobody would hear what its handler answers. */
+function astray({ res }: Visit<unknown>): Loaded<StoredResponse> {
+  res.destroy()
+  return givenUp
+}
+
+interface Sending {
+  readonly stored: StoredResponse
+  readonly outcome: Outcome
+  /** Milliseconds since it was stored; absent where it never was. */
+  readonly age?: number
+}
+
+// RFC 9111 §5.2.1.7
+const NOT_STORED: StoredResponse = {
+  status: 504,
+  statusMessage: '',
+  fields: [
+    ['Content-Type', 'text/plain; charset=utf-8'],
+    ['Cache-Control', 'no-store'],
+  ],
+  removed: [],
+  body: Buffer.from('Nothing that is stored answers this request, and it asks for nothing else.\n'),
+}
+
+/** How old a response was when it came here, in milliseconds. RFC 9111 §5.1 */
+function ageAtArrival({ fields }: StoredResponse): number {
+  const said = fields.find(([name]) => name.toLowerCase() === 'age')?.[1]
+  return (deltaSeconds(membersOf({ age: said }, 'age')[0]) ?? 0) * 1000
+}
