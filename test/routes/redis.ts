@@ -1,5 +1,6 @@
 // What holds of routes across processes, and while Redis is away. Two caches on one server stand for two processes.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { newGate, type Gate } from '../support/gate.ts'
 import { startRedis, type RedisServer } from '../support/redis.ts'
 import type { Framework } from './framework.ts'
 import { HIT, newSite, statusOf, STORED, type Site } from './site.ts'
@@ -168,6 +169,75 @@ export function redisRoutes(framework: Framework): void {
         // The clear is acknowledged; its message to the other process is on its way.
         for (;;) if (statusOf(await two.ask('/', how)) !== HIT) break
       }
+    })
+
+    describe('of which a response is stale that may be served meanwhile', () => {
+      interface Process extends Site {
+        readonly route: ReturnType<typeof cached>
+      }
+
+      /** Two processes with a page that says which run of its handler, of all, it is of. The page is stale in both. */
+      async function stalePages(options: object): Promise<{ one: Process; two: Process; state: { runs: number; gate: Gate } }> {
+        const prefix = `p${++prefixes}`
+        const state = { runs: 0, gate: newGate() }
+        const newProcess = (): Process => {
+          const site = newSite(framework, { redis: redis.url, prefix })
+          const route = cached(site.cache, { path: '/', staleWhileRevalidate: '1h', ...options })
+          site.app.on('get', '/', [route], async (x) => {
+            const run = ++state.runs
+            if (run > 1) await state.gate.wait()
+            x.send(`run ${run}`)
+          })
+          return { ...site, route }
+        }
+        const [one, two] = [newProcess(), newProcess()]
+        await one.ask('/')
+        await untilHit(two, '/')
+        await one.route.expire()
+        return { one, two, state }
+      }
+
+      /** Asks until the answer is this one. */
+      async function until(site: Site, text: string): Promise<void> {
+        while ((await site.ask('/')).text !== text) await new Promise(setImmediate)
+      }
+
+      /** Asks until what the other process expired is known here. */
+      async function untilStale(site: Site): Promise<void> {
+        while (!(await site.ask('/')).headers['cache-status']!.endsWith(';ttl=0')) await new Promise(setImmediate)
+      }
+
+      test('serve it at once, and one of them refreshes it for both', async () => {
+        for (const store of ['tiered', 'redis'] as const) {
+          const { one, two, state } = await stalePages({ store })
+          await using _one = one
+          await using _two = two
+          expect((await one.ask('/')).text).toBe('run 1')
+          await state.gate.reached()
+          await untilStale(two)
+          for (let i = 0; i < 20; i++) expect((await two.ask('/')).text).toBe('run 1')
+          state.gate.open()
+          await Promise.all([until(one, 'run 2'), until(two, 'run 2')])
+          expect(state.runs).toBe(2)
+        }
+      })
+
+      test('have one request make it anew where no refresh can, and those that come meanwhile to it are served the stale one', async () => {
+        for (const store of ['tiered', 'redis'] as const) {
+          const { one, two, state } = await stalePages({ store, partition: () => 'all' })
+          await using _one = one
+          await using _two = two
+          const leader = one.ask('/')
+          await state.gate.reached()
+          expect((await one.ask('/')).text).toBe('run 1')
+          const other = two.ask('/')
+          state.gate.open()
+          expect((await leader).text).toBe('run 2')
+          expect((await other).text).toMatch(/^run [12]$/)
+          await until(two, 'run 2')
+          expect(state.runs).toBe(2)
+        }
+      })
     })
 
     test('see each other’s writes, and keep what they did not touch', async () => {
