@@ -62,9 +62,10 @@ export class InjectedConnection extends Duplex {
     const connections = connectionsOf(server)
     connections.add(this)
     this.once('close', () => connections.delete(this))
-    this.push(head, 'latin1')
     // As Node.js documents of both events; what speaks TLS has its handshake before the second.
     server.emit(server instanceof HttpsServer ? 'secureConnection' : 'connection', this)
+    // No sooner, since a listener that throws ends it.
+    this.push(head, 'latin1')
     return true
   }
 
