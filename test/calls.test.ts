@@ -398,24 +398,24 @@ describe('arguments that are changed while their call runs', () => {
   })
 })
 
-describe('what a load gives of other calls of its name', () => {
-  const codec: Codec<string> = { encode: (text) => Buffer.from(text), decode: (bytes) => Buffer.from(bytes).toString() }
-  const newCalls = (options: Partial<CallsOptions<string>> = {}): Calls<string> =>
-    new Calls(engineOf(cache), {
-      name: 'row',
-      ttl: 1000,
-      limit: 10,
-      limitInRedis: undefined,
-      staleWhileRevalidate: 0,
-      staleIfError: 0,
-      place: 'memory',
-      codec,
-      size: () => 1,
-      declaredFor: () => [],
-      ...options,
-    })
-  const callOf = (calls: Calls<string>, arg: string): Call => calls.call([arg], keyOf([arg]))
+const codec: Codec<string> = { encode: (text) => Buffer.from(text), decode: (bytes) => Buffer.from(bytes).toString() }
+const newCalls = (options: Partial<CallsOptions<string>> = {}): Calls<string> =>
+  new Calls(engineOf(cache), {
+    name: 'row',
+    ttl: 1000,
+    limit: 10,
+    limitInRedis: undefined,
+    staleWhileRevalidate: 0,
+    staleIfError: 0,
+    place: 'memory',
+    codec,
+    size: () => 1,
+    declaredFor: () => [],
+    ...options,
+  })
+const callOf = (calls: Calls<string>, arg: string): Call => calls.call([arg], keyOf([arg]))
 
+describe('what a load gives of other calls of its name', () => {
   test('is stored as theirs, for its own time', async () => {
     const calls = newCalls()
     const [a, b] = [callOf(calls, 'a'), callOf(calls, 'b')]
@@ -465,5 +465,42 @@ describe('what a load gives of other calls of its name', () => {
     for (const { key } of [a, b]) calls.fresh(key)
     for (const call of [a, b]) await calls.serve(call, load('other'))
     expect(calls.stats()).toMatchObject({ hits: 2, misses: 2 })
+  })
+})
+
+describe('a stale value', () => {
+  const loaded = (value: string): Loaded<string> => ({ value, store: true, share: true })
+
+  async function stale(): Promise<{ calls: Calls<string>; call: Call }> {
+    const calls = newCalls({ staleWhileRevalidate: 10_000 })
+    const call = callOf(calls, 'a')
+    await calls.serve(call, () => loaded('old'))
+    clock.advance(2000)
+    return { calls, call }
+  }
+
+  test('is loaded anew behind by what its caller names for that, which begins only then', async () => {
+    const { calls, call } = await stale()
+    let begun = 0
+    const refresh = () => (begun++, () => loaded('new'))
+    const fail = (): never => expect.unreachable()
+    expect(await calls.serve(call, fail, { refresh })).toMatchObject({ from: 'store', stale: true, entry: { value: 'old' } })
+    await nextRound()
+    expect(await calls.serve(call, fail, { refresh })).toMatchObject({ from: 'store', stale: false, entry: { value: 'new' } })
+    expect(begun).toBe(1)
+  })
+
+  test('that nothing can load behind is loaded by one caller, and served to those who come meanwhile', async () => {
+    const { calls, call } = await stale()
+    const gate = newGate()
+    const load = async (): Promise<Loaded<string>> => (await gate.wait(), loaded('new'))
+    const leader = calls.serve(call, load, { refresh: false })
+    await gate.reached()
+    for (const refresh of [false, () => load] as const) {
+      expect(await calls.serve(call, load, { refresh })).toMatchObject({ from: 'store', stale: true, entry: { value: 'old' } })
+    }
+    gate.open()
+    expect(await leader).toMatchObject({ from: 'load', entry: { value: 'new' } })
+    expect(calls.stats().loads).toBe(2)
   })
 })

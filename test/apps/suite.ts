@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RouteOptions } from '../../middleware/http/route-options.ts'
 import { openCache, type Cache } from '../../src/cache.ts'
 import { HIT, newWarnings, refused, statusOf, STORED, STORED_AMONG_OTHERS, type Warnings } from '../routes/site.ts'
-import { newClock } from '../support/clock.ts'
+import { newClock, type Clock } from '../support/clock.ts'
 import { ask, type Reply, type TestServer } from '../support/http.ts'
 
 export const SECRET = 'secret of the tests'
@@ -31,11 +31,13 @@ export interface OrdinaryApp<Subject> {
 export function ordinarySuite<Subject>(app: OrdinaryApp<Subject>): void {
   describe(`in an ordinary application of ${app.name}`, () => {
     let cache: Cache
+    let clock: Clock
     let warnings: Warnings
     let server: TestServer | undefined
     let lines: string[]
     beforeEach(() => {
-      cache = openCache({ redis: false }, newClock().now)
+      clock = newClock()
+      cache = openCache({ redis: false }, clock.now)
       warnings = newWarnings()
       lines = []
     })
@@ -85,6 +87,30 @@ export function ordinarySuite<Subject>(app: OrdinaryApp<Subject>): void {
       expect(await page()).toMatchObject({ text: expect.stringContaining('plain') })
       const logged = (what: RegExp): number => lines.filter((line) => what.test(line)).length
       expect([logged(/"GET \/page HTTP\/1\.1" 200/), logged(/"msg":"request completed"/), logged(/"msg":"asked"/)]).toEqual([3, 3, 1])
+    })
+
+    test('a page is refreshed behind by a request that is nobody’s, and who is logged in stays so', async () => {
+      let runs = 0
+      const read = (subject: Subject): string => `${String(app.plain(subject))} ${++runs}`
+      await open({ read, options: { ttl: '1s', staleWhileRevalidate: '1h' } })
+      const ann = { ...(await login('ann')), 'user-agent': 'ann' }
+      const zipped = { ...ann, 'accept-encoding': 'gzip' }
+      const first = await page(zipped)
+      clock.advance(2_000)
+      expect((await page(zipped)).body).toEqual(first.body)
+      while (!(await page(ann)).text.endsWith('2')) await new Promise(setImmediate)
+      const [again, nobody] = [await page(zipped), await page({ 'user-agent': 'nobody' })]
+      expect([again, nobody].map(statusOf)).toEqual([HIT, HIT])
+      expect(again.headers).toMatchObject({ 'content-encoding': 'gzip', 'set-cookie': expect.stringContaining('=') })
+      expect([nobody.headers['set-cookie'], nobody.headers['content-encoding'], runs, warnings.texts]).toEqual([
+        undefined,
+        undefined,
+        2,
+        [],
+      ])
+      // One line of it in the log, of no browser, and by the address of the request that began it.
+      const logged = lines.filter((line) => /127\.0\.0\.1.*"GET \/page HTTP\/1\.1" 200 .* "-" "-"/.test(line))
+      expect(logged).toHaveLength(1)
     })
 
     for (const [input, read] of app.readers) {
