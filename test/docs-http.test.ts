@@ -24,7 +24,7 @@ test('docs/http.md has a row for each option of a route and of a write', () => {
 })
 
 test('docs/http.md has a row for each reason that Cache-Status gives', () => {
-  const ofRules = textsOf(/return ['`]([^'`]+)['`]|[?:] ['`]([a-z][^'`]+)['`](?: : undefined|\n)/g, ['storable.ts'])
+  const ofRules = textsOf(/return ['`]([^'`]+)['`]|[?:] ['`]([a-z][^'`]+)['`](?: : undefined|\n)/g, ['storable.ts', 'target.ts'])
   // What a capture says of itself is for the acts alone.
   const acts = readdirSync('middleware/http').filter((file) => file !== 'capture.ts')
   const ofActs = textsOf(/\b(?:why\w*|detail)(?::| =) ['`]([^'`]+)['`]|#refuse\(\s*'([^']+)'/g, acts)
