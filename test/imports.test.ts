@@ -95,6 +95,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'mutation',
     'refresh',
     'handler-loads',
+    'hits',
     'answers',
     'route',
   ].map(inHttp),

@@ -1,12 +1,10 @@
 // Knows how a request is answered: with what is stored, with another request's answer, or by its handler.
 
 import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
-import { deltaSeconds } from './cache-control.ts'
-import { cacheStatusWith } from './cache-status.ts'
-import type { Forward, Outcome } from './cache-status.ts'
-import { membersOf } from './fields.ts'
+import type { Forward } from './cache-status.ts'
 import { givenUp } from './fill.ts'
 import type { HandlerLoads } from './handler-loads.ts'
+import { Hits } from './hits.ts'
 import type { Passage } from './passage.ts'
 import { Refreshes, refreshOf } from './refresh.ts'
 import { demandsOf, meets } from './request-directives.ts'
@@ -35,12 +33,14 @@ export class Answers<Subject> {
   readonly #engine: Engine
   readonly #options: ResolvedOptions<Subject>
   readonly #loads: HandlerLoads<Subject>
+  readonly #hits: Hits<Subject>
   readonly #refreshes: Refreshes
 
   constructor(engine: Engine, options: ResolvedOptions<Subject>, loads: HandlerLoads<Subject>) {
     this.#engine = engine
     this.#options = options
     this.#loads = loads
+    this.#hits = new Hits(engine, options, loads)
     this.#refreshes = new Refreshes(engine, options)
   }
 
@@ -58,7 +58,7 @@ export class Answers<Subject> {
     // What selects is no older for its age, and what it leads to may be served stale.
     const current = this.#current(asked, found ?? asked.calls.kept(asked.call.key))
     const entry = current === asked ? found : asked.calls.fresh(current.call.key)
-    if (entry !== undefined) return this.#replay(passage, current, entry, this.#hit(entry))
+    if (entry !== undefined) return this.#hits.replay(passage, current, entry)
     return this.#waitOrLoad({ passage, asked, current })
   }
 
@@ -69,12 +69,13 @@ export class Answers<Subject> {
     const current = this.#current(asked, found)
     const entry = current === asked ? found : await asked.calls.look(current.call)
     if (visit.res.destroyed) return
-    const mayAnswer = entry !== undefined && this.#meets(demands, entry) && this.#loads.whyNotFor(visit, entry) === undefined
+    const mayAnswer =
+      entry !== undefined && meets(demands, this.#hits.conditionOf(entry)) && this.#loads.whyNotFor(visit, entry) === undefined
     if (mayAnswer) {
       asked.calls.take(entry)
-      return this.#replay(passage, current, entry, this.#hit(entry))
+      return this.#hits.replay(passage, current, entry)
     }
-    if (demands.onlyStored) return this.#send(visit, { stored: NOT_STORED, outcome: { detail: 'only-if-cached' } })
+    if (demands.onlyStored) return this.#hits.refuse(passage)
     const answering = { passage, asked, current, demands }
     const isFresh = entry !== undefined && this.#engine.clock() < entry.freshUntil
     // What others have begun to load is of before this request; where it is not to be stored, it is for nobody else.
@@ -106,8 +107,9 @@ export class Answers<Subject> {
       // Its own load gives a request nothing but what selects its response.
       if (served.from === 'load' && next === asked) continue
       if (next === asked) {
-        if (demands !== undefined && !this.#meets(demands, entry)) return this.#loadAnew({ ...answering, current, demands }, entry)
-        return this.#replay(passage, current, entry, served.from === 'store' ? this.#hit(entry) : { fwd, collapsed: true })
+        if (demands !== undefined && !meets(demands, this.#hits.conditionOf(entry)))
+          return this.#loadAnew({ ...answering, current, demands }, entry)
+        return this.#hits.replay(passage, current, entry, served.from === 'store' ? undefined : { fwd, collapsed: true })
       }
       current = next
     }
@@ -119,7 +121,7 @@ export class Answers<Subject> {
     const { calls, call } = current
     // RFC 9211 §2.2: fresh it is, and its request does not want it.
     const isFresh = entry !== undefined && this.#engine.clock() < entry.freshUntil
-    const fwd = isFresh ? 'request' : this.#whyForwarded(current)
+    const fwd = entry === undefined ? this.#whyForwarded(current) : isFresh ? 'request' : 'stale'
     const load = this.#load(answering, fwd)
     const join = whyNotKept(passage.visit.method, current.fields, demands) === undefined && !this.#loads.isAlone(call.key)
     const survives = (): boolean => entry !== undefined && this.#engine.freshness.survives(entry)
@@ -140,76 +142,16 @@ export class Answers<Subject> {
     return selection === undefined ? asked : { ...selected(asked, selection), signUntil: entry!.freshUntil }
   }
 
-  #meets(demands: Demands, { value, loadedAt, freshUntil }: Entry<StoredResponse>): boolean {
-    const now = this.#engine.clock()
-    return meets(demands, {
-      age: ageAtArrival(value) + now - loadedAt,
-      freshFor: freshUntil - now,
-      staleFor: value.stale?.whileRevalidate ?? 0,
-      mayBeStale: value.mayBeStale === true,
-    })
-  }
-
-  #hit(entry: Entry<StoredResponse>): Outcome {
-    return { hit: true, freshFor: entry.freshUntil - this.#engine.clock() }
-  }
-
   /** RFC 9211 §2.2. Where more than its URI tells requests apart, nobody knows what is stored of that URI for others. */
   #whyForwarded({ calls, call, selection }: Asked): Forward {
     if (calls.isStale(call.key)) return 'stale'
     if (selection !== undefined) return 'vary-miss'
     return this.#options.headers.length === 0 && this.#options.partition === undefined ? 'uri-miss' : 'miss'
   }
-
-  #replay(passage: Passage<Subject>, asked: Asked, entry: Entry<StoredResponse>, outcome: Outcome): void {
-    const { visit } = passage
-    if (isAnswered(visit)) return
-    const unkeyed = this.#loads.whyNotFor(visit, entry)
-    if (unkeyed !== undefined) return passage.forward({ fwd: 'miss', detail: `unkeyed ${unkeyed}` })
-    const key = this.#options.debug ? asked.call.key : undefined
-    this.#send(visit, { stored: entry.value, outcome: { ...outcome, key }, age: this.#engine.clock() - entry.loadedAt })
-  }
-
-  #send(visit: Visit<Subject>, { stored, outcome, age }: Sending): void {
-    const { req, method } = visit
-    if (isAnswered(visit)) return
-    const said = this.#options.cacheStatus && { cacheStatus: (existing: string | undefined) => cacheStatusWith(existing, outcome) }
-    visit.replay(stored, { method, fields: headersOf(req) }, { age, now: Date.now(), ...said })
-  }
-}
-
-/** Whether someone has answered while the request waited. */
-function isAnswered({ res }: Visit<unknown>): boolean {
-  return res.headersSent || res.writableEnded
 }
 
 /** Ends a copy that has come to its route as another request than it was made of: nobody would hear what its handler answers. */
 function astray({ res }: Visit<unknown>): Loaded<StoredResponse> {
   res.destroy()
   return givenUp
-}
-
-interface Sending {
-  readonly stored: StoredResponse
-  readonly outcome: Outcome
-  /** Milliseconds since it was stored; absent where it never was. */
-  readonly age?: number
-}
-
-// RFC 9111 §5.2.1.7
-const NOT_STORED: StoredResponse = {
-  status: 504,
-  statusMessage: '',
-  fields: [
-    ['Content-Type', 'text/plain; charset=utf-8'],
-    ['Cache-Control', 'no-store'],
-  ],
-  removed: [],
-  body: Buffer.from('Nothing that is stored answers this request, and it asks for nothing else.\n'),
-}
-
-/** How old a response was when it came here, in milliseconds. RFC 9111 §5.1 */
-function ageAtArrival({ fields }: StoredResponse): number {
-  const said = fields.find(([name]) => name.toLowerCase() === 'age')?.[1]
-  return (deltaSeconds(membersOf({ age: said }, 'age')[0]) ?? 0) * 1000
 }

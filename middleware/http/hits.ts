@@ -1,0 +1,83 @@
+// Knows how a request is answered in its handler's place: with what is stored, or with the word that nothing is.
+
+import type { Engine, Entry } from '../../src/door.ts'
+import { deltaSeconds } from './cache-control.ts'
+import { cacheStatusWith } from './cache-status.ts'
+import type { Outcome } from './cache-status.ts'
+import { membersOf } from './fields.ts'
+import type { HandlerLoads } from './handler-loads.ts'
+import type { Passage } from './passage.ts'
+import type { Condition } from './request-directives.ts'
+import type { ResolvedOptions } from './resolved-options.ts'
+import type { Asked } from './route-calls.ts'
+import type { StoredResponse } from './stored-response.ts'
+import { headersOf } from './unkeyed.ts'
+import type { Visit } from './visit.ts'
+
+/** The answers of one route that are not its handler's. */
+export class Hits<Subject> {
+  readonly #engine: Engine
+  readonly #options: Pick<ResolvedOptions<Subject>, 'debug' | 'cacheStatus'>
+  readonly #loads: HandlerLoads<Subject>
+
+  constructor(engine: Engine, options: Pick<ResolvedOptions<Subject>, 'debug' | 'cacheStatus'>, loads: HandlerLoads<Subject>) {
+    this.#engine = engine
+    this.#options = options
+    this.#loads = loads
+  }
+
+  /** Answers with what is stored. `outcome` where that is no hit. */
+  replay(passage: Passage<Subject>, asked: Asked, entry: Entry<StoredResponse>, outcome?: Outcome): void {
+    const { visit } = passage
+    if (isAnswered(visit)) return
+    const unkeyed = this.#loads.whyNotFor(visit, entry)
+    if (unkeyed !== undefined) return passage.forward({ fwd: 'miss', detail: `unkeyed ${unkeyed}` })
+    const key = this.#options.debug ? asked.call.key : undefined
+    const said = outcome ?? { hit: true, freshFor: entry.freshUntil - this.#engine.clock() }
+    this.#send(visit, entry.value, { ...said, key }, this.#engine.clock() - entry.loadedAt)
+  }
+
+  /** Says that nothing stored will do. RFC 9111 §5.2.1.7 */
+  refuse({ visit }: Passage<Subject>): void {
+    if (!isAnswered(visit)) this.#send(visit, NOT_STORED, { detail: 'only-if-cached' }, undefined)
+  }
+
+  /** A stored response as a client sees it now. */
+  conditionOf({ value, loadedAt, freshUntil }: Entry<StoredResponse>): Condition {
+    const now = this.#engine.clock()
+    return {
+      age: ageAtArrival(value) + now - loadedAt,
+      freshFor: freshUntil - now,
+      staleFor: value.stale?.whileRevalidate ?? 0,
+      mayBeStale: value.mayBeStale === true,
+    }
+  }
+
+  #send(visit: Visit<Subject>, stored: StoredResponse, outcome: Outcome, age: number | undefined): void {
+    const { req, method } = visit
+    const said = this.#options.cacheStatus && { cacheStatus: (existing: string | undefined) => cacheStatusWith(existing, outcome) }
+    visit.replay(stored, { method, fields: headersOf(req) }, { age, now: Date.now(), ...said })
+  }
+}
+
+/** Whether someone has answered while the request waited. */
+function isAnswered({ res }: Visit<unknown>): boolean {
+  return res.headersSent || res.writableEnded
+}
+
+const NOT_STORED: StoredResponse = {
+  status: 504,
+  statusMessage: '',
+  fields: [
+    ['Content-Type', 'text/plain; charset=utf-8'],
+    ['Cache-Control', 'no-store'],
+  ],
+  removed: [],
+  body: Buffer.from('Nothing that is stored answers this request, and it asks for nothing else.\n'),
+}
+
+/** How old a response was when it came here, in milliseconds. RFC 9111 §5.1 */
+function ageAtArrival({ fields }: StoredResponse): number {
+  const said = fields.find(([name]) => name.toLowerCase() === 'age')?.[1]
+  return (deltaSeconds(membersOf({ age: said }, 'age')[0]) ?? 0) * 1000
+}
