@@ -147,7 +147,7 @@ class Fill {
   #hold(stored: StoredResponse, head: Head, isNamed: boolean): Verdict {
     const now = Date.now()
     const replacing = { visit: this.#visit, requestFields: this.#requestFields, baseline: this.#baseline }
-    const held = isNamed ? updatedBy(head, this.#baseline, stored) : stored
+    const held = isNamed ? updatedBy(head, this.#baseline, stored, now) : stored
     putHeld(replacing, held, head, now)
     this.#isHeld = true
     if (!isNamed) this.#whyDropped = '304 of another'
@@ -216,7 +216,7 @@ class Fill {
   #filled(captured: Captured): Filled {
     // Those who wait get what is stale too: a load that fails has its entry to fall back on.
     if (this.#failure !== undefined) throw new CacheError('LOAD', `The handler failed: ${this.#failure}.`)
-    const { why, isUnkeyed = false, freshFor, selects, means, withheld } = this.#judged
+    const { why, isUnkeyed = false, freshFor, selects, means, withheld, age = 0 } = this.#judged
     // Where it would not be stored anyway, nobody needs to hear what was read.
     const unkeyed = why === undefined || isUnkeyed ? this.#reads.unkeyed(selects) : []
     if (captured.why !== undefined || this.#head === undefined) {
@@ -225,7 +225,7 @@ class Fill {
     const { body } = captured
     const whyNotBody = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
     if (whyNotBody !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, groups: [], inside: this.#inside }
-    const stored = toStored(tagged(this.#head, body), this.#baseline, body, withheld)
+    const stored = toStored(tagged(aged(this.#head, age), body), this.#baseline, body, withheld)
     const value = { ...stored, ...means, ...this.#lookedFor() }
     const loaded = { value, store: true, share: true, ttl: freshFor }
     // Those who waited get it as this client does.
@@ -244,6 +244,11 @@ class Fill {
 function unkept(captured: Captured, head: Head | undefined): Loaded<StoredResponse> {
   if (captured.why === 'aborted') return givenUp
   return (captured.why !== undefined && captured.isAborted) || (head?.status ?? 0) >= 500 ? failed : unshared
+}
+
+/** What is stored says in seconds how old it was when it came, whatever its Age said and whatever its Date shows. RFC 9111 §4.2.3, §5.1 */
+function aged(head: Head, age: number): Head {
+  return { ...head, fields: { ...head.fields, age: age > 0 ? String(age) : undefined } }
 }
 
 /** A streamed answer's tag could not be known when its head left: it has one from its first hit on. */

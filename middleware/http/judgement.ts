@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { longestOf } from '../../src/door.ts'
 import type { Fields } from './fields.ts'
 import { withheldFields } from './field-lists.ts'
-import { freshFor, mayBeStale, mayStoreStale, staleFor } from './freshness.ts'
+import { ageOf, freshFor, mayBeStale, mayStoreStale, staleFor } from './freshness.ts'
 import type { Head } from './head.ts'
 import type { Reads } from './reads.ts'
 import { conditionsOf } from './revalidation.ts'
@@ -42,6 +42,8 @@ export interface Judgement {
   readonly isUnkeyed?: boolean
   /** Milliseconds for which it is fresh. */
   readonly freshFor: number
+  /** Whole seconds that it is old already. */
+  readonly age?: number
   /** What selects it besides the route's own key. */
   readonly selects: Selection | undefined
   /** The fields that are not stored with it, in lower case. */
@@ -94,7 +96,8 @@ function judgeAnswer(head: Head, body: Uint8Array | undefined, judging: Judging)
   if (fresh <= 0 && !isOfUse) return { why: `status ${status} without freshness`, freshFor: fresh }
   const whyNotBody = body === undefined ? undefined : whyBodyNotStored(fields, body.byteLength, route.maxBodyBytes)
   const means = isOfUse && { means: { stale, ...(isOnRequest && { mayBeStale: true as const }), ...(conditions && { conditions }) } }
-  return { why: whyNotBody, freshFor: fresh, withheld: withheldFields(fields), ...means }
+  const age = Math.floor(ageOf(fields, now) / 1000)
+  return { why: whyNotBody, freshFor: fresh, age, withheld: withheldFields(fields), ...means }
 }
 
 /** How the handler is asked after this response: by what it gave itself, and not by a tag that was made here. */

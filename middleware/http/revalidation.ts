@@ -51,12 +51,14 @@ const NOT_UPDATED: ReadonlySet<string> = new Set([
   'repr-digest',
 ])
 
-/** A stored response with the fields of an answer that speaks of it in the place of its own. RFC 9111 §3.2, §4.3.4, §4.3.5 */
-export function updatedBy(answer: Head, baseline: Fields, stored: StoredResponse): StoredResponse {
+/** A stored response with the fields of an answer that speaks of it in the place of its own. `now`: the time of day. RFC 9111 §3.2, §4.3.4, §4.3.5 */
+export function updatedBy(answer: Head, baseline: Fields, stored: StoredResponse, now: number): StoredResponse {
   const fields = new Map<string, StoredField>(stored.fields.map((field) => [field[0].toLowerCase(), field]))
   // It was of when the stored response came.
   fields.delete('age')
   fields.delete('warning')
+  // RFC 9110 §6.6.1: an answer without a date is of when it came.
+  if (valueOf(answer.fields, 'date') === undefined) fields.set('date', ['Date', new Date(now).toUTCString()])
   if (stored.said === '') fields.delete('cache-control')
   else if (stored.said !== undefined) fields.set('cache-control', ['Cache-Control', stored.said])
   for (const field of toStored(answer, baseline, stored.body).fields) {

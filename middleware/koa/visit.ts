@@ -197,8 +197,8 @@ export class KoaVisit implements Visit<Context> {
   /** Decides what becomes of what the handler left on the context. */
   #judge(options: CaptureOptions, isRecoded: boolean): Captured | Promise<Captured> {
     const { subject: ctx, res } = this
-    // As Koa does when it sends one, with the fields of what is no content of it.
-    if (ctx.status === 304 && ctx.respond !== false && !res.headersSent) ctx.body = null
+    // The type that Koa made up for no text, and would take back: it is not that of what still holds.
+    if (ctx.status === 304 && ctx.body === '' && !res.headersSent) ctx.remove('Content-Type')
     const produced = producedBy(ctx)
     if (res.headersSent) return { why: 'sent past Koa', isAborted: false }
     const bytes = 'bytes' in produced ? produced.bytes : undefined

@@ -112,8 +112,10 @@ test('RFC 9111 §3.2: what speaks of a response replaces its fields, but those o
     connection: 'x-hop',
     'x-hop': '1',
   }
-  const updated = updatedBy(answer({ ...fields, 'x-outer': '1', 'set-cookie': ['a=1'] }, 304), { 'x-outer': '1' }, stored)
+  const given = { ...fields, 'x-outer': '1', 'set-cookie': ['a=1'], date: LATER }
+  const updated = updatedBy(answer(given, 304), { 'x-outer': '1' }, stored, 0)
   expect(Object.fromEntries(updated.fields.map(([name, value]) => [name.toLowerCase(), value]))).toEqual({
+    date: LATER,
     etag: '"a"',
     'x-kept': '1',
     'x-old': '2',
@@ -125,7 +127,18 @@ test('RFC 9111 §3.2: what speaks of a response replaces its fields, but those o
 })
 
 test('a Cache-Control that was made for clients is not taken for the handler’s', () => {
-  const names = (said: string): unknown => updatedBy(answer({}, 304), {}, { ...storedWith(['Cache-Control', 'no-cache']), said }).fields
+  const names = (said: string): unknown =>
+    updatedBy(answer({ date: DATE }, 304), { date: DATE }, { ...storedWith(['Cache-Control', 'no-cache']), said }, 0).fields
   expect(names('')).toEqual([])
   expect(names('max-age=5')).toEqual([['Cache-Control', 'max-age=5']])
+})
+
+// RFC 9110 §6.6.1: "A recipient with a clock that receives a response message without a Date header field MUST record the time it was received
+// and append a corresponding Date header field to the message's header section if it is cached or forwarded downstream."
+test('RFC 9110 §6.6.1: an answer without a Date is of now', () => {
+  const stored = storedWith(['Date', DATE], ['ETag', '"a"'])
+  expect(updatedBy(answer({}, 304), {}, stored, Date.parse(LATER)).fields).toEqual([
+    ['Date', LATER],
+    ['ETag', '"a"'],
+  ])
 })

@@ -115,6 +115,23 @@ export function revalidation(framework: Framework): void {
     expect(hit.headers['content-type']).toMatch(/^text\/html/)
   })
 
+  // RFC 9110 §6.6.1: what comes without a Date is of when it came.
+  test('a 304 without a Date makes fresh what was old by its own', async () => {
+    await using site = newSite(framework)
+    let runs = 0
+    site.app.on('get', '/', [cached(site.cache, { revalidate: true })], (x) => {
+      x.set('ETag', '"a"')
+      x.set('Cache-Control', 'max-age=60')
+      if (runs++ === 0) x.set('Date', new Date(Date.now() - 100_000).toUTCString())
+      else x.status(304)
+      x.send(runs > 1 ? '' : 'body')
+    })
+    const first = await site.ask('/')
+    const renewed = await site.ask('/')
+    expect([statusOf(renewed), renewed.text, renewed.headers['date'] === first.headers['date']]).toEqual([RENEWED, 'body', false])
+    expect(statusOf(await site.ask('/'))).toBe(HIT)
+  })
+
   // RFC 9111 §4.3.5
   describe('a HEAD for which something stale is stored', () => {
     interface Page {

@@ -7,6 +7,7 @@ import { hits } from './hits.ts'
 import { keys } from './keys.ts'
 import { owners } from './owners.ts'
 import { identity } from './identity.ts'
+import { lifetimes } from './lifetimes.ts'
 import { mutations } from './mutations.ts'
 import { posts } from './posts.ts'
 import { ranges } from './ranges.ts'
@@ -23,6 +24,7 @@ import { withheld } from './withheld.ts'
 
 export function routeSuite(framework: Framework): void {
   hits(framework)
+  lifetimes(framework)
   refusals(framework)
   identity(framework)
   keys(framework)
