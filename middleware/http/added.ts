@@ -4,6 +4,7 @@ import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import type { Harmlessness } from './harmless.ts'
+import { isOwnSymbol } from './http2.ts'
 
 /** An object on which layers leave things for one another. */
 export interface Place {
@@ -24,21 +25,40 @@ export interface AddedProperty {
 
 // What these say of a request is what happens to it, not whose it is; the content of a GET goes past the cache. The last is
 // OpenTelemetry's, which keeps there by which layers a request of Express has come, and lets nobody watch it.
-const HARMLESS: ReadonlySet<string> = new Set(
-  (
-    'log logger id reqId requestId correlationId traceId body _body rawBody file files secret startTime _startTime _startAt timing timings ' +
-    'timedout clearTimeout flush allLogs __onFinished __ot_middlewares'
-  ).split(' '),
+const HARMLESS: ReadonlySet<string> = namesIn(
+  'log logger id reqId requestId correlationId traceId body _body rawBody file files secret startTime _startTime _startAt timing timings ' +
+    'timedout clearTimeout flush allLogs __onFinished __ot_middlewares',
 )
 
-// Of Express and its router, of Koa, koa-mount and @koa/router; those of a request that are computed of it are watched as such.
-const FRAMEWORKS: ReadonlySet<string> = new Set(
-  (
-    'app baseUrl captures charset connection ctx fresh headers headersDistinct host hostname ip ips locals matched mountPath next originalUrl params path protocol query ' +
-    'rawHeaders req request res respond response route routeMatched routeName router routerName routerPath secure socket stale state subdomains url xhr ' +
-    '_accept _eventsCount _explicitNullBody _explicitStatus _matchedRoute _matchedRouteName _parsedOriginalUrl _parsedUrl _querycache memoizedURL trailersDistinct'
-  ).split(' '),
-)
+// Under these a layer may leave what is not what they say.
+const DOUBTFUL: ReadonlySet<string> = namesIn('id body rawBody file files')
+
+const OF_REQUESTS =
+  'headers headersDistinct rawHeaders trailersDistinct connection client socket stream url originalUrl _parsedOriginalUrl _parsedUrl _eventsCount'
+
+// Of Express and its router, of Koa, koa-mount and @koa/router, and of what everyone mounts; those of a request that are computed of it are
+// watched as such. What layers leave on places of their own is theirs alone.
+const FRAMEWORKS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  [
+    'req',
+    namesIn(`${OF_REQUESTS} app baseUrl fresh host hostname ip ips next params path protocol query res route secure stale subdomains xhr`),
+  ],
+  ['res', namesIn('app req locals charset')],
+  [
+    'ctx',
+    namesIn(
+      'app req res request response originalUrl respond state host params router routerName routerPath captures matched mountPath ' +
+        'routeMatched routeName route _matchedRoute _matchedRouteName',
+    ),
+  ],
+  ['ctx.request', namesIn('app req res ctx response originalUrl ip params _accept _querycache memoizedURL _parsedUrl')],
+  ['ctx.response', namesIn('app req res ctx request _body _explicitNullBody _explicitStatus')],
+  ['ctx.req', namesIn(OF_REQUESTS)],
+])
+
+function namesIn(text: string): ReadonlySet<string> {
+  return new Set(text.split(' '))
+}
 
 // OpenTelemetry binds listeners to their request.
 const SYMBOLS = [
@@ -59,6 +79,8 @@ const ofNode = [
   'writableErrored',
   ...[blank, new ServerResponse(blank), new Duplex()].flatMap(namesOf),
 ]
+// The places that are Node.js's.
+const MESSAGES: ReadonlySet<string> = new Set(['req', 'res', 'ctx.req', 'ctx.res'])
 const NODES: ReadonlySet<string | symbol> = new Set(ofNode)
 const SYMBOL_NAMES: ReadonlySet<string | undefined> = new Set([
   ...SYMBOLS,
@@ -78,13 +100,6 @@ const MOST_NAMES = 200
 /** Labels of what was found on any request, for the requests on which it is absent. */
 const met = new Set<string>()
 
-// Where nothing is Node.js's or a framework's.
-const OF_APPLICATIONS: ReadonlySet<string> = new Set(['res.locals', 'ctx.state'])
-// A framework's own on Koa's context, and any layer's on a request of Express or Node.js.
-const OF_CONTEXTS: ReadonlySet<string> = new Set(
-  'captures ctx locals matched mountPath request respond response routeMatched routeName router routerName routerPath state'.split(' '),
-)
-
 /** What layers have put on a place. `isHarmless`: of what has a harmless name. */
 export function addedTo(place: Place, isHarmless: Harmlessness = () => true): readonly AddedProperty[] {
   const { target } = place
@@ -103,21 +118,19 @@ export function addedTo(place: Place, isHarmless: Harmlessness = () => true): re
 const LANGUAGES: ReadonlySet<string> = new Set(['then', 'toJSON'])
 
 function isLeavable({ label }: Place, name: string | symbol): boolean {
-  if (NODES.has(name) && !OF_APPLICATIONS.has(label)) return false
+  if (MESSAGES.has(label) && NODES.has(name)) return false
   if (typeof name === 'symbol') return !SYMBOL_NAMES.has(name.description) && name.description?.startsWith('Symbol.') !== true
-  return !HARMLESS.has(name) && !isFrameworks(label, name) && !LANGUAGES.has(name)
+  return (!HARMLESS.has(name) || DOUBTFUL.has(name)) && !isFrameworks(label, name) && !LANGUAGES.has(name)
 }
 
 function isFrameworks(label: string, name: string): boolean {
-  return FRAMEWORKS.has(name) && !OF_APPLICATIONS.has(label) && !(label.endsWith('req') && OF_CONTEXTS.has(name))
+  return FRAMEWORKS.get(label)?.has(name) === true
 }
 
 function isAddedTo(place: Place, name: string | symbol, isHarmless: Harmlessness): boolean {
   const { target, label } = place
-  if (NODES.has(name) && !OF_APPLICATIONS.has(label)) return false
-  // An HTTP/2 request keeps its own under other symbols.
-  if (typeof name === 'symbol')
-    return !SYMBOL_NAMES.has(name.description) && (target instanceof IncomingMessage || !('httpVersion' in target))
+  if (MESSAGES.has(label) && NODES.has(name)) return false
+  if (typeof name === 'symbol') return !SYMBOL_NAMES.has(name.description) && !isOwnSymbol(target, name)
   if (HARMLESS.has(name)) return !isHarmless(name, quietly(target, name))
   if (isFrameworks(label, name)) return false
   return !isWrapped(target, name)

@@ -4,6 +4,7 @@ import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
 import type { Forward } from './cache-status.ts'
 import { givenUp } from './fill.ts'
 import type { HandlerLoads } from './handler-loads.ts'
+import { isGone } from './head.ts'
 import { Hits } from './hits.ts'
 import type { Passage } from './passage.ts'
 import { Refreshes, refreshOf } from './refresh.ts'
@@ -68,7 +69,7 @@ export class Answers<Subject> {
     const found = await asked.calls.look(asked.call)
     const current = this.#current(asked, found)
     const entry = current === asked ? found : await asked.calls.look(current.call)
-    if (visit.res.destroyed) return
+    if (isGone(visit.res)) return
     const mayAnswer =
       entry !== undefined && meets(demands, this.#hits.conditionOf(entry)) && this.#loads.whyNotFor(visit, entry) === undefined
     if (mayAnswer) {
@@ -100,7 +101,7 @@ export class Answers<Subject> {
       const refresh = copy === undefined && demands === undefined && this.#refreshes.behind(visit, current)
       const load = copy?.isOf(this.#refreshes) === true ? () => astray(visit) : this.#load({ ...answering, current }, fwd)
       const served = await calls.serve(call, load, { join, refresh })
-      if (passage.hasEntered || visit.res.destroyed) return
+      if (passage.hasEntered || isGone(visit.res)) return
       if (served.from === 'unshared') continue
       const { entry } = served
       const next = this.#current(asked, entry)

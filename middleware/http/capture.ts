@@ -3,7 +3,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { Body, bytesOf, isChunk } from './body.ts'
-import { headOf, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
+import { headOf, isGone, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
 import type { Head } from './head.ts'
 
 /** What becomes of a response, decided when its head is known and before anything of it leaves. */
@@ -123,7 +123,7 @@ class Recorder {
     if (this.#hasEnded || !isLegal) return this.#pass('end', args)
     const last = isChunk(chunk) ? bytesOf(chunk, encoding) : Buffer.alloc(0)
     // RFC 9111 §3.3: a handler that saw its client go may have stopped early.
-    const isAborted = this.#res.destroyed
+    const isAborted = isGone(this.#res)
     if (!this.#hasHead) this.#meetHead(last)
     this.#hasEnded = true
     this.#keep(this.#instead === undefined ? last : Buffer.from(this.#instead))

@@ -11,6 +11,7 @@ import type { Fields } from './fields.ts'
 import { fill, givenUp, unshared } from './fill.ts'
 import type { Filled } from './fill.ts'
 import { groupFields, groupsOf, MANY } from './groups.ts'
+import { isGone } from './head.ts'
 import { clearBeforeAnswer, ownUri } from './mutation.ts'
 import { refs, told } from './option-calls.ts'
 import type { Passage } from './passage.ts'
@@ -80,7 +81,7 @@ export class HandlerLoads<Subject> {
   async load(asked: Loading, passage: Passage<Subject>): Promise<Loaded<StoredResponse>> {
     const { visit } = passage
     // Its turn came, and its client had gone, or has gone on: the next in line takes it.
-    if (visit.res.destroyed || passage.hasEntered) return givenUp
+    if (isGone(visit.res) || passage.hasEntered) return givenUp
     const sign = signAgain(asked, asked.found)
     if (sign !== undefined) {
       this.#readAgain(asked)

@@ -1,7 +1,6 @@
 // Knows the head of a response that is about to be sent: its status and fields, and what `writeHead` adds to them.
 
-import { validateHeaderValue } from 'node:http'
-import type { ServerResponse } from 'node:http'
+import { ServerResponse, validateHeaderValue } from 'node:http'
 import { parseCacheControl, restricts } from './cache-control.ts'
 import { isOnNotModified } from './conditional.ts'
 import { valueOf } from './fields.ts'
@@ -22,7 +21,23 @@ export interface Head {
 export function headOf(res: ServerResponse): Head {
   const spelling = new Map<string, string>()
   for (const name of rawNames(res)) spelling.set(name.toLowerCase(), name)
-  return { status: res.statusCode, statusMessage: res.statusMessage ?? '', fields: res.getHeaders(), spelling }
+  return { status: res.statusCode, statusMessage: reasonOf(res), fields: res.getHeaders(), spelling }
+}
+
+/** A response's own reason phrase; empty for none. RFC 9113 §8.3.2: HTTP/2 has none, and Node.js warns who asks for it there. */
+export function reasonOf(res: ServerResponse): string {
+  return res instanceof ServerResponse ? (res.statusMessage ?? '') : ''
+}
+
+/** Sets a response's reason phrase, where it can have one; an empty one leaves it to Node.js. */
+export function setReason(res: ServerResponse, reason: string): void {
+  if (res instanceof ServerResponse && (reason !== '' || res.statusMessage)) res.statusMessage = reason
+}
+
+/** Whether nobody hears a response any more: its client has gone, or it is over. */
+export function isGone(res: ServerResponse): boolean {
+  // That of HTTP/2 does not say so itself.
+  return res instanceof ServerResponse ? res.destroyed : (res as { stream?: { readonly destroyed: boolean } }).stream?.destroyed === true
 }
 
 // An HTTP/2 response has lower-case names only, and no such method; the types know it of requests only.
@@ -43,7 +58,7 @@ export function mergeWriteHead(res: ServerResponse, args: readonly unknown[]): v
   if (typeof reason === 'string') validateHeaderValue('statusMessage', reason)
   for (const [name, value] of pairsOf(fields)) res.setHeader(name, value as string)
   res.statusCode = Number(status) | 0
-  if (typeof reason === 'string') res.statusMessage = reason
+  if (typeof reason === 'string') setReason(res, reason)
 }
 
 /** Object, flat list or list of pairs: Node.js takes all three. */
@@ -73,14 +88,14 @@ function byName(pairs: Iterable<readonly [string, unknown]>): Iterable<readonly 
 export function turnNotModified(res: ServerResponse): void {
   res.statusCode = 304
   // Of the 200 it stands for; Node.js fills in its own.
-  if (res.statusMessage) res.statusMessage = ''
+  setReason(res, '')
   for (const name of res.getHeaderNames()) if (!isOnNotModified(name)) res.removeHeader(name)
 }
 
 /** Makes of a 200 the answer to who asked for a part of its content: that part, or the word that there is none. RFC 9110 §15.3.7, §15.5.17 */
 export function turnPartial(res: ServerResponse, part: Part | 'none', length: number): void {
   res.statusCode = part === 'none' ? 416 : 206
-  if (res.statusMessage) res.statusMessage = ''
+  setReason(res, '')
   if (part === 'none') {
     for (const name of res.getHeaderNames()) if (!isOnNotModified(name)) res.removeHeader(name)
     // Of this one range: who keeps it is not to tell it to others.

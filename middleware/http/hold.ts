@@ -1,8 +1,8 @@
 // Knows how to keep an answer from leaving until something is done: every call in its order, and the source made to wait past a bound.
 
-import type { ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
 import { isChunk } from './body.ts'
-import { headOf, isStatus, mergeWriteHead } from './head.ts'
+import { headOf, isStatus, mergeWriteHead, reasonOf, setReason } from './head.ts'
 import type { Head } from './head.ts'
 
 /** What becomes of a held answer: it leaves as it is, or this leaves in its place. */
@@ -40,6 +40,7 @@ class Cork {
   #bytes = 0
   #hasEnded = false
   #needsDrain = false
+  #isEnding = false
 
   constructor(res: ServerResponse, options: HoldOptions) {
     const { writeHead, write, end, flushHeaders, addTrailers } = res
@@ -98,7 +99,9 @@ class Cork {
     if (this.#state === 'waiting') this.#begin()
     if (this.#state === 'gone') return this.#pass(method, args)
     if (this.#state === 'replaced') return this.#swallow(method, args)
-    if (this.#state === 'leaving' && method === 'flushHeaders') return this.#pass(method, args)
+    // In HTTP/2 an `end` writes its chunk by `write`.
+    const isNodes = method === 'flushHeaders' || (this.#isEnding && method === 'write')
+    if (this.#state === 'leaving' && isNodes) return this.#pass(method, args)
     this.#calls.push({ method, args })
     return HELD
   }
@@ -124,12 +127,16 @@ class Cork {
     this.#state = 'leaving'
     try {
       // What an outer layer adds while this runs comes behind it, in order.
-      for (const { method, args } of this.#calls) this.#pass(method, args)
+      for (const { method, args } of this.#calls) {
+        this.#isEnding = method === 'end' && !(res instanceof ServerResponse)
+        this.#pass(method, args)
+      }
     } catch (error) {
       // The handler is past hearing it: the client must not take half an answer for a whole one.
       res.destroy(error as Error)
     }
     this.#state = 'gone'
+    this.#isEnding = false
     this.#calls.length = 0
     // Node.js emits it only for a write of its own that was refused.
     if (this.#needsDrain && !this.#hasEnded && !res.writableNeedDrain) res.emit('drain')
@@ -143,7 +150,7 @@ class Cork {
     for (const [name, value] of Object.entries(this.#baseline.fields))
       if (value !== undefined) res.setHeader(this.#baseline.spelling.get(name) ?? name, value)
     res.statusCode = how.status
-    if (res.statusMessage) res.statusMessage = ''
+    setReason(res, '')
     res.setHeader('Content-Type', 'text/plain; charset=utf-8')
     res.setHeader('Cache-Control', 'no-store')
     res.setHeader('Content-Length', Buffer.byteLength(how.body))
@@ -172,7 +179,8 @@ const HELD: unique symbol = Symbol('held')
 
 /** Makes a response whose head is held look as one whose head was sent; returns what undoes it. */
 function seal(res: ServerResponse, state: { hasEnded(): boolean; needsDrain(): boolean }): () => void {
-  const { statusCode, statusMessage } = res
+  const { statusCode } = res
+  const reason = reasonOf(res)
   const refuse = (): never => {
     throw sealed('set')
   }
@@ -193,7 +201,7 @@ function seal(res: ServerResponse, state: { hasEnded(): boolean; needsDrain(): b
     }
     // Set since then, they would have been too late.
     res.statusCode = statusCode
-    if (statusMessage !== undefined) res.statusMessage = statusMessage
+    setReason(res, reason)
   }
 }
 

@@ -4,6 +4,7 @@ import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import type { Entry } from '../../src/door.ts'
 import type { Verdict } from './capture.ts'
 import type { Fields } from './fields.ts'
+import { setReason } from './head.ts'
 import type { Head } from './head.ts'
 import { answerTo, putHead } from './replay.ts'
 import type { ReplayOptions } from './replay.ts'
@@ -38,7 +39,7 @@ export function mayServeStale({ res }: Visit<unknown>, found: Entry<StoredRespon
 export function putInstead(res: ServerResponse, stored: StoredResponse, baseline: Fields, options: ReplayOptions): void {
   for (const name of res.getHeaderNames()) if (!(name in baseline)) res.removeHeader(name)
   for (const [name, value] of Object.entries(baseline)) if (value !== undefined) res.setHeader(name, value)
-  res.statusMessage = ''
+  setReason(res, '')
   putHead(res, stored, options)
 }
 

@@ -6,7 +6,7 @@ import { parseCacheControl, permits, restricts } from './cache-control.ts'
 import { isNotModified, weakTag } from './conditional.ts'
 import { membersOf, valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
-import { turnNotModified, turnPartial } from './head.ts'
+import { setReason, turnNotModified, turnPartial } from './head.ts'
 import type { Head } from './head.ts'
 import { partOf } from './range.ts'
 import { isKept } from './stored-response.ts'
@@ -116,7 +116,7 @@ export function answerTo(res: ServerResponse, stored: StoredResponse, request: R
 /** Puts status and fields of a stored response onto one that has sent nothing yet. */
 export function putHead(res: ServerResponse, stored: StoredResponse, options: ReplayOptions): void {
   res.statusCode = stored.status
-  if (stored.statusMessage !== '') res.statusMessage = stored.statusMessage
+  if (stored.statusMessage !== '') setReason(res, stored.statusMessage)
   for (const name of stored.removed) res.removeHeader(name)
   for (const field of stored.fields) putField(res, field)
   // RFC 9111 §4, §5.1: in place of any Age it came with, which is part of the new one.

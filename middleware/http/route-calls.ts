@@ -5,6 +5,7 @@ import type { Call, Engine, StaleWindows } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Ref } from '../../src/index.ts'
 import type { Fields } from './fields.ts'
+import { selectingFieldsOf } from './http2.ts'
 import { adviceForInside } from './inside.ts'
 import type { Inside } from './inside.ts'
 import { argumentsOf, selectedArguments } from './request-key.ts'
@@ -106,7 +107,7 @@ export class RouteCalls<Subject> {
       )
     const { partition: ownerOf } = this.#options
     const partition = ownerOf && told(calls.name, 'partition', () => ownerOf(visit.subject), anOwner)
-    const fields = headersOf(visit.req)
+    const fields = selectingFieldsOf(headersOf(visit.req))
     const named = argumentsOf({ params, query: visit.query, fields, partition }, this.#options)
     // Where parts of a path may be anything, its parameters alone do not say which it was.
     const args = isDetermined(pattern) ? named : { ...named, path: visit.path }

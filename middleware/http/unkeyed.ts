@@ -1,11 +1,13 @@
 // Knows what a handler reads of its request that its key does not cover.
 
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import type { Socket } from 'node:net'
 import { allOf } from './absent.ts'
 import { addedTo, isProperty, watchAbsent } from './added.ts'
 import type { AddedProperty, Place, Seeker } from './added.ts'
 import type { Harmlessness } from './harmless.ts'
+import { HTTP2_PROPERTIES, PSEUDO_FIELDS } from './http2.ts'
 import { shadow } from './shadow.ts'
 import { inputOfSocket } from './socket-input.ts'
 
@@ -51,6 +53,8 @@ export interface Watch {
 
 // They say how a message travels, or who traces it; a handler that put them into a response would make it another, but not another's.
 const HARMLESS: ReadonlySet<string> = new Set([
+  ':method',
+  ':path',
   'baggage',
   'cache-control',
   'connection',
@@ -92,7 +96,8 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   visible.set(req, { ...withoutHidden(before), ...options.conditions })
   let pauses = 0
   let probed: Input[] | undefined
-  const read = (input: Input): void => {
+  const read = (given: Input): void => {
+    const input = PSEUDO_FIELDS.get(given) ?? given
     if (probed !== undefined) probed.push(input)
     else if (pauses === 0 && !HARMLESS.has(input) && !options.isCovered(input)) options.onRead(input)
   }
@@ -137,6 +142,7 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   const unwatchable: AddedProperty[] = []
   const reading = { read, lookFor, unwatched, unwatchable, isHarmless: options.isHarmless }
   for (const place of options.places) restores.push(...watchPlace(place, options.derived, reading))
+  if (!(req instanceof IncomingMessage)) restores.push(...watchHttp2(req, read))
   for (const { target, name, label } of unwatchable) {
     probed = []
     readQuietly(target, name)
@@ -201,6 +207,10 @@ function watchAll(place: Place, lookFor: (label: string) => void): (() => void) 
   const { target, holder } = place
   const seen = new Proxy(target, { ownKeys: () => (lookFor(allOf(place)), Reflect.ownKeys(target)) })
   return holder && shadow(holder.target, holder.name, { get: (value) => (value() === target ? seen : value()) })
+}
+
+function watchHttp2(req: object, read: (input: Input) => void): ((() => void) | undefined)[] {
+  return Array.from(HTTP2_PROPERTIES, ([name, input]) => shadow(req, name, { before: () => read(input) }))
 }
 
 function setterOf(target: object, name: PropertyKey): unknown {

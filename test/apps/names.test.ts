@@ -41,13 +41,23 @@ interface Way {
 
 const define = (target: Target, descriptor: PropertyDescriptor): void => void Object.defineProperty(target, 'sealed', descriptor)
 
-const ways: readonly Way[] = [
-  ...['user', 'principal', 'viewer', 'me', 'whoami', 'account', 'xyz', 'customerId', '_u'].map((name) => ({
+function text(name: string, places?: readonly string[]): Way {
+  return {
     name: 'a text',
+    ...(places && { places }),
     property: `.${name}`,
-    put: (target: Target, who: string) => void (target[name] = who),
-    read: (target: Target) => target[name] as string | undefined,
-  })),
+    put: (target, who) => void (target[name] = who),
+    read: (target) => target[name] as string | undefined,
+  }
+}
+
+// What layers leave on these is theirs alone, whatever Node.js and the frameworks have of that name elsewhere.
+const OWN = ['res.locals', 'ctx.state']
+
+const ways: readonly Way[] = [
+  ...['user', 'principal', 'viewer', 'me', 'whoami', 'account', 'xyz', 'customerId', '_u'].map((name) => text(name)),
+  ...['host', 'ip', 'id', 'req', 'stream', 'params'].map((name) => text(name, OWN)),
+  ...['ctx', 'state', 'locals'].map((name) => text(name, [...OWN, 'req', 'ctx.req'])),
   {
     name: 'an object in an object',
     property: '.context',
@@ -93,7 +103,7 @@ const ways: readonly Way[] = [
   },
   {
     name: 'one of many, of which all are looked through',
-    places: ['res.locals', 'ctx.state'],
+    places: OWN,
     property: '.hidden',
     put: (target, who) => void (target['hidden'] = `who ${who}`),
     read: (target) => {
