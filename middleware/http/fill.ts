@@ -20,7 +20,7 @@ import type { Judgement } from './judgement.ts'
 import { isOfTarget } from './posted.ts'
 import { Reads } from './reads.ts'
 import { dress, isTagged } from './replay.ts'
-import { isHeadOf, isOfAsked, updatedBy } from './revalidation.ts'
+import { heldByHead, isOfAsked, updatedBy } from './revalidation.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { whyBodyNotStored } from './storable.ts'
 import { toStored } from './stored-response.ts'
@@ -66,6 +66,8 @@ export interface Filled {
   readonly inside?: Inside | undefined
   /** Whether it is what was found, which the handler said still holds. */
   readonly isRenewed?: boolean
+  /** Whether what was found is no longer what its handler gives. */
+  readonly isChanged?: boolean
 }
 
 const NOTHING: StoredResponse = { status: 0, statusMessage: '', fields: [], removed: [], body: new Uint8Array() }
@@ -93,6 +95,8 @@ class Fill {
   #judged: Judgement = { why: undefined, freshFor: 0, selects: undefined }
   /** Whether the handler said of what was found that it holds. */
   #isHeld = false
+  /** Whether its answer showed that what was found is not what a GET brings now. */
+  #isChanged = false
   /** Why it is not stored again though it goes out. */
   #whyDropped: string | undefined
   #failure: string | undefined
@@ -130,7 +134,9 @@ class Fill {
     const stored = this.#options.found?.value
     const conditions = stored?.conditions
     if (head.status === 304 && conditions !== undefined) return this.#hold(stored!, head, isOfAsked(head.fields, conditions))
-    if (this.#visit.method === 'HEAD' && stored !== undefined && isHeadOf(head, stored)) return this.#hold(stored, head, true)
+    const byHead = this.#visit.method === 'HEAD' && stored !== undefined ? heldByHead(head, stored) : undefined
+    if (byHead === 'held') return this.#hold(stored!, head, true)
+    this.#isChanged = byHead === 'changed'
     // RFC 5861 §4
     const stale = [500, 502, 503, 504].includes(head.status) ? this.#staleInstead(`status ${head.status}`) : undefined
     if (stale !== undefined) return stale
@@ -220,7 +226,7 @@ class Fill {
     // Where it would not be stored anyway, nobody needs to hear what was read.
     const unkeyed = why === undefined || isUnkeyed ? this.#reads.unkeyed(selects) : []
     if (captured.why !== undefined || this.#head === undefined) {
-      return { loaded: unkept(captured, this.#head), unkeyed, groups: [], inside: this.#inside }
+      return { loaded: unkept(captured, this.#head), unkeyed, groups: [], inside: this.#inside, isChanged: this.#isChanged }
     }
     const { body } = captured
     const whyNotBody = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)

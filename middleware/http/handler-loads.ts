@@ -97,8 +97,15 @@ export class HandlerLoads<Subject> {
     const own = { ...asked, args: copyOf(asked.args), fields: { ...asked.fields } }
     const filled = await this.#run({ ...asked, dependencies }, passage)
     if (filled.isRenewed === true) this.#readAgain(asked)
+    if (filled.isChanged === true) this.#makeStale(asked)
     if (visit.method === 'GET') this.#learn(asked, filled)
     return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
+  }
+
+  /** RFC 9111 §4.3.5. What is stored is stale already, where it was not for its client's sake that the handler was asked. */
+  #makeStale({ call, calls, demands }: Loading): void {
+    if (demands === undefined || calls.isStale(call.key)) return
+    this.#engine.record('expire', () => [call.ref]).catch((error: unknown) => this.#engine.report(error))
   }
 
   /** Lets the handler answer for the load that waits for this request. */

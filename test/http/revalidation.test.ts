@@ -1,6 +1,6 @@
 // Which answers speak of what is stored, and what they make of it.
 import { describe, expect, test } from 'vitest'
-import { conditionsOf, isHeadOf, isOfAsked, updatedBy } from '../../middleware/http/revalidation.ts'
+import { conditionsOf, heldByHead, isOfAsked, updatedBy } from '../../middleware/http/revalidation.ts'
 import type { StoredField, StoredResponse } from '../../middleware/http/stored-response.ts'
 
 const DATE = 'Mon, 01 Jun 2026 12:00:00 GMT'
@@ -12,7 +12,7 @@ const storedWith = (...fields: StoredField[]): StoredResponse => ({
   removed: [],
   body: Buffer.from('body'),
 })
-const answer = (fields: Record<string, string | number | string[]>, status = 200): Parameters<typeof isHeadOf>[0] => ({
+const answer = (fields: Record<string, string | number | string[]>, status = 200): Parameters<typeof heldByHead>[0] => ({
   status,
   statusMessage: '',
   fields,
@@ -66,29 +66,36 @@ describe('RFC 9111 §4.3.5, the answer to a HEAD', () => {
   const stored = storedWith(['ETag', '"a"'], ['Last-Modified', DATE])
 
   test('says that a response holds where its validators and its length are the same', () => {
-    expect(isHeadOf(answer({ etag: '"a"' }), stored)).toBe(true)
-    expect(isHeadOf(answer({ 'last-modified': DATE, 'content-length': 4 }), stored)).toBe(true)
-    expect(isHeadOf(answer({ etag: '"a"', 'last-modified': DATE, 'content-length': '4' }), stored)).toBe(true)
+    expect(heldByHead(answer({ etag: '"a"' }), stored)).toBe('held')
+    expect(heldByHead(answer({ 'last-modified': DATE, 'content-length': 4 }), stored)).toBe('held')
+    expect(heldByHead(answer({ etag: '"a"', 'last-modified': DATE, 'content-length': '4' }), stored)).toBe('held')
+  })
+
+  test.each<Record<string, string | number>>([
+    { etag: '"b"' },
+    { etag: 'W/"a"' },
+    { etag: '"a"', 'last-modified': LATER },
+    { 'last-modified': LATER },
+    { etag: '"a"', 'content-length': 5 },
+    { etag: '"a"', 'content-length': '04' },
+    { 'content-length': 5 },
+  ])('says that it is another with %j', (fields) => {
+    expect(heldByHead(answer(fields), stored)).toBe('changed')
   })
 
   test.each<[Record<string, string | number>, number]>([
-    [{ etag: '"b"' }, 200],
-    [{ etag: 'W/"a"' }, 200],
-    [{ etag: '"a"', 'last-modified': LATER }, 200],
-    [{ 'last-modified': LATER }, 200],
-    [{ etag: '"a"', 'content-length': 5 }, 200],
-    [{ etag: '"a"', 'content-length': '04' }, 200],
     [{ 'content-length': 4 }, 200],
     [{}, 200],
     [{ etag: '"a"' }, 404],
+    [{ etag: '"b"' }, 404],
     [{ etag: '"a"' }, 304],
   ])('says nothing with %j and status %i', (fields, status) => {
-    expect(isHeadOf(answer(fields, status), stored)).toBe(false)
+    expect(heldByHead(answer(fields, status), stored)).toBeUndefined()
   })
 
-  test('says nothing of a response without that validator, nor of one that is no 200', () => {
-    expect(isHeadOf(answer({ etag: '"a"' }), storedWith(['Last-Modified', DATE]))).toBe(false)
-    expect(isHeadOf(answer({ etag: '"a"' }), { ...stored, status: 404 })).toBe(false)
+  test('is of another than one without that validator, and says nothing of one that is no 200', () => {
+    expect(heldByHead(answer({ etag: '"a"' }), storedWith(['Last-Modified', DATE]))).toBe('changed')
+    expect(heldByHead(answer({ etag: '"a"' }), { ...stored, status: 404 })).toBeUndefined()
   })
 })
 

@@ -200,6 +200,19 @@ export function revalidation(framework: Framework): void {
       expect(asked).toEqual(['GET undefined', 'HEAD "a"'])
     })
 
+    test('or fresh, where its client asks past that, makes it stale where its answer is of another content', async () => {
+      await using site = newSite(framework)
+      const { page, methods } = newPage(site, { requestDirectives: true })
+      const anew = { method: 'HEAD', headers: { 'cache-control': 'no-cache' } }
+      await site.ask('/')
+      expect(statusOf(await site.ask('/', anew))).toBe('CacheAlchemy;fwd=request;stored')
+      expect(statusOf(await site.ask('/'))).toBe(HIT)
+      page.body = 'longer body'
+      expect(statusOf(await site.ask('/', anew))).toBe(refused('method HEAD', 'request'))
+      expect(await site.ask('/')).toMatchObject({ text: 'longer body' })
+      expect(methods).toEqual(['GET', 'HEAD', 'HEAD', 'GET'])
+    })
+
     test('that reads who asks changes nothing that is stored', async () => {
       await using site = newSite(framework)
       let runs = 0
