@@ -67,7 +67,7 @@ export interface CallsOptions<V> extends Partial<Pacing> {
   /** How values become bytes in Redis. */
   readonly codec: Codec<V>
   /** What a value takes of the cache's `maxBytes`, in bytes; absent where only its serialised form does. Gives undefined where it fails: what was loaded is not stored then. */
-  readonly size?: (value: V) => number | undefined
+  readonly size?: (value: V, refs: readonly Ref[]) => number | undefined
   readonly declaredFor: (ref: Ref) => readonly Ref[]
   /** Whether a value is no result, and only says where one is: to find it is not counted as served. */
   readonly isSign?: (value: V) => boolean

@@ -54,7 +54,7 @@ export interface EntriesOptions<V> {
   /** How early results are loaded anew; 0 or undefined: never early. */
   readonly refreshAhead?: number
   /** What a value takes of the budget; its serialised form where this is undefined, or gives undefined. */
-  readonly size: ((value: V) => number | undefined) | undefined
+  readonly size: ((value: V, refs: readonly Ref[]) => number | undefined) | undefined
   readonly budget: Budget
   readonly log: ClearLog
   readonly freshness: Freshness
@@ -252,7 +252,7 @@ export class Entries<V> {
       loadedAt: Number.isFinite(remote.lifetime) ? sent + remote.remaining - remote.lifetime : sent,
       freshUntil: Math.min(sent + remote.remaining, expiredAt),
       cost: remote.cost ?? 0,
-      bytes: this.#options.size?.(value.value) ?? remote.payload.byteLength,
+      bytes: this.#options.size?.(value.value, remote.refs) ?? remote.payload.byteLength,
       trustFrom: freshness.verifiedAt,
     }
   }

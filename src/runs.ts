@@ -178,7 +178,7 @@ export class Runs<V> {
     const refs = frame.close()
     const now = clock()
     const ttl = loaded.ttl ?? this.#options.ttl
-    const bytes = loaded.store && size !== undefined ? size(loaded.value) : 0
+    const bytes = loaded.store && size !== undefined ? size(loaded.value, refs) : 0
     const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
     const lifetime = { fresh: isStale ? 0 : ttl * (1 - jitter * random()), stale: longestOf(this.#windowsOf(loaded.value)) }
     const entry: Entry<V> = {
@@ -207,11 +207,11 @@ export class Runs<V> {
 
   /** Stores what a load gave of another call: as old as the load's own result, and of the same. */
   #keepAlso({ call, value, ttl }: Also<V>, own: Entry<V>, began: Began | undefined): void {
-    const bytes = this.#options.size === undefined ? 0 : this.#options.size(value)
+    const refs = [call.ref, ...own.refs.filter((ref) => ref !== call.ref)]
+    const bytes = this.#options.size === undefined ? 0 : this.#options.size(value, refs)
     const lifetime = { fresh: ttl, stale: longestOf(this.#windowsOf(value)) }
     if (bytes === undefined || lifetime.fresh + lifetime.stale <= 0) return
     this.#engine.keepFor(lifetime.fresh + lifetime.stale)
-    const refs = [call.ref, ...own.refs.filter((ref) => ref !== call.ref)]
     const entry = { ...own, value, refs, bytes, freshUntil: own.loadedAt + lifetime.fresh }
     this.#entries?.store(call.key, entry, lifetime, began && { ...began, lease: undefined })
   }

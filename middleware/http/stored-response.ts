@@ -2,7 +2,7 @@
 
 import { CodecError } from '../../src/index.ts'
 import type { StaleWindows } from '../../src/door.ts'
-import type { Codec } from '../../src/index.ts'
+import type { Codec, Ref } from '../../src/index.ts'
 import { CACHE_NAME } from './cache-status.ts'
 import { membersOf } from './fields.ts'
 import type { Fields, FieldValue } from './fields.ts'
@@ -151,9 +151,14 @@ function isText(value: unknown): value is string {
   return typeof value === 'string'
 }
 
-/** What a response takes of the cache's `maxBytes`: its body, and its fields as text. */
-export function bytesOf({ body, fields, selection, absent }: StoredResponse): number {
-  let bytes = body.byteLength + (selection?.fields.join().length ?? 0) + (absent?.join().length ?? 0)
+/** What a response takes of the cache's `maxBytes`: its body, its fields as text, and what it is kept under and depends on. */
+export function bytesOf({ body, fields, selection, absent }: StoredResponse, refs: readonly Ref[] = []): number {
+  let bytes = ENTRY + body.byteLength + (selection?.fields.join().length ?? 0) + (absent?.join().length ?? 0)
   for (const [name, value] of fields) bytes += name.length + (typeof value === 'string' ? value.length : value.join().length)
+  // A client may ask for what it likes, and what it asked for is what an empty answer is kept under.
+  for (const ref of refs) bytes += ref.text.length
   return bytes
 }
+
+// What any entry takes, about.
+const ENTRY = 500

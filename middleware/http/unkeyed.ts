@@ -55,7 +55,6 @@ export interface Watch {
 const HARMLESS: ReadonlySet<string> = new Set([
   ':method',
   ':path',
-  'baggage',
   'cache-control',
   'connection',
   'content-length',
