@@ -229,6 +229,31 @@ export function revalidation(framework: Framework): void {
     })
   })
 
+  // RFC 5861 §4: "500, 502, 503, or 504", or no answer at all.
+  test.each([500, 502, 503, 504, 'a throw', 501, 505, 404, 429])(
+    'what may be stale if there is an error is served on no other than those: %s',
+    async (how) => {
+      await using site = newSite(framework)
+      let runs = 0
+      site.app.on('get', '/', [cached(site.cache)], (x) => {
+        x.set('Cache-Control', 'max-age=1, stale-if-error=60')
+        if (runs++ > 0 && typeof how === 'number') x.status(how)
+        else if (runs > 1) throw new Error('down')
+        x.send(`run ${runs}`)
+      })
+      await site.ask('/')
+      site.clock.advance(60_000)
+      const isServed = typeof how === 'string' || [500, 502, 503, 504].includes(how)
+      const reply = await site.ask('/')
+      expect([reply.status, reply.text]).toEqual(isServed ? [200, 'run 1'] : [how, 'run 2'])
+      if (isServed)
+        expect(reply.headers).toMatchObject({ age: '60', 'cache-status': expect.stringContaining('fwd=stale;ttl=-59;detail=') as string })
+      site.clock.advance(1_001)
+      const later = await site.ask('/')
+      if (isServed) expect(later.status).toBe(typeof how === 'string' ? 500 : how)
+    },
+  )
+
   // RFC 9213 §2.2
   test('a targeted field says whether a response may be stale, and Cache-Control does not', async () => {
     for (const [cdn, control, status] of [

@@ -1,4 +1,5 @@
 // The promises of cached routes that hold in every framework.
+import { conditions } from './conditions.ts'
 import { dependencies } from './dependencies.ts'
 import { directives } from './directives.ts'
 import type { Framework } from './framework.ts'
@@ -25,6 +26,7 @@ import { withheld } from './withheld.ts'
 export function routeSuite(framework: Framework): void {
   hits(framework)
   lifetimes(framework)
+  conditions(framework)
   refusals(framework)
   identity(framework)
   keys(framework)
