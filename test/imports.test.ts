@@ -74,6 +74,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'capture',
     'replay',
     'revalidation',
+    'seal',
     'hold',
     'visit',
     'instead',

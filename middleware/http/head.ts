@@ -51,6 +51,14 @@ export function isStatus(value: unknown): boolean {
   return status >= 100 && status <= 999
 }
 
+/** Whether Node.js would send a head with the status and the message that are on a response; if not it throws when the head is to leave. */
+export function isSendable(res: ServerResponse): boolean {
+  return isStatus(res.statusCode) && !UNSENDABLE.test(reasonOf(res))
+}
+
+// RFC 9112 §4, as Node.js has it.
+const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/
+
 /** Puts the arguments of a `writeHead` onto the response, as it would itself, without sealing the head. Throws as it does. */
 export function mergeWriteHead(res: ServerResponse, args: readonly unknown[]): void {
   const [status, reason, more] = args

@@ -2,8 +2,9 @@
 
 import { ServerResponse } from 'node:http'
 import { isChunk } from './body.ts'
-import { headOf, isStatus, mergeWriteHead, reasonOf, setReason } from './head.ts'
+import { headOf, isGone, isSendable, isStatus, mergeWriteHead, setReason } from './head.ts'
 import type { Head } from './head.ts'
+import { seal, sealed } from './seal.ts'
 
 /** What becomes of a held answer: it leaves as it is, or this leaves in its place. */
 export type Release = 'as it is' | { readonly status: number; readonly body: string }
@@ -15,7 +16,7 @@ export interface HoldOptions {
   before(status: number): Promise<Release> | undefined
 }
 
-type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'addTrailers'
+type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'addTrailers' | 'writeProcessing' | 'writeEarlyHints'
 
 interface HeldCall {
   readonly method: Method
@@ -24,7 +25,10 @@ interface HeldCall {
 
 const MAX_BYTES = 1024 * 1024
 
-/** Holds the response back from its first byte on, as `before` says. Nothing of it reaches the client earlier, its head and 304s included. */
+/**
+ * Holds the response back from its first byte on, as `before` says. Nothing of it reaches the client earlier, nor what announces it (103): a hint
+ * that is followed at once would ask for what is not cleared yet. A 100 passes, since without it the client would not send what it writes.
+ */
 export function hold(res: ServerResponse, options: HoldOptions): void {
   new Cork(res, options).start()
 }
@@ -36,6 +40,10 @@ class Cork {
   readonly #baseline: Head
   readonly #original: Pick<ServerResponse, Method>
   readonly #calls: HeldCall[] = []
+  // Into a response whose client has gone a pipe writes nothing, though its handler has answered.
+  readonly #onPipe = (): void => {
+    if (isGone(this.#res) && this.#state === 'waiting') this.#begin()
+  }
   #state: 'waiting' | 'held' | 'leaving' | 'gone' | 'replaced' = 'waiting'
   #bytes = 0
   #hasEnded = false
@@ -43,8 +51,8 @@ class Cork {
   #isEnding = false
 
   constructor(res: ServerResponse, options: HoldOptions) {
-    const { writeHead, write, end, flushHeaders, addTrailers } = res
-    this.#original = { writeHead, write, end, flushHeaders, addTrailers }
+    const { writeHead, write, end, flushHeaders, addTrailers, writeProcessing, writeEarlyHints } = res
+    this.#original = { writeHead, write, end, flushHeaders, addTrailers, writeProcessing, writeEarlyHints }
     this.#res = res
     this.#options = options
     this.#maxBytes = options.maxBytes ?? MAX_BYTES
@@ -58,8 +66,11 @@ class Cork {
       end: (...args: unknown[]) => this.#end(args),
       flushHeaders: () => void this.#enter('flushHeaders', []),
       addTrailers: (...args: unknown[]) => void this.#enter('addTrailers', args),
+      writeProcessing: (...args: unknown[]) => this.#inform('writeProcessing', args),
+      writeEarlyHints: (...args: unknown[]) => this.#inform('writeEarlyHints', args),
     }
     Object.assign(this.#res, methods)
+    this.#res.on('pipe', this.#onPipe)
   }
 
   #writeHead(args: unknown[]): unknown {
@@ -78,6 +89,7 @@ class Cork {
     if (!isChunk(chunk)) return this.#pass('write', args)
     const wasHeld = this.#enter('write', args)
     if (wasHeld !== HELD) return wasHeld
+    this.#keepLast()
     this.#bytes += typeof chunk === 'string' ? Buffer.byteLength(chunk, encoding as BufferEncoding) : chunk.byteLength
     if (this.#hasEnded) return false
     if (this.#bytes > this.#maxBytes) this.#needsDrain = true
@@ -90,13 +102,32 @@ class Cork {
     if (!isLegal) return this.#pass('end', args)
     const wasHeld = this.#enter('end', args)
     if (wasHeld !== HELD) return wasHeld
+    this.#keepLast()
     this.#hasEnded = true
     return this.#res
   }
 
+  /** Gives the call that was held last bytes of its own: who handed them over may use their memory again. */
+  #keepLast(): void {
+    const { args } = this.#calls.at(-1)!
+    if (args[0] instanceof Uint8Array) args[0] = Buffer.from(args[0])
+  }
+
+  /** Takes what comes before an answer. RFC 9110 §15.2 */
+  #inform(method: Method, args: unknown[]): void {
+    if (this.#state === 'waiting') this.#calls.push({ method, args })
+    // Behind the head it would be part of the content.
+    else if (this.#state === 'held' || this.#state === 'replaced') this.#callBack(args)
+    else this.#pass(method, args)
+  }
+
   /** Takes a call: holds it, or passes it on. */
   #enter(method: Method, args: unknown[]): unknown {
-    if (this.#state === 'waiting') this.#begin()
+    if (this.#state === 'waiting') {
+      // What Node.js refuses it refuses now; what comes then is the answer.
+      if (!this.#res.headersSent && !isSendable(this.#res)) return this.#pass(method, args)
+      this.#begin()
+    }
     if (this.#state === 'gone') return this.#pass(method, args)
     if (this.#state === 'replaced') return this.#swallow(method, args)
     // In HTTP/2 an `end` writes its chunk by `write`.
@@ -107,11 +138,9 @@ class Cork {
   }
 
   #begin(): void {
+    this.#res.off('pipe', this.#onPipe)
     const awaited = this.#res.headersSent ? undefined : this.#options.before(this.#res.statusCode)
-    if (awaited === undefined) {
-      this.#state = 'gone'
-      return
-    }
+    if (awaited === undefined) return this.#leave()
     this.#state = 'held'
     const unseal = seal(this.#res, { hasEnded: () => this.#hasEnded, needsDrain: () => this.#needsDrain })
     const release = (how: Release): void => {
@@ -129,7 +158,7 @@ class Cork {
       // What an outer layer adds while this runs comes behind it, in order.
       for (const { method, args } of this.#calls) {
         this.#isEnding = method === 'end' && !(res instanceof ServerResponse)
-        this.#pass(method, args)
+        this.#release(method, args)
       }
     } catch (error) {
       // The handler is past hearing it: the client must not take half an answer for a whole one.
@@ -140,6 +169,15 @@ class Cork {
     this.#calls.length = 0
     // Node.js emits it only for a write of its own that was refused.
     if (this.#needsDrain && !this.#hasEnded && !res.writableNeedDrain) res.emit('drain')
+  }
+
+  #release(method: Method, args: unknown[]): void {
+    try {
+      this.#pass(method, args)
+    } catch (error) {
+      // One hint the less. In HTTP/2 there is no 102.
+      if (method !== 'writeEarlyHints' && method !== 'writeProcessing') throw error
+    }
   }
 
   /** Answers with something else. What the handler still has to say is heard and dropped, so that its source comes to an end. */
@@ -163,11 +201,13 @@ class Cork {
   }
 
   #swallow(method: Method, args: unknown[]): unknown {
-    const callbacks = args.filter((arg) => typeof arg === 'function') as (() => void)[]
-    if (method === 'end') return this.#pass('end', callbacks)
-    if (method !== 'write') return this.#res
-    for (const callback of callbacks) process.nextTick(callback)
-    return true
+    if (method === 'end') return this.#pass('end', callbacksOf(args))
+    this.#callBack(args)
+    return method === 'write' ? true : this.#res
+  }
+
+  #callBack(args: unknown[]): void {
+    for (const callback of callbacksOf(args)) process.nextTick(callback)
   }
 
   #pass(method: Method, args: unknown[]): unknown {
@@ -177,35 +217,6 @@ class Cork {
 
 const HELD: unique symbol = Symbol('held')
 
-/** Makes a response whose head is held look as one whose head was sent; returns what undoes it. */
-function seal(res: ServerResponse, state: { hasEnded(): boolean; needsDrain(): boolean }): () => void {
-  const { statusCode } = res
-  const reason = reasonOf(res)
-  const refuse = (): never => {
-    throw sealed('set')
-  }
-  const shadows: PropertyDescriptorMap = {
-    headersSent: { configurable: true, get: () => true },
-    writableEnded: { configurable: true, get: state.hasEnded },
-    writableNeedDrain: { configurable: true, get: state.needsDrain },
-  }
-  for (const name of ['setHeader', 'setHeaders', 'appendHeader', 'removeHeader']) {
-    shadows[name] = { configurable: true, writable: true, value: refuse }
-  }
-  const before = new Map(Object.keys(shadows).map((name) => [name, Object.getOwnPropertyDescriptor(res, name)]))
-  Object.defineProperties(res, shadows)
-  return () => {
-    for (const [name, descriptor] of before) {
-      Reflect.deleteProperty(res, name)
-      if (descriptor !== undefined) Object.defineProperty(res, name, descriptor)
-    }
-    // Set since then, they would have been too late.
-    res.statusCode = statusCode
-    setReason(res, reason)
-  }
-}
-
-function sealed(verb: 'set' | 'write'): Error {
-  const error = new Error(`Cannot ${verb} headers after they are sent to the client`)
-  return Object.assign(error, { code: 'ERR_HTTP_HEADERS_SENT' })
+function callbacksOf(args: unknown[]): (() => void)[] {
+  return args.filter((arg) => typeof arg === 'function') as (() => void)[]
 }

@@ -131,7 +131,7 @@ async function clearChanged<Subject>(
   clearing: Clearing,
 ): Promise<void> {
   const answer = visit.res.getHeaders()
-  const changed = mutation.changedBy(visit.subject)
+  const { changed, failure } = changedOf(visit, mutation)
   // RFC 9111 §4.4
   const uris = new Set([...own, ...namedUris(answer, { origin: visit.origin(), path: visit.path })])
   // RFC 9875 §3
@@ -145,6 +145,22 @@ async function clearChanged<Subject>(
   }
   if (mutation.again > 0) setTimeout(() => void clear().catch(report), mutation.again).unref()
   await clearing(clear)
+  // What is not known to be cleared is not confirmed.
+  if (failure !== undefined) throw failure.error
+}
+
+/** What the request changed, as far as that can be said: its URI is cleared in any case. */
+function changedOf<Subject>({ subject }: Visit<Subject>, mutation: Mutation<Subject>): Changed {
+  try {
+    return { changed: mutation.changedBy(subject) }
+  } catch (error) {
+    return { changed: [], failure: { error } }
+  }
+}
+
+interface Changed {
+  readonly changed: readonly Ref[]
+  readonly failure?: { readonly error: unknown }
 }
 
 // Whose answers name groups for caches in front, which are no handler's word to this one.

@@ -1,4 +1,5 @@
-// Every way to answer in Express, 4 and 5: without a cache, the first time, and as a hit.
+// Every way to answer in Express, 4 and 5: without a cache, the first time, as a hit, and held until a write is cleared.
+import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -6,11 +7,13 @@ import { PassThrough, pipeline, Readable } from 'node:stream'
 import { pipeline as piped } from 'node:stream/promises'
 import express5, { type Express, type Response } from 'express'
 import { describe, expect, test } from 'vitest'
-import { cached } from '../../middleware/express.ts'
+import { cached, invalidates } from '../../middleware/express.ts'
 import { openCache } from '../../src/cache.ts'
+import { engineOf } from '../../src/door.ts'
 import { HIT, newWarnings, statusOf } from '../routes/site.ts'
 import { newClock } from '../support/clock.ts'
-import { ask, serve, type Reply } from '../support/http.ts'
+import { newGate } from '../support/gate.ts'
+import { ask, begin, serve, type Reply } from '../support/http.ts'
 import { seenOf } from './same.ts'
 
 const express4 = createRequire(import.meta.url)('express4') as typeof express5
@@ -202,11 +205,11 @@ for (const [name, express] of [
     return app.set('view', View)
   }
 
-  async function plainly(way: Way): Promise<Reply> {
+  async function plainly(way: Way, method = 'GET'): Promise<Reply> {
     const app = newApp()
-    app.get('/', (_req, res) => void way(res))
+    app.all('/', (_req, res) => void way(res))
     await using server = await serve(app)
-    return await ask(server.port, '/')
+    return await ask(server.port, '/', { method })
   }
 
   /** The first answer, its hit, and what is told who has the hit already. */
@@ -238,4 +241,64 @@ for (const [name, express] of [
       })
     }
   })
+
+  /** An application whose POST writes, and what it cleared. */
+  async function writing(handler: (res: Response) => unknown) {
+    const cache = openCache({ redis: false }, newClock().now)
+    const target = cache.memoize(async () => 1, { name: 'target' })
+    const clears: string[] = []
+    const cleared = newGate()
+    cleared.open()
+    const engine = engineOf(cache)
+    const record = engine.record.bind(engine)
+    engine.record = async (kind, refsOf) => {
+      // As slow as a store that takes its time to acknowledge.
+      await new Promise(setImmediate)
+      await record(kind, refsOf)
+      clears.push(kind)
+      await cleared.wait()
+    }
+    const app = newApp()
+    app.post('/', invalidates(target), (_req, res) => void handler(res))
+    const server = await serve(app)
+    const end = async (): Promise<void> => {
+      await server.close()
+      await cache.close()
+    }
+    return { port: server.port, clears, cleared, [Symbol.asyncDispose]: end }
+  }
+
+  for (const [group, ways] of Object.entries(groups)) {
+    describe(`${name}: an answer that a clear precedes: ${group}`, () => {
+      test.each(Object.entries(ways))('is what it is without: %s', async (_, way) => {
+        const plain = await plainly(way, 'POST')
+        await using it = await writing(way)
+        const reply = await ask(it.port, '/', { method: 'POST' })
+        expect(seenOf(reply, plain)).toEqual(seenOf(plain, plain))
+        expect(it.clears).toEqual(plain.status < 400 ? ['clear'] : [])
+      })
+
+      const successes = Object.entries(ways).filter(([, way]) => !/404|40\d/.test(String(way)))
+      test.each(successes)('is cleared for where its client has gone: %s', async (_, way) => {
+        const entered = newGate()
+        await using it = await writing(async (res) => {
+          const gone = once(res, 'close')
+          await entered.wait()
+          await gone
+          res.on('error', () => {})
+          try {
+            await way(res)
+          } catch {
+            // Nobody is told.
+          }
+        })
+        const req = begin(it.port, '/', { method: 'POST' })
+        await entered.reached()
+        entered.open()
+        req.destroy()
+        await it.cleared.reached()
+        expect(it.clears).toEqual(['clear'])
+      })
+    })
+  }
 }

@@ -1,12 +1,13 @@
-// Every way to answer in Koa, 2 and 3: without a cache, the first time, and as a hit.
+// Every way to answer in Koa, 2 and 3: without a cache, the first time, as a hit, and held until a write is cleared.
 import { createReadStream } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import Koa3, { type Context, type Middleware } from 'koa'
 import { describe, expect, test } from 'vitest'
-import { cached } from '../../middleware/koa.ts'
+import { cached, invalidates } from '../../middleware/koa.ts'
 import { openCache } from '../../src/cache.ts'
+import { engineOf } from '../../src/door.ts'
 import { HIT, newWarnings, statusOf } from '../routes/site.ts'
 import { newClock } from '../support/clock.ts'
 import { ask, serve, type Reply } from '../support/http.ts'
@@ -115,14 +116,14 @@ describe.each([
   ['Koa 2', Koa2],
   ['Koa 3', Koa3],
 ])('%s: an answer and its hit are what they are without a cache', (_, Koa) => {
-  async function replies(count: number, way: Way, cache?: ReturnType<typeof openCache>): Promise<Reply[]> {
+  async function replies(count: number, way: Way, layer?: Middleware, method = 'GET'): Promise<Reply[]> {
     const app = new Koa()
     app.silent = true
     const handler: Middleware = async (ctx) => void (await way(ctx))
-    if (cache !== undefined) app.use(cached(cache, { path: '/' }))
+    if (layer !== undefined) app.use(layer)
     await using server = await serve(app.use(handler).callback())
     const all: Reply[] = []
-    while (all.length < count) all.push(await ask(server.port, '/'))
+    while (all.length < count) all.push(await ask(server.port, '/', { method }))
     return all
   }
 
@@ -130,7 +131,7 @@ describe.each([
     const warnings = newWarnings()
     const cache = openCache({ redis: false }, newClock().now)
     const [plain] = (await replies(1, way)) as [Reply]
-    const both = await replies(2, way, cache)
+    const both = await replies(2, way, cached(cache, { path: '/' }))
     warnings.stop()
     await cache.close()
     for (const reply of both) expect(seenOf(reply, plain)).toEqual(seenOf(plain, plain))
@@ -151,6 +152,28 @@ describe.each([
     test.each(Object.entries(strays))('%s', async (_way, way) => {
       const [, second] = (await compared(way)) as [Reply, Reply]
       expect(statusOf(second) ?? '').not.toContain('hit')
+    })
+  })
+
+  describe('and so is one that a clear precedes', () => {
+    test.each(Object.entries({ ...bodies, ...streams, ...heads, ...strays }))('%s', async (_way, way) => {
+      const cache = openCache({ redis: false }, newClock().now)
+      const target = cache.memoize(async () => 1, { name: 'target' })
+      const clears: string[] = []
+      const engine = engineOf(cache)
+      const record = engine.record.bind(engine)
+      engine.record = async (kind, refsOf) => {
+        await new Promise(setImmediate)
+        await record(kind, refsOf)
+        clears.push(kind)
+      }
+      const [plain] = (await replies(1, way, undefined, 'POST')) as [Reply]
+      const [reply] = (await replies(1, way, invalidates(target), 'POST')) as [Reply]
+      await cache.close()
+      expect(seenOf(reply, plain)).toEqual(seenOf(plain, plain))
+      // What fails when its handler is done has been written all the same.
+      const isWritten = plain.status < 400 || way === strays['what cannot be JSON']
+      expect(clears).toEqual(isWritten ? ['clear'] : [])
     })
   })
 })

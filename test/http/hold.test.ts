@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
 import { hold, type HoldOptions, type Release } from '../../middleware/http/hold.ts'
 import { newGate, type Gate } from '../support/gate.ts'
-import { ask, begin, serve, type Reply } from '../support/http.ts'
+import { ask, begin, read, response, serve, type Reply } from '../support/http.ts'
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => unknown
 
@@ -57,6 +57,16 @@ describe('a held answer', () => {
     'flushHeaders first': (res) => ((res.statusCode = 201), res.setHeader('X-A', '1'), res.flushHeaders(), res.end('abc')),
     writes: (res) => (res.writeHead(201, { 'X-A': '1' }), res.write('a'), res.write('62', 'hex'), res.write(Buffer.from('c')), res.end()),
     'a pipe': (res) => (res.writeHead(201, { 'X-A': '1' }), Readable.from(['a', 'b', 'c']).pipe(res)),
+    'a pipeline': (res) => (res.writeHead(201, { 'X-A': '1' }), pipeline(Readable.from(['a', 'b', 'c']), res, () => {})),
+    trailers: (res) => (res.writeHead(201, { 'X-A': '1' }), res.write('abc'), res.addTrailers({ 'X-Sum': '6' }), res.end()),
+    'early hints first': (res) => (res.writeEarlyHints({ link: '</a.css>; rel=preload' }), res.writeHead(201, { 'X-A': '1' }).end('abc')),
+    'early hints that are none': (res) => (res.writeEarlyHints({ link: 'none' }), res.writeHead(201, { 'X-A': '1' }).end('abc')),
+    'bytes that are used again': (res) => {
+      const chunk = Buffer.from('ab')
+      res.writeHead(201, { 'X-A': '1' }).write(chunk)
+      res.end(chunk.fill('c').subarray(1))
+      chunk.fill('x')
+    },
   }
   for (const [name, answer] of Object.entries(forms)) {
     test(`does not leave before it may, and then leaves as it is: ${name}`, async () => {
@@ -64,7 +74,7 @@ describe('a held answer', () => {
       const { early, reply } = await held(it)
       expect(early).toBe(false)
       expect(reply).toMatchObject({ status: 201, text: 'abc', headers: { 'x-a': '1', 'x-outer': '1' } })
-      expect(it.statuses).toEqual([201])
+      expect([it.statuses, reply.trailers]).toEqual([[201], name === 'trailers' ? { 'x-sum': '6' } : {}])
     })
   }
 
@@ -159,6 +169,18 @@ describe('a held answer', () => {
     expect((await held(it)).reply.text).toBe('abc')
   })
 
+  test('that Node.js would not send is refused where the handler hears it, and the next one is held', async () => {
+    await using it = await holding((_req, res) => {
+      res.statusMessage = 'a\nb'
+      for (const answer of [() => res.end('a'), () => res.write('a'), () => res.flushHeaders()])
+        expect(answer).toThrow(expect.objectContaining({ code: 'ERR_INVALID_CHAR' }))
+      res.statusMessage = 'Sorry'
+      res.end('abc')
+    })
+    const { early, reply } = await held(it)
+    expect([early, reply.message, reply.text, it.statuses]).toEqual([false, 'Sorry', 'abc', [200]])
+  })
+
   test('that turns out to be no answer is broken off, not left open', async () => {
     await using it = await holding((_req, res) => {
       res.strictContentLength = true
@@ -221,18 +243,108 @@ describe('a held answer', () => {
     expect(await ask(server.port, '/')).toMatchObject({ text: 'abc', headers: { 'x-late': '1!' } })
     expect(order).toEqual(['inner', 'outer'])
   })
+})
 
-  test('whose client has gone is waited for all the same', async () => {
-    await using it = await holding(async (req, res) => {
-      await once(req.socket, 'close')
+describe('what comes before an answer', () => {
+  const hint = { link: '</a.css>; rel=preload' }
+
+  /** What a client is told before the answer, and when. */
+  async function informed(handler: Handler, options: Parameters<typeof holding>[1] = {}): Promise<{ order: string[]; reply: Reply }> {
+    const order: string[] = []
+    await using it = await holding(handler, options)
+    const req = begin(it.port, '/', { method: 'POST' })
+    req.on('information', ({ statusCode }) => order.push(String(statusCode)))
+    const res = response(req)
+    if (options.before === undefined) {
+      await it.gate.reached()
+      await using other = await serve((_req, res) => res.end('other'))
+      await ask(other.port, '/')
+      order.push('cleared')
+      it.gate.open()
+    }
+    return { reply: await read(await res), order }
+  }
+
+  test('waits with it, in its order', async () => {
+    const called: string[] = []
+    const { order, reply } = await informed((_req, res) => {
+      res.writeProcessing()
+      res.writeEarlyHints(hint, () => called.push('hint'))
       res.end('abc')
     })
+    expect([order, called, reply.text]).toEqual([['cleared', '102', '103'], ['hint'], 'abc'])
+  })
+
+  test('but for what lets the client go on, which passes', async () => {
+    const { order } = await informed((_req, res) => (res.writeContinue(), res.end('abc')))
+    expect(order).toEqual(['100', 'cleared'])
+  })
+
+  test('passes at once where the answer is not to be held', async () => {
+    const { order, reply } = await informed((_req, res) => (res.writeEarlyHints(hint), (res.statusCode = 404), res.end('none')), {
+      before: () => undefined,
+    })
+    expect([order, reply.text]).toEqual([['103'], 'none'])
+  })
+
+  test('comes too late behind the head, and is heard to its end', async () => {
+    const called: string[] = []
+    const { order, reply } = await informed((_req, res) => {
+      res.write('a')
+      res.writeEarlyHints(hint, () => called.push('hint'))
+      res.end('b')
+    })
+    expect([order, called, reply.text]).toEqual([['cleared'], ['hint'], 'ab'])
+  })
+
+  test('is not sent before what is sent in its place', async () => {
+    const called: string[] = []
+    const how = { status: 503, body: 'Not yet.\n' }
+    const { order, reply } = await informed((_req, res) => (res.writeEarlyHints(hint, () => called.push('hint')), res.end('abc')), { how })
+    expect([order, called, reply.status]).toEqual([['cleared'], ['hint'], 503])
+  })
+})
+
+describe('an answer into nothing', () => {
+  const answers: Readonly<Record<string, (res: ServerResponse) => unknown>> = {
+    end: (res) => res.end('abc'),
+    write: (res) => res.write('abc', () => {}),
+    writeHead: (res) => res.writeHead(200),
+    flushHeaders: (res) => res.flushHeaders(),
+    'a pipe': (res) => Readable.from(['abc']).pipe(res),
+    'a pipeline': (res) => pipeline(Readable.from(['abc']), res, () => {}),
+  }
+  for (const [name, answer] of Object.entries(answers)) {
+    test(`is waited for all the same: ${name}`, async () => {
+      await using it = await holding(async (_req, res) => {
+        await once(res, 'close')
+        answer(res)
+      })
+      const req = begin(it.port, '/', { method: 'POST' })
+      await once(req, 'finish')
+      req.destroy()
+      await it.gate.reached()
+      it.gate.open()
+      expect(it.statuses).toEqual([200])
+    })
+  }
+
+  test('calls back for each chunk once, in order', async () => {
+    const called: string[] = []
+    const over = newGate()
+    await using it = await holding((_req, res) => {
+      for (const chunk of ['a', 'b', 'c'])
+        res.write(chunk, (error) => {
+          called.push(`${chunk} ${(error as NodeJS.ErrnoException | undefined)?.code}`)
+          if (chunk === 'c') void over.wait()
+        })
+      res.once('close', () => it.gate.open())
+    })
     const req = begin(it.port, '/', { method: 'POST' })
-    await once(req, 'finish')
-    req.destroy()
     await it.gate.reached()
-    it.gate.open()
-    expect(it.statuses).toEqual([200])
+    req.destroy()
+    await over.reached()
+    expect(called).toEqual(['a', 'b', 'c'].map((chunk) => `${chunk} ERR_STREAM_DESTROYED`))
   })
 })
 

@@ -4,6 +4,7 @@ import { dependencies } from './dependencies.ts'
 import { directives } from './directives.ts'
 import type { Framework } from './framework.ts'
 import { groups } from './groups.ts'
+import { held } from './held.ts'
 import { hits } from './hits.ts'
 import { keys } from './keys.ts'
 import { owners } from './owners.ts'
@@ -37,6 +38,7 @@ export function routeSuite(framework: Framework): void {
   unfinished(framework)
   directives(framework)
   mutations(framework)
+  held(framework)
   posts(framework)
   ranges(framework)
   variants(framework)
