@@ -4,6 +4,7 @@ import { Calls, keyOf, wholeRef } from '../../src/door.ts'
 import type { Call, Engine, StaleWindows } from '../../src/door.ts'
 import { ConfigError } from '../../src/index.ts'
 import type { Ref } from '../../src/index.ts'
+import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import { selectingFieldsOf } from './http2.ts'
 import { adviceForInside } from './inside.ts'
@@ -108,6 +109,8 @@ export class RouteCalls<Subject> {
     const { partition: ownerOf } = this.#options
     const partition = ownerOf && told(calls.name, 'partition', () => ownerOf(visit.subject), anOwner)
     const fields = selectingFieldsOf(headersOf(visit.req))
+    // RFC 9110 §4.2.3: case means nothing in a host. A handler may take it to mean something, and a clear by its name would not cover all spellings.
+    if (this.#options.headers.includes('host') && /[A-Z]/.test(valueOf(fields, 'host') ?? '')) return { why: 'host in capitals' }
     const named = argumentsOf({ params, query: visit.query, fields, partition }, this.#options)
     // Where parts of a path may be anything, its parameters alone do not say which it was.
     const args = isDetermined(pattern) ? named : { ...named, path: visit.path }

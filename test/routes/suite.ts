@@ -6,6 +6,7 @@ import type { Framework } from './framework.ts'
 import { groups } from './groups.ts'
 import { held } from './held.ts'
 import { hits } from './hits.ts'
+import { hosts } from './hosts.ts'
 import { keys } from './keys.ts'
 import { owners } from './owners.ts'
 import { identity } from './identity.ts'
@@ -26,6 +27,7 @@ import { withheld } from './withheld.ts'
 
 export function routeSuite(framework: Framework): void {
   hits(framework)
+  hosts(framework)
   lifetimes(framework)
   conditions(framework)
   refusals(framework)
