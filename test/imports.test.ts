@@ -91,6 +91,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'passage',
     'reads',
     'judgement',
+    'filled',
     'fill',
     'variants',
     'mutation',

@@ -2,7 +2,7 @@
 
 import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
 import type { Forward } from './cache-status.ts'
-import { givenUp } from './fill.ts'
+import { givenUp } from './filled.ts'
 import type { HandlerLoads } from './handler-loads.ts'
 import { isGone } from './head.ts'
 import { Hits } from './hits.ts'

@@ -1,33 +1,32 @@
-// Knows how one request's answer becomes an entry: its handler runs, its answer is judged, dressed for its client, and kept or not.
+// Knows how one request's handler answers while it is observed: its answer is judged, and dressed for its client, or what is stored goes out instead.
 
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Entry, Loaded } from '../../src/door.ts'
+import type { Entry } from '../../src/door.ts'
 import { CacheError } from '../../src/index.ts'
 import { cacheStatusWith } from './cache-status.ts'
 import type { Forward } from './cache-status.ts'
 import type { Captured, CaptureOptions, Verdict } from './capture.ts'
-import { isNotModified, weakTag } from './conditional.ts'
+import { isNotModified } from './conditional.ts'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
+import { filledBy } from './filled.ts'
+import type { Filled } from './filled.ts'
 import { groupsIn } from './groups.ts'
 import { headOf } from './head.ts'
 import type { Head } from './head.ts'
 import { bodyInstead, mayServeStale, putHeld, putInstead } from './instead.ts'
+import type { Replacing } from './instead.ts'
 import { insideOf } from './inside.ts'
 import type { Inside } from './inside.ts'
 import { judge } from './judgement.ts'
 import type { Judgement } from './judgement.ts'
 import { isOfTarget } from './posted.ts'
 import { Reads } from './reads.ts'
-import { dress, isTagged } from './replay.ts'
+import { dress } from './replay.ts'
 import { heldByHead, isOfAsked, updatedBy } from './revalidation.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
-import { whyBodyNotStored } from './storable.ts'
-import { toStored } from './stored-response.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unkeyed.ts'
-import type { Input } from './unkeyed.ts'
-import type { Selection } from './vary.ts'
 import type { Visit } from './visit.ts'
 
 // From its first byte on a streamed answer may take so long: past it others no longer wait for its last.
@@ -53,32 +52,6 @@ export interface FillOptions {
   onEnter(): void
 }
 
-/** What came of a run of the handler. */
-export interface Filled {
-  readonly loaded: Loaded<StoredResponse>
-  /** What was read and not keyed. */
-  readonly unkeyed: readonly Input[]
-  /** What selects the response besides the route's own key. */
-  readonly selects?: Selection | undefined
-  /** The groups that the handler put its answer into. */
-  readonly groups: readonly string[]
-  /** What a layer inside did that belongs outside. */
-  readonly inside?: Inside | undefined
-  /** Whether it is what was found, which the handler said still holds. */
-  readonly isRenewed?: boolean
-  /** Whether what was found is no longer what its handler gives. */
-  readonly isChanged?: boolean
-}
-
-const NOTHING: StoredResponse = { status: 0, statusMessage: '', fields: [], removed: [], body: new Uint8Array() }
-
-/** What a load gives whose answer is for its own client alone. */
-export const unshared: Loaded<StoredResponse> = { value: NOTHING, store: false, share: false }
-/** What a load gives whose client has gone: the next in line takes its place. */
-export const givenUp: Loaded<StoredResponse> = { ...unshared, ending: 'overtaken' }
-/** What a load gives whose handler failed. */
-const failed: Loaded<StoredResponse> = { ...unshared, ending: 'failed' }
-
 /** Lets the handler answer, and makes of its answer what a load gives. */
 export async function fill<Subject>(visit: Visit<Subject>, options: FillOptions): Promise<Filled> {
   return new Fill(visit, options).run()
@@ -89,6 +62,7 @@ class Fill {
   readonly #options: FillOptions
   readonly #requestFields: IncomingHttpHeaders
   readonly #baseline: Fields
+  readonly #replacing: Replacing
   readonly #reads: Reads
   /** The head as it left, once it has. */
   #head: Head | undefined
@@ -108,6 +82,7 @@ class Fill {
     this.#options = options
     this.#requestFields = headersOf(visit.req)
     this.#baseline = headOf(visit.res).fields
+    this.#replacing = { visit, requestFields: this.#requestFields, baseline: this.#baseline }
     this.#reads = new Reads(visit, { ...options, conditions: options.found?.value.conditions })
   }
 
@@ -152,13 +127,12 @@ class Fill {
    */
   #hold(stored: StoredResponse, head: Head, isNamed: boolean): Verdict {
     const now = Date.now()
-    const replacing = { visit: this.#visit, requestFields: this.#requestFields, baseline: this.#baseline }
     const held = isNamed ? updatedBy(head, this.#baseline, stored, now) : stored
-    putHeld(replacing, held, head, now)
+    putHeld(this.#replacing, held, head, now)
     this.#isHeld = true
     if (!isNamed) this.#whyDropped = '304 of another'
     const { keep } = this.#judge(headOf(this.#visit.res), held.body)
-    return { keep, ...bodyInstead(replacing, held, now) }
+    return { keep, ...bodyInstead(this.#replacing, held, now) }
   }
 
   /** What is stored and stale goes out where the handler failed, if it may. RFC 5861 §4 */
@@ -168,11 +142,10 @@ class Fill {
     if (found === undefined || !mayServeStale(this.#visit, found, now)) return undefined
     const cacheStatus = (existing: string | undefined): string =>
       cacheStatusWith(existing, { fwd, freshFor: found.freshUntil - now, detail, key: shownKey })
-    const replacing = { visit: this.#visit, requestFields: this.#requestFields, baseline: this.#baseline }
     const said = { age: now - found.loadedAt, now: Date.now(), ...(route.cacheStatus && { cacheStatus }) }
     putInstead(this.#visit.res, found.value, this.#baseline, said)
     this.#failure = detail
-    return { keep: false, ...bodyInstead(replacing, found.value, said.now) }
+    return { keep: false, ...bodyInstead(this.#replacing, found.value, said.now) }
   }
 
   #judge(head: Head, body: Uint8Array | undefined): Verdict {
@@ -222,44 +195,17 @@ class Fill {
   #filled(captured: Captured): Filled {
     // Those who wait get what is stale too: a load that fails has its entry to fall back on.
     if (this.#failure !== undefined) throw new CacheError('LOAD', `The handler failed: ${this.#failure}.`)
-    const { why, isUnkeyed = false, freshFor, selects, means, withheld, age = 0 } = this.#judged
-    // Where it would not be stored anyway, nobody needs to hear what was read.
-    const unkeyed = why === undefined || isUnkeyed ? this.#reads.unkeyed(selects) : []
-    if (captured.why !== undefined || this.#head === undefined) {
-      return { loaded: unkept(captured, this.#head), unkeyed, groups: [], inside: this.#inside, isChanged: this.#isChanged }
-    }
-    const { body } = captured
-    const whyNotBody = whyBodyNotStored(this.#head.fields, body.byteLength, this.#options.route.maxBodyBytes)
-    if (whyNotBody !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, groups: [], inside: this.#inside }
-    const stored = toStored(tagged(aged(this.#head, age), body), this.#baseline, body, withheld)
-    const value = { ...stored, ...means, ...this.#lookedFor() }
-    const loaded = { value, store: true, share: true, ttl: freshFor }
-    // Those who waited get it as this client does.
-    if (this.#whyDropped !== undefined) return { loaded: { ...loaded, store: false, ending: 'failed' }, unkeyed, groups: [] }
-    return { loaded, unkeyed, selects, groups: this.#groups, inside: this.#inside, isRenewed: this.#isHeld }
+    return filledBy(captured, {
+      head: this.#head,
+      baseline: this.#baseline,
+      judged: this.#judged,
+      reads: this.#reads,
+      maxBodyBytes: this.#options.route.maxBodyBytes,
+      groups: this.#groups,
+      inside: this.#inside,
+      held: this.#isHeld ? this.#options.found?.value : undefined,
+      isDropped: this.#whyDropped !== undefined,
+      isChanged: this.#isChanged,
+    })
   }
-
-  #lookedFor(): Pick<StoredResponse, 'absent'> {
-    // A handler that says that it still holds need not have looked again.
-    const before = this.#isHeld ? this.#options.found?.value.absent : undefined
-    const absent = new Set([...this.#reads.absent, ...(before ?? [])])
-    return absent.size === 0 ? {} : { absent: [...absent] }
-  }
-}
-
-function unkept(captured: Captured, head: Head | undefined): Loaded<StoredResponse> {
-  if (captured.why === 'aborted') return givenUp
-  return (captured.why !== undefined && captured.isAborted) || (head?.status ?? 0) >= 500 ? failed : unshared
-}
-
-/** What is stored says in seconds how old it was when it came, whatever its Age said and whatever its Date shows. RFC 9111 §4.2.3, §5.1 */
-function aged(head: Head, age: number): Head {
-  return { ...head, fields: { ...head.fields, age: age > 0 ? String(age) : undefined } }
-}
-
-/** A streamed answer's tag could not be known when its head left: it has one from its first hit on. */
-function tagged(head: Head, body: Uint8Array): Head {
-  return isTagged(head)
-    ? { ...head, fields: { ...head.fields, etag: weakTag(body) }, spelling: new Map(head.spelling).set('etag', 'ETag') }
-    : head
 }

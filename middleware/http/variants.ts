@@ -2,7 +2,7 @@
 
 import { longestOf } from '../../src/door.ts'
 import type { Also, Entry, Loaded } from '../../src/door.ts'
-import type { Filled } from './fill.ts'
+import type { Filled } from './filled.ts'
 import { selected } from './route-calls.ts'
 import type { Asked } from './route-calls.ts'
 import { signOf } from './stored-response.ts'
