@@ -94,6 +94,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'filled',
     'fill',
     'variants',
+    'mutation-options',
     'mutation',
     'refresh',
     'handler-loads',

@@ -268,8 +268,9 @@ export const mutations: readonly Mutation[] = [
     edits: [
       {
         file: 'middleware/http/mutation.js',
-        find: 'const cleared = clearChanged(visit, mutation)',
-        replace: 'const cleared = Promise.resolve(setTimeout(() => clearChanged(visit, mutation).catch(() => {}), 50)).then(() => {})',
+        find: 'const cleared = clearChanged(visit, mutation, own, clearing)',
+        replace:
+          'const cleared = Promise.resolve(setTimeout(() => clearChanged(visit, mutation, own, clearing).catch(() => {}), 50)).then(() => {})',
       },
     ],
     schedule: { consistency: 'strong', faults: [], profile: { clears: 0.3, posts: 0.6 } },

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import type { PartialRouteArguments } from '../../middleware/http/route-name.ts'
 import type { GroupsOption } from '../../middleware/http/groups.ts'
 import type { RouteOptions } from '../../middleware/http/route-options.ts'
-import type { InvalidatesOptions } from '../../middleware/http/mutation.ts'
+import type { InvalidatesOptions } from '../../middleware/http/mutation-options.ts'
 import type { Cache, Clearable, FunctionStats, Ref } from '../../src/index.ts'
 import type { TestServer } from '../support/http.ts'
 

@@ -203,7 +203,34 @@ export function mutations(framework: Framework): void {
       await readBoth(site)
       expect((await site.ask('/films/1/ratings', { method: 'POST' })).status).toBe(201)
       expect(await readBoth(site)).toEqual(['1', STORED, '0', STORED])
-      expect(site.errors).toHaveLength(1)
+      expect(site.errors.map(({ message }) => message)).toEqual(['`argsOf` of invalidates failed: all of its target is cleared.'])
+    })
+
+    test('whose function fails has its own URI cleared all the same, and says what failed', async () => {
+      for (const [refsOf, words] of [
+        [
+          () => {
+            throw new Error('no id')
+          },
+          'The function given to invalidates failed: what it would have named is not cleared.',
+        ],
+        [
+          () => ['1'] as never,
+          'Expected the function given to invalidates to give a list of refs, such as [getUser.ref(id)], got an array.',
+        ],
+      ] as const) {
+        await using site = newSite(framework)
+        let runs = 0
+        site.app.on('get', '/', [cached(site.cache)], (x) => x.send(`${++runs}`))
+        site.app.on('post', '/', [framework.invalidatesRefs(refsOf)], (x) => x.send('ok'))
+        site.app.on('put', '/', [framework.invalidatesRefs(refsOf, { onUnconfirmed: 'fail' })], (x) => x.send('ok'))
+        await site.ask('/')
+        expect((await site.ask('/', { method: 'POST' })).status).toBe(200)
+        expect((await site.ask('/')).text).toBe('2')
+        expect((await site.ask('/', { method: 'PUT' })).status).toBe(503)
+        expect((await site.ask('/')).text).toBe('3')
+        expect(site.errors.map(({ message }) => message)).toEqual([words, words])
+      }
     })
 
     test('is cleared for where its client goes away', async () => {
