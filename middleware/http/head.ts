@@ -1,6 +1,7 @@
 // Knows the head of a response that is about to be sent: its status and fields, and what `writeHead` adds to them.
 
-import { ServerResponse, validateHeaderValue } from 'node:http'
+import { validateHeaderValue } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { parseCacheControl, restricts } from './cache-control.ts'
 import { isOnNotModified } from './conditional.ts'
 import { valueOf } from './fields.ts'
@@ -24,20 +25,25 @@ export function headOf(res: ServerResponse): Head {
   return { status: res.statusCode, statusMessage: reasonOf(res), fields: res.getHeaders(), spelling }
 }
 
+/** Whether a response is one of HTTP/2. By what it has: while it is watched its prototype is another. */
+export function isHttp2(res: ServerResponse): boolean {
+  return 'createPushResponse' in res
+}
+
 /** A response's own reason phrase; empty for none. RFC 9113 §8.3.2: HTTP/2 has none, and Node.js warns who asks for it there. */
 export function reasonOf(res: ServerResponse): string {
-  return res instanceof ServerResponse ? (res.statusMessage ?? '') : ''
+  return isHttp2(res) ? '' : (res.statusMessage ?? '')
 }
 
 /** Sets a response's reason phrase, where it can have one; an empty one leaves it to Node.js. */
 export function setReason(res: ServerResponse, reason: string): void {
-  if (res instanceof ServerResponse && (reason !== '' || res.statusMessage)) res.statusMessage = reason
+  if (!isHttp2(res) && (reason !== '' || res.statusMessage)) res.statusMessage = reason
 }
 
 /** Whether nobody hears a response any more: its client has gone, or it is over. */
 export function isGone(res: ServerResponse): boolean {
   // That of HTTP/2 does not say so itself.
-  return res instanceof ServerResponse ? res.destroyed : (res as { stream?: { readonly destroyed: boolean } }).stream?.destroyed === true
+  return isHttp2(res) ? (res as { stream?: { readonly destroyed: boolean } }).stream?.destroyed === true : res.destroyed
 }
 
 // An HTTP/2 response has lower-case names only, and no such method; the types know it of requests only.

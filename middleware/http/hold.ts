@@ -1,8 +1,8 @@
 // Knows how to keep an answer from leaving until something is done: every call in its order, and the source made to wait past a bound.
 
-import { ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { isChunk } from './body.ts'
-import { headOf, isGone, isSendable, isStatus, mergeWriteHead, setReason } from './head.ts'
+import { headOf, isGone, isHttp2, isSendable, isStatus, mergeWriteHead, setReason } from './head.ts'
 import type { Head } from './head.ts'
 import { seal, sealed } from './seal.ts'
 
@@ -157,7 +157,7 @@ class Cork {
     try {
       // What an outer layer adds while this runs comes behind it, in order.
       for (const { method, args } of this.#calls) {
-        this.#isEnding = method === 'end' && !(res instanceof ServerResponse)
+        this.#isEnding = method === 'end' && isHttp2(res)
         this.#release(method, args)
       }
     } catch (error) {

@@ -1,7 +1,6 @@
 // Knows what a handler reads of its request that its key does not cover.
 
-import { IncomingMessage } from 'node:http'
-import type { IncomingHttpHeaders } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { allOf } from './absent.ts'
 import { addedTo, isProperty, watchAbsent } from './added.ts'
@@ -141,7 +140,7 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   const unwatchable: AddedProperty[] = []
   const reading = { read, lookFor, unwatched, unwatchable, isHarmless: options.isHarmless }
   for (const place of options.places) restores.push(...watchPlace(place, options.derived, reading))
-  if (!(req instanceof IncomingMessage)) restores.push(...watchHttp2(req, read))
+  if (req.httpVersionMajor > 1) restores.push(...watchHttp2(req, read))
   for (const { target, name, label } of unwatchable) {
     probed = []
     readQuietly(target, name)
