@@ -51,7 +51,7 @@ const FRAMEWORKS: ReadonlyMap<string, ReadonlySet<string>> = new Map([
         'routeMatched routeName route _matchedRoute _matchedRouteName',
     ),
   ],
-  ['ctx.request', namesIn('app req res ctx response originalUrl ip params _accept _querycache memoizedURL _parsedUrl')],
+  ['ctx.request', namesIn('app req res ctx response originalUrl ip params query _accept _querycache memoizedURL _parsedUrl')],
   ['ctx.response', namesIn('app req res ctx request _body _explicitNullBody _explicitStatus')],
   ['ctx.req', namesIn(OF_REQUESTS)],
 ])

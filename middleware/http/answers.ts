@@ -96,7 +96,7 @@ export class Answers<Subject> {
       const fwd = this.#whyForwarded(current)
       // A HEAD's answer is no GET's and a part no whole, so nobody waits for it.
       const isKept = whyNotKept(visit.method, headersOf(visit.req)) === undefined
-      const join = isKept && waits < MOST_WAITS && !this.#loads.isAlone(call.key)
+      const join = isKept && waits < MOST_WAITS && !this.#loads.isAlone(current)
       // What has no client is in no hurry, and so no copy makes a copy; who has demands is not served what others are meanwhile.
       const refresh = copy === undefined && demands === undefined && this.#refreshes.behind(visit, current)
       const load = copy?.isOf(this.#refreshes) === true ? () => astray(visit) : this.#load({ ...answering, current }, fwd)
@@ -124,7 +124,7 @@ export class Answers<Subject> {
     const isFresh = entry !== undefined && this.#engine.clock() < entry.freshUntil
     const fwd = entry === undefined ? this.#whyForwarded(current) : isFresh ? 'request' : 'stale'
     const load = this.#load(answering, fwd)
-    const join = whyNotKept(passage.visit.method, current.fields, demands) === undefined && !this.#loads.isAlone(call.key)
+    const join = whyNotKept(passage.visit.method, current.fields, demands) === undefined && !this.#loads.isAlone(current)
     const survives = (): boolean => entry !== undefined && this.#engine.freshness.survives(entry)
     await calls.refresh(call, (frame) => load(frame, survives() ? entry : undefined), { join })
   }

@@ -65,9 +65,9 @@ export class HandlerLoads<Subject> {
     return this.#inside.has(req)
   }
 
-  /** Whether the last answer to a key was for its own client alone. */
-  isAlone(key: string): boolean {
-    return this.#alone.has(key)
+  /** Whether the last answer to such a request was for its own client alone. */
+  isAlone(asked: Asked): boolean {
+    return this.#alone.has(asked.call.key) || this.#alone.has(aloneKeyOf(asked))
   }
 
   /** What of a request a response was made without, though its handler looked for it: it is for others. Warns of it. */
@@ -211,10 +211,15 @@ export class HandlerLoads<Subject> {
     }
   }
 
-  #learn({ call: { key }, isRefresh = false }: Loading, filled: Filled): void {
-    if (filled.loaded.store) this.#alone.delete(key)
-    else if (filled.loaded.ending === undefined && !isRefresh) this.#alone.set(key, true)
+  #learn(asked: Loading, filled: Filled): void {
+    if (filled.loaded.store) for (const key of [asked.call.key, aloneKeyOf(asked)]) this.#alone.delete(key)
+    else if (filled.loaded.ending === undefined && asked.isRefresh !== true) this.#alone.set(aloneKeyOf(asked), true)
     for (const input of filled.unkeyed) this.#calls.warnOfInput(input)
     if (filled.inside !== undefined) this.#calls.warnOfInside(filled.inside)
   }
+}
+
+// Anyone may send an Authorization: what becomes of the answer to it says nothing of the answers to those who send none. RFC 9111 §3.5
+function aloneKeyOf({ call, fields, partitioned }: Asked): string {
+  return fields['authorization'] === undefined || partitioned ? call.key : `${call.key}\0authorization`
 }

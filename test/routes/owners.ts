@@ -5,7 +5,7 @@ import { newGate } from '../support/gate.ts'
 import type { Reply } from '../support/http.ts'
 import { askRaw } from '../support/raw.ts'
 import type { Exchange, Framework, Handler } from './framework.ts'
-import { HIT, newSite, refused, statusOf, STORED } from './site.ts'
+import { COLLAPSED, HIT, newSite, refused, statusOf, STORED } from './site.ts'
 
 type Who = Record<string, { user?: string } | undefined>
 
@@ -104,9 +104,10 @@ export function owners(framework: Framework): void {
   describe('who authenticates', () => {
     const page = (options: RouteOptions<Exchange>, handler: Handler) => {
       const site = newSite(framework)
-      site.app.on('get', '/', [cached(site.cache, options)], handler)
+      const route = cached(site.cache, { path: '/', ...options })
+      site.app.on('get', '/', [route], handler)
       const as = (who: string): Promise<Reply> => site.ask('/', { headers: { authorization: `Bearer ${who}` } })
-      return Object.assign(site, { as })
+      return Object.assign(site, { as, route })
     }
     const whose: Handler = (x) => x.send(`for ${x.header('authorization') ?? 'nobody'}`)
 
@@ -129,6 +130,30 @@ export function owners(framework: Framework): void {
       await gate.reached()
       gate.open()
       expect((await Promise.all(all)).map((reply) => reply.text)).toEqual(['ann', 'bob', 'cleo'].map((name) => `for Bearer ${name}`))
+    })
+
+    test('makes nobody wait in vain for long, and nobody else run the handler for himself', async () => {
+      const gates = [newGate(), newGate()]
+      let runs = 0
+      await using site = page({}, async (x) => {
+        const gate = gates[runs++]
+        await gate?.wait()
+        x.send('a')
+      })
+      const first = site.as('ann')
+      await gates[0]!.reached()
+      const others = Array.from({ length: 20 }, async () => site.ask('/'))
+      while (site.route.stats().coalesced < 20) await new Promise(setImmediate)
+      gates[0]!.open()
+      await gates[1]!.reached()
+      const late = Array.from({ length: 5 }, async () => site.ask('/'))
+      while (site.route.stats().coalesced < 44) await new Promise(setImmediate)
+      // Who authenticates does not wait for them, and is not waited for.
+      expect(statusOf(await site.as('bob'))).toBe(refused('authorization'))
+      gates[1]!.open()
+      await first
+      const said = (await Promise.all([...others, ...late])).map(statusOf)
+      expect([runs, said.filter((it) => it === STORED).length, said.filter((it) => it === COLLAPSED).length]).toEqual([3, 1, 24])
     })
 
     test('learns nothing by a tag of what it may not see', async () => {

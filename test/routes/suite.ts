@@ -9,6 +9,7 @@ import { hits } from './hits.ts'
 import { hosts } from './hosts.ts'
 import { keys } from './keys.ts'
 import { owners } from './owners.ts'
+import { hostile } from './hostile.ts'
 import { identity } from './identity.ts'
 import { lifetimes } from './lifetimes.ts'
 import { mutations } from './mutations.ts'
@@ -34,6 +35,7 @@ export function routeSuite(framework: Framework): void {
   identity(framework)
   keys(framework)
   owners(framework)
+  hostile(framework)
   spellings(framework)
   waiting(framework)
   dependencies(framework)
