@@ -17,6 +17,7 @@ import { fullPattern } from './http/route-name.ts'
 import { Route } from './http/route.ts'
 import type { RouteHandle } from './http/route-handle.ts'
 import type { RouteOptions as Options } from './http/route-options.ts'
+import { socketOf } from './http/unkeyed.ts'
 import type { DerivedProperty } from './http/unkeyed.ts'
 import type { Visit } from './http/visit.ts'
 
@@ -117,7 +118,7 @@ function searchOf(url: string): string {
 }
 
 function trustsProxy(req: Request): boolean {
-  return (req.app.get('trust proxy fn') as (address: string | undefined, hop: number) => boolean)(req.socket.remoteAddress, 0)
+  return (req.app.get('trust proxy fn') as (address: string | undefined, hop: number) => boolean)(socketOf(req).remoteAddress, 0)
 }
 
 // `req.host` is without its port in Express 4.

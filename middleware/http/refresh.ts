@@ -133,7 +133,7 @@ export class Refresh {
       const loaded = await load(frame, found)
       // Without a client to hear of it, it is for who watches the cache.
       if (loaded.ending === 'failed') throw new CacheError('LOAD', 'The handler failed.')
-      if (!loaded.share && loaded.ending === undefined) onVain()
+      if ((!loaded.share || frame.isTentative) && loaded.ending === undefined) onVain()
       resolve(loaded)
     } catch (error) {
       reject(error)

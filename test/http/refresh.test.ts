@@ -103,6 +103,22 @@ describe('a refresh', () => {
     expect(await leader).toBe('run 2')
   })
 
+  test('in a transaction of an outer layer is not kept, since what it read may be undone, and is left to the requests', async () => {
+    const app = new Koa()
+    let runs = 0
+    app.use((ctx, next) => (ctx.get('cookie') === '' ? cache.transaction(next) : next()))
+    app.use(cachedInKoa(cache, STALE))
+    app.use((ctx) => void (ctx.body = `run ${++runs}`))
+    const port = await listening(createServer(app.callback()))
+    const get = async (): Promise<string> => (await ask(port, '/', { headers: { cookie: 'a' } })).text
+    expect(await get()).toBe('run 1')
+    clock.advance(2_000)
+    expect(await get()).toBe('run 1')
+    while (runs === 1) await nextRound()
+    while ((await get()) === 'run 1') await nextRound()
+    expect([await get(), runs]).toEqual(['run 3', 3])
+  })
+
   test('is left to the requests where a listener of the server’s cannot do with its connection', async () => {
     const { get, state } = await stalePage(undefined, (_app, server) => {
       // As one that knows sockets of the system alone.
