@@ -97,6 +97,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'mutation-options',
     'mutation',
     'refresh',
+    'nesting',
     'handler-loads',
     'hits',
     'answers',

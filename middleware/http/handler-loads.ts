@@ -16,6 +16,7 @@ import { isGone } from './head.ts'
 import { clearBeforeAnswer } from './mutation.ts'
 import { ownUri } from './mutation-options.ts'
 import { refs, told } from './option-calls.ts'
+import { nested } from './nesting.ts'
 import type { Passage } from './passage.ts'
 import type { Refresh } from './refresh.ts'
 import type { Demands } from './request-directives.ts'
@@ -43,6 +44,10 @@ export interface Loading extends Asked {
   readonly found: Entry<StoredResponse> | undefined
   /** Whether it has no client: what its handler makes of that says nothing of others. */
   readonly isRefresh?: boolean
+}
+
+interface Running extends Loading {
+  readonly dependencies: readonly Ref[]
 }
 
 /** The runs of one route's handler. */
@@ -98,7 +103,6 @@ export class HandlerLoads<Subject> {
     // A handler may change what it was asked.
     const own = { ...asked, args: copyOf(asked.args), fields: { ...asked.fields } }
     const filled = await this.#run({ ...asked, dependencies }, passage)
-    if (filled.isRenewed === true) this.#readAgain(asked)
     if (filled.isChanged === true) this.#makeStale(asked)
     if (visit.method === 'GET') this.#learn(asked, filled)
     return placed(own, filled, (asked.signUntil ?? 0) - this.#engine.clock())
@@ -113,17 +117,11 @@ export class HandlerLoads<Subject> {
   /** Lets the handler answer for the load that waits for this request. */
   async refresh(copy: Refresh, asked: Asked, passage: Passage<Subject>): Promise<void> {
     const { tracker, transactions } = this.#engine
-    const { track } = this.#options
-    const reader = tracker.current()
-    await copy.arrive(async (frame, found) => {
+    await copy.arrive((frame, found) => {
       // An outer layer may do all of its work in one.
       if (transactions.current() !== undefined) frame.isTentative = true
-      try {
-        const load = (): Promise<Loaded<StoredResponse>> => this.load({ ...asked, fwd: 'stale', frame, found, isRefresh: true }, passage)
-        return await (track ? tracker.run(frame, load) : load())
-      } finally {
-        reader?.add(frame.refs, frame.trustFrom, frame.stale)
-      }
+      const load = (): Promise<Loaded<StoredResponse>> => this.load({ ...asked, fwd: 'stale', frame, found, isRefresh: true }, passage)
+      return this.#options.track ? tracker.run(frame, load) : load()
     })
     if (!passage.hasEntered) passage.visit.res.destroy()
   }
@@ -158,7 +156,12 @@ export class HandlerLoads<Subject> {
     )
   }
 
-  async #run(asked: Loading & { readonly dependencies: readonly Ref[] }, passage: Passage<Subject>): Promise<Filled> {
+  #run(asked: Running, passage: Passage<Subject>): Promise<Filled> {
+    const run = (): Promise<Filled> => this.#fill(asked, passage)
+    return this.#options.track ? nested(passage.visit.req, { engine: this.#engine, frame: asked.frame }, run) : run()
+  }
+
+  async #fill(asked: Running, passage: Passage<Subject>): Promise<Filled> {
     const { visit } = passage
     this.#engine.declare(asked.frame.refs, asked.dependencies)
     this.#inside.add(visit.req)
@@ -175,6 +178,7 @@ export class HandlerLoads<Subject> {
     })
     // RFC 9875 §2.2.1: what drops a group drops this.
     this.#engine.declare(asked.frame.refs, filled.groups.map(groupRef))
+    if (filled.isRenewed === true) this.#readAgain(asked)
     return filled
   }
 

@@ -9,6 +9,45 @@ import { HIT, newSite, refused, statusOf, STORED, type Site } from './site.ts'
 export function dependencies(framework: Framework): void {
   const { cached, invalidates } = framework
 
+  test('a route around another one depends on what the handler of the inner one read', async () => {
+    await using site = newSite(framework)
+    let row = 'a'
+    const getRow = site.cache.memoize(async () => row, { name: 'row' })
+    const [outer, inner] = ['outer', 'inner'].map((name) => cached(site.cache, { path: '/', name }))
+    site.app.on('get', '/', [outer!, inner!], async (x) => {
+      x.set('Cache-Control', 'max-age=60')
+      x.send(await getRow())
+    })
+    await site.ask('/')
+    expect((await site.ask('/')).headers['cache-status']).toMatch(/^CacheAlchemy;hit/)
+    row = 'b'
+    await getRow.clear()
+    expect((await site.ask('/')).text).toBe('b')
+  })
+
+  test('and on what that read when it was made, where it says that it still holds', async () => {
+    await using site = newSite(framework)
+    let row = 'a'
+    const getRow = site.cache.memoize(async () => row, { name: 'row' })
+    const outer = cached(site.cache, { path: '/', name: 'outer' })
+    const inner = cached(site.cache, { path: '/', name: 'inner', revalidate: true })
+    let renewals = 0
+    site.app.on('get', '/', [outer, inner], async (x) => {
+      const holds = x.header('if-none-match') !== undefined
+      x.set('Cache-Control', 'max-age=60')
+      x.set('ETag', '"a"')
+      if (holds) x.status(304)
+      x.send(holds ? (renewals++, '') : await getRow())
+    })
+    await site.ask('/')
+    site.clock.advance(62_000)
+    expect([(await site.ask('/')).text, renewals]).toEqual(['a', 1])
+    expect((await site.ask('/')).headers['cache-status']).toMatch(/^CacheAlchemy;hit/)
+    row = 'b'
+    await getRow.clear()
+    expect((await site.ask('/')).text).toBe('b')
+  })
+
   describe('track: false', () => {
     const declares = { path: '/films/:id', track: false, groups: true, ttl: '60s', staleWhileRevalidate: '60s' } as const
 
