@@ -70,6 +70,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'added',
     'shadow',
     'socket-input',
+    'advice',
+    'watched-headers',
     'unkeyed',
     'capture',
     'replay',

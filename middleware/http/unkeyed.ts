@@ -3,12 +3,13 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { allOf } from './absent.ts'
-import { addedTo, isProperty, watchAbsent } from './added.ts'
+import { addedTo, watchAbsent } from './added.ts'
 import type { AddedProperty, Place, Seeker } from './added.ts'
 import type { Harmlessness } from './harmless.ts'
 import { HTTP2_PROPERTIES, PSEUDO_FIELDS } from './http2.ts'
 import { shadow } from './shadow.ts'
 import { inputOfSocket } from './socket-input.ts'
+import { watchedHeaders, withoutHidden } from './watched-headers.ts'
 
 /**
  * What a handler could see of a request: a header's lower-case name, "headers" for all of them at once, "ip", "protocol", or a
@@ -67,9 +68,6 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'x-request-id',
 ])
 
-// RFC 9110 §13, §14: a handler that answered them would answer with a 304 or a part, which is this cache's to do from the whole.
-const HIDDEN: ReadonlySet<string> = new Set(['if-match', 'if-modified-since', 'if-none-match', 'if-range', 'if-unmodified-since', 'range'])
-
 const visible = new WeakMap<IncomingMessage, IncomingHttpHeaders>()
 
 /** The headers of a request as its handler sees them, without a word to who watches: for a route inside a route. */
@@ -115,7 +113,7 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
     const headers = unwatched(value)
     // An outer layer, on its way out, gets the real ones, conditions and all.
     return pauses === 0 && typeof headers === 'object' && headers !== null
-      ? watchedHeaders(headers as HeaderSet, read, options.conditions)
+      ? watchedHeaders(headers as Record<string, unknown>, read, options.conditions)
       : headers
   }
   const restores = [shadow(req, 'headers', { get: watchedOf }), shadow(req, 'headersDistinct', { get: watchedOf })]
@@ -219,12 +217,6 @@ function setterOf(target: object, name: PropertyKey): unknown {
   return undefined
 }
 
-function withoutHidden(headers: IncomingHttpHeaders): IncomingHttpHeaders {
-  const kept = { ...headers }
-  for (const name of HIDDEN) delete kept[name]
-  return kept
-}
-
 function watchedSocket(socket: object, read: (input: Input) => void): unknown {
   return new Proxy(socket, {
     get(target, name) {
@@ -234,76 +226,4 @@ function watchedSocket(socket: object, read: (input: Input) => void): unknown {
     },
     set: (target, name, value) => Reflect.set(target, name, value, target),
   })
-}
-
-type HeaderSet = Record<string, unknown>
-
-function watchedHeaders(
-  original: HeaderSet,
-  read: (input: Input) => void,
-  conditions: Readonly<Record<string, string>> | undefined,
-): HeaderSet {
-  const headers = conditions === undefined ? original : withConditions(original, conditions)
-  const isHidden = (name: string): boolean => HIDDEN.has(name) && !(conditions !== undefined && name in conditions)
-  return new Proxy(headers, {
-    get(target, name, receiver) {
-      if (isField(name, target)) {
-        if (isHidden(name)) return undefined
-        if (!HIDDEN.has(name)) read(name.toLowerCase())
-      }
-      return Reflect.get(target, name, receiver) as unknown
-    },
-    set: (target, name, value) => Reflect.set(target, name, value),
-    has(target, name) {
-      if (isField(name, target)) {
-        if (isHidden(name)) return false
-        if (!HIDDEN.has(name)) read(name.toLowerCase())
-      }
-      return Reflect.has(target, name)
-    },
-    getOwnPropertyDescriptor(target, name) {
-      if (isField(name, target)) {
-        if (isHidden(name)) return undefined
-        if (!HIDDEN.has(name)) read(name.toLowerCase())
-      }
-      return Reflect.getOwnPropertyDescriptor(target, name)
-    },
-    ownKeys(target) {
-      // Also what is absent was seen then, so it is no use to name those that are there.
-      read('headers')
-      return Reflect.ownKeys(target).filter((name) => !isHidden(name as string))
-    },
-  })
-}
-
-function withConditions(headers: HeaderSet, conditions: Readonly<Record<string, string>>): HeaderSet {
-  // Lists of lines where it is `headersDistinct`.
-  const isDistinct = Array.isArray(Object.values(headers)[0])
-  return { ...headers, ...Object.fromEntries(Object.entries(conditions).map(([name, value]) => [name, isDistinct ? [value] : value])) }
-}
-
-/** Whether a property is a header field: it is there, or could be, since it is in lower case and no method of every object. */
-function isField(name: string | symbol, headers: object): name is string {
-  // A layer may put there what is none, under any name.
-  return typeof name === 'string' && (Object.hasOwn(headers, name) || (!(name in Object.prototype) && name === name.toLowerCase()))
-}
-
-/** An input as a warning names it. */
-export function nameOfInput(input: Input): string {
-  if (input === 'headers') return "all of the request's headers"
-  if (isProperty(input)) return `the property "${input}"`
-  return input === 'ip' || input === 'protocol' ? `the client's "${input}"` : `the request header "${input}"`
-}
-
-/** What to do about an input, as a warning says it. */
-export function adviceFor(input: Input): string {
-  const ignore = `\`ignore: [${JSON.stringify(input)}]\` if it changes nothing`
-  // A layer inside reads them too, to put what it makes of them onto the request.
-  const isLayers = input === 'cookie' || input === 'authorization'
-  if (isLayers)
-    return `If a layer such as a session read it, mount it before \`cached\`. Else give \`partition\` to say whose response it is, or ${ignore}.`
-  if (isProperty(input)) return `Give \`partition\` to say whose response it is, or ${ignore}.`
-  if (input === 'headers') return `Read single headers and name them in \`headers\`, or give ${ignore}.`
-  if (input === 'ip' || input === 'protocol') return `Give \`partition\` to tell them apart, or ${ignore}.`
-  return `Give \`headers: [${JSON.stringify(input)}]\` to make it part of the key, or ${ignore}.`
 }

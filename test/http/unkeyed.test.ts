@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import { adviceFor, headersOf, nameOfInput, watch, type DerivedProperty, type Input, type Watch } from '../../middleware/http/unkeyed.ts'
+import { headersOf, watch, type DerivedProperty, type Input, type Watch } from '../../middleware/http/unkeyed.ts'
 import { ask, serve } from '../support/http.ts'
 
 const headers = { cookie: 'a=1', 'if-none-match': '"x"', range: 'bytes=0-1', 'x-two': ['1', '2'], 'x-request-id': 'r' }
@@ -139,14 +139,4 @@ test('a watch inside a watch notices both, and gives back what was there', async
     outer: ['cookie'],
     value: [['a=1', 'a=1', undefined], true],
   })
-})
-
-test('each input has a name and advice that says what to write', () => {
-  expect(nameOfInput('accept-language')).toBe('the request header "accept-language"')
-  expect(nameOfInput('ip')).toContain('"ip"')
-  expect(nameOfInput('headers')).toContain('all')
-  for (const input of ['cookie', 'authorization', 'headers', 'ip', 'protocol', 'host', 'x-a'])
-    expect(adviceFor(input)).toContain(`\`ignore: ["${input}"]\``)
-  expect(adviceFor('host')).toContain('`headers: ["host"]`')
-  expect(adviceFor('cookie')).toContain('`partition`')
 })
