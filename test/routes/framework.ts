@@ -54,7 +54,7 @@ export interface App {
   /** Mounts layers for every method and path. */
   use(...layers: readonly Layer[]): void
   /** Mounts layers and a handler on a path. A handler that throws is answered with 500 by the framework. */
-  on(method: 'get' | 'post' | 'put' | 'delete', path: string, layers: readonly Layer[], handler: Handler): void
+  on(method: 'get' | 'post' | 'put' | 'delete' | 'purge', path: string, layers: readonly Layer[], handler: Handler): void
   serve(): Promise<TestServer>
 }
 

@@ -39,7 +39,7 @@ function newApp(Koa: typeof Koa3): App {
     on(method, path, layers, handler) {
       // A router of its own, so that layers mounted later stand behind it.
       const router = new Router()
-      router[method](path, ...middlewaresOf(layers), async (ctx) => void (await handler(toExchange(ctx))))
+      router.register(path, [method], [...middlewaresOf(layers), async (ctx: Context) => void (await handler(toExchange(ctx)))])
       app.use(router.routes())
     },
     serve: () => serve(app.callback()),

@@ -286,6 +286,26 @@ export function mutations(framework: Framework): void {
       }
     })
 
+    // RFC 9111 §4.4: "including methods whose safety is unknown". RFC 9110 §15: 2xx and 3xx are no errors.
+    test('clears by a method of which nobody knows what it does, with a 2xx or a 3xx and no other status', async () => {
+      await using site = newSite(framework)
+      site.app.on('get', '/:status', [cached(site.cache)], (x) => x.send('a'))
+      site.app.on('purge', '/:status', [cached(site.cache, { name: 'purge' })], (x) => {
+        x.status(Number(x.params['status']))
+        x.send('ok')
+      })
+      for (const [status, isCleared] of [
+        [200, true],
+        [303, true],
+        [404, false],
+        [500, false],
+      ] as const) {
+        await site.ask(`/${status}`)
+        expect(await site.ask(`/${status}`, { method: 'PURGE' })).toMatchObject({ status })
+        expect([status, statusOf(await site.ask(`/${status}`))]).toEqual([status, isCleared ? STORED : HIT])
+      }
+    })
+
     // RFC 9111 §4.4
     describe('clears what its answer names', () => {
       async function clearedBy(answer: Readonly<Record<string, string>>, how: { status?: number; headers?: Record<string, string> } = {}) {
