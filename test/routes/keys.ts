@@ -115,7 +115,7 @@ export function keys(framework: Framework): void {
       for (const order of [queries, queries.toReversed()]) {
         await using site = newSite(framework)
         site.app.on('get', '/', [cached(site.cache, { query: ['page'] })], (x) =>
-          x.send(JSON.stringify([x.query['page'] ?? null, x.query['utm'] ?? null])),
+          x.send(JSON.stringify([x.query['page'] ?? null, x.query['utm'] ?? null, new URL(x.url, 'http://a').searchParams.get('page')])),
         )
         const seen = new Map<string, string>()
         for (const query of [...order, ...order]) {
@@ -126,8 +126,8 @@ export function keys(framework: Framework): void {
           if (statusOf(reply) === STORED) seen.set(query, reply.text)
         }
         for (const [query, text] of seen) expect([query, (await site.ask(`/?${query}`)).text]).toEqual([query, text])
-        expect((await site.ask('/')).text).toBe('[null,null]')
-        expect((await site.ask('/?page=2')).text).toBe('["2",null]')
+        expect((await site.ask('/')).text).toBe('[null,null,null]')
+        expect((await site.ask('/?page=2')).text).toContain('["2",null,')
       }
     })
 
@@ -140,7 +140,8 @@ export function keys(framework: Framework): void {
         x.send(`${x.header('accept-language')} ${String(token)}`)
       })
       const of = async (path: string): Promise<string> => (await site.ask(path, { headers: { 'accept-language': 'de' } })).text
-      expect(await of('/a?token=secret')).toBe('de secret')
+      // The sign of the page is there before somebody else's answer.
+      expect([await of('/a'), await of('/a?token=secret')]).toEqual(['de undefined', 'de secret'])
       expect([await of('/a'), await of('/changed'), await of('/a?token=secret')]).toEqual(['de undefined', 'de undefined', 'de secret'])
     })
   })
