@@ -28,6 +28,13 @@ export function foundOn(
 function isOn(place: Place, label: string): boolean {
   if (!label.startsWith(place.label)) return false
   const rest = label.slice(place.label.length)
-  if (rest.startsWith('.')) return rest.slice(1) in place.target
+  if (rest.startsWith('.')) return isLeft(place.target, rest.slice(1))
   return rest.startsWith('[') && Object.getOwnPropertySymbols(place.target).some((symbol) => labelOf(place, symbol) === label)
+}
+
+/** Whether a property is some layer's: what the class of a message has, of HTTP/2 and not of HTTP/1, nobody has left. */
+function isLeft(target: object, name: string): boolean {
+  let at: object | null = target
+  while (at !== null && !Object.hasOwn(at, name)) at = Object.getPrototypeOf(at) as object | null
+  return at !== null && (at === target || !Object.hasOwn(at, 'constructor'))
 }
