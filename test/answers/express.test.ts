@@ -126,6 +126,12 @@ const heads: Ways = {
     res.setHeader('X-N', 3),
     res.end('a')
   ),
+  // As long as clients take it: past that an answer is none for them, cached or not.
+  'a long field': (res) => (res.setHeader('X-Long', 'a'.repeat(12_000)), res.end('a')),
+  'many fields': (res) => {
+    for (let at = 0; at < 500; at++) res.setHeader(`X-${at}`, String(at))
+    res.end('a')
+  },
   'writeHead(status)': (res) => res.writeHead(203).end('a'),
   'writeHead(status, message)': (res) => res.writeHead(200, 'Fine').end('a'),
   'writeHead(status, fields)': (res) => res.writeHead(200, { 'X-A': '1', 'X-List': ['1', '2'] }).end('a'),
