@@ -100,6 +100,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'mutation',
     'refresh',
     'nesting',
+    'route-dependencies',
     'handler-loads',
     'hits',
     'answers',

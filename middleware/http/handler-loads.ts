@@ -1,21 +1,17 @@
 // Knows how a request's handler answers for a load: what its answer depends on, and what is learned from it.
 
 import { LRUCache } from 'lru-cache'
-import { groupRef, uriRef } from '../../src/door.ts'
+import { groupRef } from '../../src/door.ts'
 import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
-import { ConfigError } from '../../src/index.ts'
 import type { Ref } from '../../src/index.ts'
 import { foundOn } from './absent.ts'
 import type { Forward } from './cache-status.ts'
-import type { Fields } from './fields.ts'
 import { fill } from './fill.ts'
 import { givenUp, unshared } from './filled.ts'
 import type { Filled } from './filled.ts'
-import { groupFields, groupsOf, MANY } from './groups.ts'
 import { isGone } from './head.ts'
 import { clearBeforeAnswer } from './mutation.ts'
 import { ownUri } from './mutation-options.ts'
-import { refs, told } from './option-calls.ts'
 import { nested } from './nesting.ts'
 import type { Passage } from './passage.ts'
 import type { Refresh } from './refresh.ts'
@@ -23,11 +19,11 @@ import type { Demands } from './request-directives.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { copyOf } from './request-key.ts'
 import type { Asked, RouteCalls } from './route-calls.ts'
+import { RouteDependencies } from './route-dependencies.ts'
 import { whyNotAsked, whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unkeyed.ts'
 import type { Input } from './unkeyed.ts'
-import { anyQueryUri, normalisedUri } from './uri.ts'
 import { placed, signAgain } from './variants.ts'
 import type { Visit } from './visit.ts'
 
@@ -55,6 +51,7 @@ export class HandlerLoads<Subject> {
   readonly #engine: Engine
   readonly #options: ResolvedOptions<Subject>
   readonly #calls: RouteCalls<Subject>
+  readonly #dependencies: RouteDependencies<Subject>
   readonly #alone: LRUCache<string, true>
   readonly #inside: WeakSet<object> = new WeakSet()
 
@@ -62,6 +59,7 @@ export class HandlerLoads<Subject> {
     this.#engine = engine
     this.#options = options
     this.#calls = calls
+    this.#dependencies = new RouteDependencies(engine, options, calls)
     this.#alone = new LRUCache({ max: MOST_ALONE, ttl: ALONE_FOR, perf: { now: engine.clock } })
   }
 
@@ -95,7 +93,7 @@ export class HandlerLoads<Subject> {
       return sign
     }
     const why = (asked.found === undefined ? whyNotKept : whyNotAsked)(visit.method, headersOf(visit.req), asked.demands)
-    const dependencies = why === undefined ? this.#dependenciesOf(visit, asked.calls.name) : undefined
+    const dependencies = why === undefined ? this.#dependencies.of(visit, asked.calls.name) : undefined
     if (dependencies === undefined) {
       passage.forward({ fwd: asked.fwd, detail: why ?? 'error' })
       return unshared
@@ -129,12 +127,12 @@ export class HandlerLoads<Subject> {
   /** Lets the handler of a POST answer, and stores its answer where it is what a GET of its URI gives from now on. RFC 9110 §9.3.3 */
   post(asked: Asked, passage: Passage<Subject>): void {
     const { visit } = passage
-    const dependencies = this.#dependenciesOf(visit, asked.calls.name)
+    const dependencies = this.#dependencies.of(visit, asked.calls.name)
     if (dependencies === undefined) {
       clearBeforeAnswer(visit, ownUri)
       return passage.forward({ fwd: 'method', detail: 'error' })
     }
-    const written = asked.calls.written(asked.call, [asked.call.ref, this.#uriOf(visit)])
+    const written = asked.calls.written(asked.call, [asked.call.ref, this.#dependencies.uriOf(visit)])
     const cleared = new Promise<void>((resolve) => {
       clearBeforeAnswer(visit, ownUri, (clear) => {
         const clearing = written.clear(clear)
@@ -171,7 +169,7 @@ export class HandlerLoads<Subject> {
       partitioned: asked.partitioned,
       fwd: asked.fwd,
       shownKey: this.#options.debug ? asked.call.key : undefined,
-      groupFields: (before) => this.#groupFields(visit, asked, before),
+      groupFields: (before) => this.#dependencies.groupFields(visit, asked, before),
       found,
       clock: this.#engine.clock,
       onEnter: () => passage.enter(),
@@ -185,34 +183,6 @@ export class HandlerLoads<Subject> {
   /** What is stored anew was computed from what it was computed from then, though its handler need not have read that again. */
   #readAgain({ frame, found }: Loading): void {
     if (found !== undefined) frame.add(found.refs, this.#engine.freshness.trustOf(found), false)
-  }
-
-  /** What a response depends on besides what its handler calls: its URI, and what is declared. Undefined where that cannot be known. */
-  #dependenciesOf(visit: Visit<Subject>, route: string): readonly Ref[] | undefined {
-    const { dependsOn } = this.#options
-    try {
-      const declared = dependsOn === undefined ? [] : told(route, 'dependsOn', () => dependsOn(visit.subject), refs)
-      this.#calls.noteDeclared(declared)
-      return [this.#uriOf(visit), ...declared]
-    } catch (error) {
-      this.#engine.report(error)
-      return undefined
-    }
-  }
-
-  #uriOf({ path, query }: Visit<Subject>): Ref {
-    return uriRef(this.#options.query === true ? normalisedUri(path, query) : anyQueryUri(path))
-  }
-
-  #groupFields({ subject }: Visit<Subject>, { frame, calls }: Loading, before: Fields): Readonly<Record<string, string>> {
-    const { groups, groupFields: asked } = this.#options
-    if (groups === false) return {}
-    try {
-      return groupFields(groupsOf(frame.refs, subject, groups), asked, before)
-    } catch (error) {
-      this.#engine.report(new ConfigError(`\`groups\` of the route "${calls.name}" failed: its response is in the group of all.`, error))
-      return groupFields([MANY], asked, before)
-    }
   }
 
   #learn(asked: Loading, filled: Filled): void {
