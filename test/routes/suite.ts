@@ -20,6 +20,7 @@ import { redisRoutes } from './redis.ts'
 import { refreshing } from './refreshing.ts'
 import { refusals } from './refusals.ts'
 import { status } from './status.ts'
+import { stores } from './stores.ts'
 import { unfinished } from './unfinished.ts'
 import { spellings } from './spellings.ts'
 import { variants } from './variants.ts'
@@ -52,4 +53,5 @@ export function routeSuite(framework: Framework): void {
   withheld(framework)
   refreshing(framework)
   redisRoutes(framework)
+  stores(framework)
 }
