@@ -30,6 +30,11 @@ describe('docs/conformance.md', () => {
     ])
   })
 
+  test('says how many tests of the older edition ask of an Age what the current one forbids', () => {
+    const ofAge = Object.keys(notPassed).filter((id) => id.startsWith('age-parse-') && own.current[id] !== own.older[id])
+    expect([ofAge.length, /\bNine tests of the older one\b/.test(page)]).toEqual([9, true])
+  })
+
   test('gives a reason for each test that is not passed, and for no other', () => {
     const failed = [own.current, own.older].flatMap((results) => Object.keys(results).filter((id) => results[id] !== 'pass'))
     const reasons = Object.keys({ ...notPassed, ...notPassedOfCurrent })
