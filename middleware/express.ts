@@ -17,7 +17,7 @@ import { fullPattern } from './http/route-name.ts'
 import { Route } from './http/route.ts'
 import type { RouteHandle } from './http/route-handle.ts'
 import type { RouteOptions as Options } from './http/route-options.ts'
-import { socketOf } from './http/unkeyed.ts'
+import { socketOf } from './http/unwatched.ts'
 import type { DerivedProperty } from './http/unkeyed.ts'
 import type { Visit } from './http/visit.ts'
 

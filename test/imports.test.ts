@@ -73,6 +73,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'advice',
     'watched-headers',
     'unkeyed',
+    'unwatched',
+    'watched-socket',
     'capture',
     'replay',
     'revalidation',

@@ -15,7 +15,7 @@ import { selected } from './route-calls.ts'
 import type { Asked } from './route-calls.ts'
 import { whyNotKept } from './storable.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { headersOf } from './unkeyed.ts'
+import { headersOf } from './unwatched.ts'
 import type { Visit } from './visit.ts'
 
 // So often a request waits for others whose answers fail, before it runs its handler beside them.

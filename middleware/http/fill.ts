@@ -26,7 +26,7 @@ import { dress } from './replay.ts'
 import { heldByHead, isOfAsked, updatedBy } from './revalidation.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { headersOf } from './unkeyed.ts'
+import { headersOf } from './unwatched.ts'
 import type { Visit } from './visit.ts'
 
 // From its first byte on a streamed answer may take so long: past it others no longer wait for its last.

@@ -11,7 +11,7 @@ import type { Condition } from './request-directives.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { Asked } from './route-calls.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { headersOf } from './unkeyed.ts'
+import { headersOf } from './unwatched.ts'
 import type { Visit } from './visit.ts'
 
 /** The answers of one route that are not its handler's. */

@@ -4,7 +4,7 @@ import { Server as HttpServer } from 'node:http'
 import type { IncomingMessage } from 'node:http'
 import { Server as HttpsServer } from 'node:https'
 import { Duplex } from 'node:stream'
-import { socketOf } from './unkeyed.ts'
+import { socketOf } from './unwatched.ts'
 
 /** A server that takes connections which were made here. */
 export type InjectableServer = HttpServer | HttpsServer

@@ -4,8 +4,9 @@ import { MOST_ABSENT } from './absent.ts'
 import { isProperty } from './added.ts'
 import { harmlessOn } from './harmless.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
-import { headersOf, watch } from './unkeyed.ts'
+import { watch } from './unkeyed.ts'
 import type { Input, Watch } from './unkeyed.ts'
+import { headersOf } from './unwatched.ts'
 import type { Selection } from './vary.ts'
 import type { Visit } from './visit.ts'
 
@@ -34,6 +35,7 @@ export class Reads {
   constructor(visit: Visit<unknown>, options: ReadsOptions) {
     this.#options = options
     this.#watch = watch(visit.req, {
+      res: visit.res,
       conditions: options.conditions,
       derived: visit.derived(),
       places: visit.places(),

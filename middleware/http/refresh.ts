@@ -11,7 +11,7 @@ import { InjectedConnection, serverOf } from './injected.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { Asked } from './route-calls.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { socketOf } from './unkeyed.ts'
+import { socketOf } from './unwatched.ts'
 import type { Visit } from './visit.ts'
 
 // So long a copy may be on its way to its route: two that wait for each other in outer layers end here.

@@ -20,7 +20,7 @@ import type { RouteHandle } from './route-handle.ts'
 import type { RouteOptions } from './route-options.ts'
 import { isAnswerable, isSafe, whyBypassed } from './storable.ts'
 import { whyTargetBypassed } from './target.ts'
-import { headersOf } from './unkeyed.ts'
+import { headersOf } from './unwatched.ts'
 import type { Visit } from './visit.ts'
 
 /** A cached route, whatever its framework. `Subject` is what the functions among its options are given. */

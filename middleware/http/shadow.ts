@@ -6,6 +6,8 @@ export interface Shadow {
   before?(): void
   /** What reading it gives, in place of its value. */
   get?(value: () => unknown): unknown
+  /** Whether `get` stands before what is written meanwhile too. */
+  readonly getsWritten?: boolean
   /** Called before it is written through a setter that was there: what stands behind one hears of it. */
   beforeSet?(): void
 }
@@ -25,7 +27,7 @@ export function shadow(target: object, name: PropertyKey, how: Shadow): (() => v
     enumerable: own?.enumerable ?? false,
     get: () => {
       if (written === undefined) how.before?.()
-      return how.get === undefined || written !== undefined ? value() : how.get(value)
+      return how.get === undefined || (written !== undefined && how.getsWritten !== true) ? value() : how.get(value)
     },
     set: (next: unknown) => {
       how.beforeSet?.()

@@ -1,15 +1,15 @@
 // Knows what a handler reads of its request that its key does not cover.
 
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { allOf } from './absent.ts'
 import { addedTo, watchAbsent } from './added.ts'
 import type { AddedProperty, Place, Seeker } from './added.ts'
 import type { Harmlessness } from './harmless.ts'
-import { HTTP2_PROPERTIES, PSEUDO_FIELDS } from './http2.ts'
+import { PSEUDO_FIELDS } from './http2.ts'
 import { shadow } from './shadow.ts'
-import { inputOfSocket } from './socket-input.ts'
+import { headersOf, keepSocket, showHeaders } from './unwatched.ts'
 import { watchedHeaders, withoutHidden } from './watched-headers.ts'
+import { watchSocket } from './watched-socket.ts'
 
 /**
  * What a handler could see of a request: a header's lower-case name, "headers" for all of them at once, "ip", "protocol", or a
@@ -26,6 +26,8 @@ export interface DerivedProperty {
 }
 
 export interface WatchOptions {
+  /** Its response, where that is watched too. */
+  readonly res?: ServerResponse
   readonly derived: readonly DerivedProperty[]
   /** Where outer layers leave things. */
   readonly places: readonly Place[]
@@ -68,28 +70,14 @@ const HARMLESS: ReadonlySet<string> = new Set([
   'x-request-id',
 ])
 
-const visible = new WeakMap<IncomingMessage, IncomingHttpHeaders>()
-
-/** The headers of a request as its handler sees them, without a word to who watches: for a route inside a route. */
-export function headersOf(req: IncomingMessage): IncomingHttpHeaders {
-  return visible.get(req) ?? req.headers
-}
-
-const sockets = new WeakMap<IncomingMessage, Socket>()
-
-/** The connection of a request, as quietly. */
-export function socketOf(req: IncomingMessage): Socket {
-  return sockets.get(req) ?? req.socket
-}
-
 /**
  * Watches a request until `close`. Conditions and ranges are not seen by the handler meanwhile. Costs a proxy for each request whose handler
  * runs, and nothing for a hit.
  */
 export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   const before = headersOf(req)
-  sockets.set(req, socketOf(req))
-  visible.set(req, { ...withoutHidden(before), ...options.conditions })
+  keepSocket(req)
+  showHeaders(req, { ...withoutHidden(before), ...options.conditions })
   let pauses = 0
   let probed: Input[] | undefined
   const read = (given: Input): void => {
@@ -118,18 +106,6 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   }
   const restores = [shadow(req, 'headers', { get: watchedOf }), shadow(req, 'headersDistinct', { get: watchedOf })]
   restores.push(shadow(req, 'rawHeaders', { before: () => read('headers') }))
-  const { socket } = req
-  const watched = watchedSocket(socket, read)
-  for (const name of ['socket', 'connection', 'client']) {
-    const get = (value: () => unknown): unknown => {
-      const found = value()
-      if (found === socket || found === watched) return watched
-      // A layer has put a client of its own there.
-      read(`req.${name}`)
-      return found
-    }
-    restores.push(shadow(req, name, { get }))
-  }
   for (const { target, name, inputs } of options.derived) {
     const before = (): void => inputs.forEach(read)
     // What the property's own getter reads is named by the property.
@@ -138,7 +114,8 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   const unwatchable: AddedProperty[] = []
   const reading = { read, lookFor, unwatched, unwatchable, isHarmless: options.isHarmless }
   for (const place of options.places) restores.push(...watchPlace(place, options.derived, reading))
-  if (req.httpVersionMajor > 1) restores.push(...watchHttp2(req, read))
+  // Behind the places, since it puts properties on their objects itself.
+  restores.push(...watchSocket({ req, res: options.res, read, isPaused: () => pauses > 0 }))
   for (const { target, name, label } of unwatchable) {
     probed = []
     readQuietly(target, name)
@@ -156,7 +133,7 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
     close() {
       pauses = Number.POSITIVE_INFINITY
       for (const restore of restores.toReversed()) restore?.()
-      visible.set(req, before)
+      showHeaders(req, before)
     },
   }
 }
@@ -205,25 +182,10 @@ function watchAll(place: Place, lookFor: (label: string) => void): (() => void) 
   return holder && shadow(holder.target, holder.name, { get: (value) => (value() === target ? seen : value()) })
 }
 
-function watchHttp2(req: object, read: (input: Input) => void): ((() => void) | undefined)[] {
-  return Array.from(HTTP2_PROPERTIES, ([name, input]) => shadow(req, name, { before: () => read(input) }))
-}
-
 function setterOf(target: object, name: PropertyKey): unknown {
   for (let at: object | null = target; at !== null; at = Object.getPrototypeOf(at) as object | null) {
     const found = Object.getOwnPropertyDescriptor(at, name)
     if (found !== undefined) return found.set
   }
   return undefined
-}
-
-function watchedSocket(socket: object, read: (input: Input) => void): unknown {
-  return new Proxy(socket, {
-    get(target, name) {
-      const input = inputOfSocket(target, name)
-      if (input !== undefined) read(input)
-      return Reflect.get(target, name, target) as unknown
-    },
-    set: (target, name, value) => Reflect.set(target, name, value, target),
-  })
 }

@@ -136,6 +136,8 @@ describe.each([
   test.each<[string, (ctx: Context) => unknown, string]>([
     ['its scheme', (ctx) => ctx.req.headers[':scheme'], 'protocol'],
     ['its stream', (ctx) => typeof (ctx.req as unknown as { stream: object }).stream, 'ip'],
+    ['the stream of its response', (ctx) => typeof (ctx.res as unknown as { stream: object }).stream, 'ip'],
+    ['the socket of its response', (ctx) => ctx.res.socket?.remoteAddress, 'ip'],
     ['its socket', (ctx) => ctx.req.socket.remoteAddress, 'ip'],
     ['a cookie', (ctx) => ctx.cookies.get('a'), 'cookie'],
     ['who asks', (ctx) => ctx.state['viewer'], 'ctx.state.viewer'],

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, test } from 'vitest'
-import { headersOf, watch, type DerivedProperty, type Input, type Watch } from '../../middleware/http/unkeyed.ts'
+import { watch, type DerivedProperty, type Input, type Watch } from '../../middleware/http/unkeyed.ts'
+import { headersOf } from '../../middleware/http/unwatched.ts'
 import { ask, serve } from '../support/http.ts'
 
 const headers = { cookie: 'a=1', 'if-none-match': '"x"', range: 'bytes=0-1', 'x-two': ['1', '2'], 'x-request-id': 'r' }

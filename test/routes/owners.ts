@@ -1,4 +1,5 @@
 // One client's answer is never another's, under whatever name outer layers have put who asks.
+import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import type { RouteOptions } from '../../middleware/http/route-options.ts'
 import { newGate } from '../support/gate.ts'
@@ -36,6 +37,11 @@ export function owners(framework: Framework): void {
       'req.socket.user',
       (x, user) => Object.assign(x.req.socket, { user }),
       (x) => (x.req.socket as { user?: string }).user,
+    ],
+    'on the connection of the response': [
+      'req.socket.user',
+      (x, user) => Object.assign(x.req.socket, { user }),
+      (x) => (x.res.socket as { user?: string } | null)?.user,
     ],
     'among the headers, under a name that no header has': [
       'userid',
@@ -75,6 +81,30 @@ export function owners(framework: Framework): void {
         expect(site.warnings.texts).toEqual([expect.stringContaining(`"${input}"`)])
       })
     }
+
+    test.each(['socket', 'connection'] as const)('by the address that its response goes to: %s', async (name) => {
+      await using site = newSite(framework)
+      site.app.on('get', '/', [cached(site.cache)], (x) => x.send(`for ${String(x.res[name]?.remotePort)}`))
+      const replies = [await site.ask('/'), await site.ask('/')]
+      expect(replies.map(statusOf)).toEqual(Array(2).fill(refused('unkeyed ip')))
+    })
+
+    test('by an address that its response is given late, behind the answer to another request', async () => {
+      await using site = newSite(framework)
+      const gate = newGate()
+      site.app.on('get', '/first', [], async (x) => (await gate.wait(), x.send('first')))
+      site.app.on('get', '/second', [cached(site.cache)], async (x) => {
+        gate.open()
+        while (x.res.socket === null) await new Promise(setImmediate)
+        x.send(`for ${String(x.res.socket.remotePort)}`)
+      })
+      const port = await site.port()
+      const socket = connect(port, '127.0.0.1').setEncoding('utf8')
+      socket.end('GET /first HTTP/1.1\r\nHost: a\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+      let text = ''
+      for await (const chunk of socket) text += String(chunk)
+      expect(text).toContain(refused('unkeyed ip'))
+    })
 
     test('in a header with the name of what every object has', async () => {
       await using site = newSite(framework)

@@ -1,0 +1,28 @@
+// Knows the headers and the connection of a request without a word to who watches them.
+
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+
+const visible = new WeakMap<IncomingMessage, IncomingHttpHeaders>()
+
+/** The headers of a request as its handler sees them: for a route inside a route too. */
+export function headersOf(req: IncomingMessage): IncomingHttpHeaders {
+  return visible.get(req) ?? req.headers
+}
+
+/** Says what a request's handler sees of its headers from here on. */
+export function showHeaders(req: IncomingMessage, headers: IncomingHttpHeaders): void {
+  visible.set(req, headers)
+}
+
+const sockets = new WeakMap<IncomingMessage, Socket>()
+
+/** The connection of a request. */
+export function socketOf(req: IncomingMessage): Socket {
+  return sockets.get(req) ?? req.socket
+}
+
+/** Keeps the connection of a request that is about to be watched. */
+export function keepSocket(req: IncomingMessage): void {
+  sockets.set(req, socketOf(req))
+}
