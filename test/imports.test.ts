@@ -75,6 +75,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'unkeyed',
     'unwatched',
     'watched-socket',
+    'departure',
     'capture',
     'replay',
     'revalidation',

@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { Body, bytesOf, isChunk } from './body.ts'
+import { Departure } from './departure.ts'
 import { headOf, isGone, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
 import type { Head } from './head.ts'
 
@@ -25,6 +26,8 @@ export interface CaptureOptions {
    * the handler gave and what leaves. Must not throw.
    */
   onHead(head: Head, body: Uint8Array | undefined, isRecoded: boolean): Verdict
+  /** Called when layers inside have changed the head since then. It has not left yet. Must not throw. */
+  onChanged(): void
   /** Decides when the handler threw in a framework that hands errors back. Undefined: the error is the answer. */
   onFailure?(): Verdict | undefined
   /** Runs what sends: what outer layers do then is not the handler's doing. */
@@ -61,11 +64,16 @@ class Recorder {
       if (!source.readableEnded) this.#giveUp('broken', true)
     })
   #ownWrite: unknown
+  #departure!: Departure
   #hasHead = false
+  /** Whether the head that was judged has layers inside to pass before it leaves. */
+  #isDeparting = false
   #hasEnded = false
   #isSettled = false
   #isNotModified = false
   #instead: Uint8Array | undefined
+  /** What was captured of an answer whose head has yet to leave. */
+  #pending: Captured | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(res: ServerResponse, options: CaptureOptions, resolve: (captured: Captured) => void) {
@@ -88,29 +96,46 @@ class Recorder {
     }
     Object.assign(res, methods)
     this.#ownWrite = methods.write
+    this.#departure = new Departure(res, { writeHead: methods.writeHead }, () => this.#change())
     res.once('close', this.#onClose)
     res.on('pipe', this.#onPipe)
   }
 
   #writeHead(args: unknown[]): unknown {
     const res = this.#res
-    if (this.#hasHead || res.headersSent || !isStatus(args[0])) return this.#pass('writeHead', args)
+    if (this.#hasHead) return this.#depart(args)
+    if (res.headersSent || !isStatus(args[0])) return this.#pass('writeHead', args)
     mergeWriteHead(res, args)
+    // What layers inside do in it they have done.
     this.#meetHead(undefined)
     // What was given is on the response now; `onHead` may have changed it since.
     this.#leave('writeHead', [res.statusCode])
     return res
   }
 
+  /** It is Node.js, or an outer layer, on the way to the first byte. */
+  #depart(args: unknown[]): unknown {
+    const result = this.#pass('writeHead', this.#departure.leave('writeHead', args))
+    this.#isDeparting = false
+    if (this.#pending !== undefined) this.#settle(this.#pending)
+    return result
+  }
+
+  #change(): void {
+    if (this.#isSettled) return
+    this.#options.onChanged()
+    this.#giveUp('changed', false)
+  }
+
   #flushHeaders(): void {
-    if (!this.#hasHead) this.#meetHead(undefined)
+    if (!this.#hasHead) this.#judgeHead(undefined)
     this.#leave('flushHeaders', [])
   }
 
   #write(args: unknown[]): unknown {
     const [chunk, encoding] = args
     if (this.#hasEnded || !isChunk(chunk)) return this.#pass('write', args)
-    if (!this.#hasHead) this.#meetHead(undefined)
+    if (!this.#hasHead) this.#judgeHead(undefined)
     const isSwallowed = this.#isNotModified || this.#instead !== undefined
     const flowing = isSwallowed ? this.#swallow(args) : this.#leave('write', args)
     if (this.#instead === undefined) this.#keep(bytesOf(chunk, encoding))
@@ -124,14 +149,19 @@ class Recorder {
     const last = isChunk(chunk) ? bytesOf(chunk, encoding) : Buffer.alloc(0)
     // RFC 9111 §3.3: a handler that saw its client go may have stopped early.
     const isAborted = isGone(this.#res)
-    if (!this.#hasHead) this.#meetHead(last)
+    if (!this.#hasHead) this.#judgeHead(last)
     this.#hasEnded = true
     this.#keep(this.#instead === undefined ? last : Buffer.from(this.#instead))
     this.#options.onOver()
     this.#finish(args)
     if (isAborted) this.#giveUp('aborted', true)
-    else this.#settle({ body: this.#body.bytes() })
+    else if (!this.#isSettled) this.#complete({ body: this.#body.bytes() })
     return this.#res
+  }
+
+  #complete(captured: Captured): void {
+    if (this.#isDeparting) this.#pending = captured
+    else this.#settle(captured)
   }
 
   #finish(args: unknown[]): void {
@@ -165,6 +195,11 @@ class Recorder {
     const callback = args.find((arg) => typeof arg === 'function')
     if (callback !== undefined) process.nextTick(callback)
     return true
+  }
+
+  #judgeHead(body: Buffer | undefined): void {
+    this.#meetHead(body)
+    if (!this.#isSettled) this.#isDeparting = this.#departure.begin()
   }
 
   #meetHead(body: Buffer | undefined): void {

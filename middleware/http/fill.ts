@@ -8,7 +8,7 @@ import type { Forward } from './cache-status.ts'
 import type { Captured, CaptureOptions, Verdict } from './capture.ts'
 import { isNotModified } from './conditional.ts'
 import { valueOf } from './fields.ts'
-import type { Fields } from './fields.ts'
+import type { Fields, FieldValue } from './fields.ts'
 import { filledBy } from './filled.ts'
 import type { Filled } from './filled.ts'
 import { groupsIn } from './groups.ts'
@@ -16,7 +16,7 @@ import { headOf } from './head.ts'
 import type { Head } from './head.ts'
 import { bodyInstead, mayServeStale, putHeld, putInstead } from './instead.ts'
 import type { Replacing } from './instead.ts'
-import { insideOf } from './inside.ts'
+import { insideOf, insideOfChanged } from './inside.ts'
 import type { Inside } from './inside.ts'
 import { judge } from './judgement.ts'
 import type { Judgement } from './judgement.ts'
@@ -74,6 +74,8 @@ class Fill {
   /** Why it is not stored again though it goes out. */
   #whyDropped: string | undefined
   #failure: string | undefined
+  /** The Cache-Status that it had when it was judged. */
+  #statusBefore: FieldValue
   #groups: readonly string[] = []
   #inside: Inside | undefined
 
@@ -92,6 +94,7 @@ class Fill {
       maxBodyBytes: this.#options.route.maxBodyBytes,
       patience: PATIENCE,
       onHead: (head, body, isRecoded) => this.#onHead(head, body, isRecoded),
+      onChanged: () => this.#onChanged(),
       onFailure: () => this.#staleInstead('error'),
       send: (work) => reads.unwatched(work),
       pause: () => reads.pause(),
@@ -118,6 +121,18 @@ class Fill {
     const verdict = this.#judge(head, body)
     this.#inside = insideOf({ fields: head.fields, baseline: this.#baseline, why: this.#judged.why, isRecoded })
     return verdict
+  }
+
+  /** It leaves otherwise than it was judged. */
+  #onChanged(): void {
+    const { res } = this.#visit
+    const head = headOf(res)
+    const inside = insideOfChanged(this.#head?.fields ?? {}, head.fields)
+    const why = inside === 'changed' ? 'changed on its way' : inside
+    this.#inside = inside
+    this.#head = head
+    this.#judged = { why, freshFor: 0, selects: undefined }
+    if (this.#options.route.cacheStatus && !res.headersSent) res.setHeader('Cache-Status', this.#cacheStatus(undefined))
   }
 
   /**
@@ -172,6 +187,7 @@ class Fill {
     // What is kept is the answer as its client gets it, less what is said of this one request.
     this.#head = headOf(res)
     this.#reads.sayHead()
+    this.#statusBefore = res.getHeader('cache-status')
     if (route.cacheStatus) res.setHeader('Cache-Status', this.#cacheStatus(body))
     return { keep: mayStore, notModified: isNotModified(method, this.#requestFields, head.status, res.getHeaders(), now) }
   }
@@ -186,10 +202,14 @@ class Fill {
   }
 
   #cacheStatus(body: Uint8Array | undefined): string {
-    const before = this.#visit.res.getHeader('cache-status')
     // Whether what streams will be stored nobody knows when its head leaves.
     const detail = this.#judged.why ?? this.#whyDropped ?? (body === undefined ? 'streamed' : undefined)
-    return cacheStatusWith(before, { fwd: this.#options.fwd, stored: detail === undefined, detail, key: this.#options.shownKey })
+    return cacheStatusWith(this.#statusBefore, {
+      fwd: this.#options.fwd,
+      stored: detail === undefined,
+      detail,
+      key: this.#options.shownKey,
+    })
   }
 
   #filled(captured: Captured): Filled {

@@ -4,8 +4,8 @@ import { withheldFields } from './field-lists.ts'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 
-/** What was done inside: a cookie was set, or the content coded. */
-export type Inside = 'set-cookie' | 'content-encoding'
+/** What was done inside: a cookie was set, the content coded, or the head changed while it left. */
+export type Inside = 'set-cookie' | 'content-encoding' | 'changed'
 
 export interface InsideOptions {
   readonly fields: Fields
@@ -26,12 +26,22 @@ export function insideOf({ fields, baseline, why, isRecoded }: InsideOptions): I
   return isRecoded && coding !== undefined && coding.toLowerCase() !== 'identity' ? 'content-encoding' : undefined
 }
 
+/** The same of a head that was changed after it was judged. */
+export function insideOfChanged(judged: Fields, fields: Fields): Inside {
+  return String(fields['set-cookie']) === String(judged['set-cookie']) ? 'changed' : 'set-cookie'
+}
+
 /** What happened, and what to move where, as a warning says it. */
 export function adviceForInside(what: Inside, route: string): string {
   if (what === 'set-cookie')
     return (
       `The answer of "${route}" sets a cookie inside its cached route, and was not stored. Mount what sets it, such as a session, before ` +
       '`cached`. A handler that sets one itself says `Cache-Control: private`.'
+    )
+  if (what === 'changed')
+    return (
+      `The answer of "${route}" was changed while it left, by a layer inside its cached route that hooks into \`writeHead\` or \`end\`, and was ` +
+      'not stored. What is the same for everybody belongs before `cached`; what says for whom a response is, or how long, into its handler.'
     )
   return (
     `The answer of "${route}" was compressed inside its cached route: each Accept-Encoding is compressed and stored for itself. ` +

@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import type { Place } from '../http/added.ts'
 import type { Captured, CaptureOptions, Verdict } from '../http/capture.ts'
+import { departureOf } from '../http/departure.ts'
 import { headOf, turnNotModified } from '../http/head.ts'
 import type { Head } from '../http/head.ts'
 import { hold } from '../http/hold.ts'
@@ -138,13 +139,14 @@ export class KoaVisit implements Visit<Context> {
     const accept = takeAccept(this.subject)
     const host = new RouterHost(this.subject, options.send)
     const recoded = new Recoded(this.subject)
+    const depart = departureOf(this.res, options.onChanged)
     let captured: Captured | Promise<Captured> | undefined
     try {
       await this.#next()
       host.close()
       recoded.close()
       captured = this.#judge(options, recoded.isRecoded)
-      return { captured }
+      return { captured: depart(captured) }
     } catch (error) {
       const verdict = options.onFailure?.()
       if (verdict?.instead === undefined) throw error

@@ -34,6 +34,7 @@ async function capturing(handler: Handler, optionsFor: OptionsFor = () => ({})):
         wholes.push(whole === undefined ? undefined : Buffer.from(whole).toString())
         return onHead?.(head, whole, isRecoded) ?? { keep: true, notModified: false }
       },
+      onChanged() {},
       send: (work) => work(),
       pause: () => () => {},
       onOver() {},
@@ -316,6 +317,7 @@ describe('a response on its way', () => {
           maxBodyBytes: 10,
           patience: 10_000,
           onHead: () => ({ keep: true, notModified: false }),
+          onChanged() {},
           send: (work) => work(),
           pause: () => () => {},
           onOver() {},

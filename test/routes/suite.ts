@@ -1,5 +1,6 @@
 // The promises of cached routes that hold in every framework.
 import { conditions } from './conditions.ts'
+import { departing } from './departing.ts'
 import { dependencies } from './dependencies.ts'
 import { directives } from './directives.ts'
 import type { Framework } from './framework.ts'
@@ -33,6 +34,7 @@ export function routeSuite(framework: Framework): void {
   lifetimes(framework)
   conditions(framework)
   refusals(framework)
+  departing(framework)
   identity(framework)
   keys(framework)
   owners(framework)
