@@ -78,13 +78,14 @@ function visitOf(req: Request, next: NextFunction): Visit<Request> {
   // As the router reads it.
   const { path } = req
   const fullPath = req.baseUrl + path
+  const routed = fullPath.length > 1 && path === '/' ? req.baseUrl || path : fullPath
   return {
     subject: req,
     req,
     res,
     method: req.method,
     target: req.originalUrl,
-    path: fullPath.length > 1 && path === '/' ? req.baseUrl || path : fullPath,
+    path: routed,
     pattern: req.route === undefined ? undefined : fullPattern(req.baseUrl, (req.route as { path: unknown }).path),
     params: req.params ?? {},
     query: queryOf(req),
@@ -92,6 +93,7 @@ function visitOf(req: Request, next: NextFunction): Visit<Request> {
     derived: () => derivedOf(req),
     places: () => placesOf(req, res),
     limitQuery: (rule) => limitQuery(req, rule),
+    urls: (rule) => urlsOf(req, routed, rule),
     pass: () => next(),
     observe(options) {
       const captured = capture(res, options)
@@ -151,6 +153,14 @@ function placesOf(req: Request, res: Response): Place[] {
     : places
 }
 
+function urlsOf(req: Request, path: string, rule: QueryRule): readonly [string, string] {
+  const search = searchOf(req.url)
+  const routed = search === '' ? path : `${path}?${search}`
+  if (rule === true) return [req.originalUrl, routed]
+  const nested = isNested(req)
+  return [filterUrl(req.originalUrl, rule, nested), filterUrl(routed, rule, nested)]
+}
+
 function limitQuery(req: Request, rule: QueryRule): () => void {
   if (rule === true) return () => {}
   const { url, originalUrl } = req
@@ -159,10 +169,13 @@ function limitQuery(req: Request, rule: QueryRule): () => void {
   const nested = isNested(req)
   // An own property, since Express 5 parses the URL anew each time it is asked and forgets what is written to it.
   Object.defineProperty(req, 'query', { value: filterQuery(whole as Query, rule), configurable: true, enumerable: true, writable: true })
-  req.url = filterUrl(url, rule, nested)
+  const limited = filterUrl(url, rule, nested)
+  req.url = limited
   req.originalUrl = filterUrl(originalUrl, rule, nested)
   return () => {
     req.originalUrl = originalUrl
+    // What an inner layer rewrote stays rewritten.
+    if (req.url === limited) req.url = url
     Object.defineProperty(req, 'query', own ?? { value: whole, configurable: true, enumerable: true, writable: true })
   }
 }

@@ -19,6 +19,10 @@ export interface RouteArguments {
    * select its response by Vary, null for one that is absent.
    */
   readonly headers?: Readonly<Record<string, string | null>>
+  /** The path as it is routed, where the parameters alone do not say which it was. */
+  readonly path?: string
+  /** The URL as its handler sees it, where that is not the plain spelling of the rest. */
+  readonly url?: string
   /** Whose response this is, where the route's `partition` says so. */
   readonly partition?: string
 }

@@ -10,7 +10,9 @@ import type { Fields } from './fields.ts'
 import { selectingFieldsOf } from './http2.ts'
 import { adviceForInside } from './inside.ts'
 import type { Inside } from './inside.ts'
-import { argumentsOf, selectedArguments } from './request-key.ts'
+import { isPlain, plainPathOf } from './plain-url.ts'
+import type { PlainPath } from './plain-url.ts'
+import { argumentsOf, keyText, selectedArguments } from './request-key.ts'
 import type { RouteArguments } from './request-key.ts'
 import { defaultName, hasParamsOf, isDetermined, routeRef } from './route-name.ts'
 import type { PartialRouteArguments } from './route-name.ts'
@@ -68,7 +70,9 @@ export class RouteCalls<Subject> {
   readonly #declaredNames: Set<string> = new Set()
   #calls: Calls<StoredResponse> | undefined
   #pattern: string | undefined
+  #plainPath: PlainPath | undefined
   #isRefused = false
+  #otherPattern: string | undefined
 
   constructor(engine: Engine, options: ResolvedOptions<Subject>, framework: string) {
     this.#engine = engine
@@ -95,8 +99,10 @@ export class RouteCalls<Subject> {
   ask(visit: Visit<Subject>): Asked | NotAsked | undefined {
     const { path } = this.#options
     const isMounted = path === undefined || visit.pattern === path.pattern
-    const params = isMounted ? visit.params : path.match(visit.path)
-    if (params === undefined) return undefined
+    const matched = isMounted ? visit.params : path.match(visit.path)
+    if (matched === undefined) return undefined
+    // What a router has found, its handler sees too, and layers on the way may have put there what is somebody's.
+    const params = isMounted || visit.pattern === undefined ? matched : { ...visit.params, ...matched }
     const pattern = path?.pattern ?? visit.pattern
     if (pattern === undefined)
       return this.#refuse('no path', 'A cached route that is not mounted on a path needs its `path` option. It is bypassed.')
@@ -113,10 +119,21 @@ export class RouteCalls<Subject> {
     // RFC 9110 §4.2.3: case means nothing in a host. A handler may take it to mean something, and a clear by its name would not cover all spellings.
     if (this.#options.headers.includes('host') && /[A-Z]/.test(valueOf(fields, 'host') ?? '')) return { why: 'host in capitals' }
     const named = argumentsOf({ params, query: visit.query, fields, partition }, this.#options)
-    // Where parts of a path may be anything, its parameters alone do not say which it was.
-    const args = isDetermined(pattern) ? named : { ...named, path: visit.path }
+    const args = { ...named, ...this.#spelled(visit, pattern, params) }
     const call = callOf(calls, args)
     return { calls, call, primary: call, args, fields, partitioned: partition !== undefined }
+  }
+
+  /** What the URL says besides the parameters and the query: where it is spelled plainly, nothing. */
+  #spelled(visit: Visit<Subject>, pattern: string, params: Readonly<Record<string, unknown>>): Pick<RouteArguments, 'path' | 'url'> {
+    const { path } = visit
+    const [url, routed] = visit.urls(this.#options.query)
+    const plain = isDetermined(pattern) ? (this.#plainPath ??= plainPathOf(pattern))(params) : path
+    return {
+      // Where parts of a path may be anything, its parameters alone do not say which it was.
+      ...(!isDetermined(pattern) && { path }),
+      ...((url !== routed || !isPlain(url, plain)) && { url: keyText(url === routed ? url : `${url} ${routed}`) }),
+    }
   }
 
   /** Warns once of an input that the handler read though the key does not cover it, with what to do about it. */
@@ -147,10 +164,12 @@ export class RouteCalls<Subject> {
   #identify(pattern: string): Calls<StoredResponse> | NotAsked {
     if (this.#isRefused) return { why: 'name taken' }
     this.#pattern ??= pattern
-    if (this.#pattern !== pattern) {
+    if (this.#pattern !== pattern) this.#otherPattern ??= pattern
+    // On both: which of them comes first is chance, and below a mount path with parameters it is a client's choice.
+    if (this.#otherPattern !== undefined) {
       return this.#refuse(
         'other path',
-        `One cached route answers for "${this.#pattern}" and is also mounted on "${pattern}", where it is bypassed. Make another with cached(), or give it a \`path\` that covers both.`,
+        `One cached route is mounted on "${this.#pattern}" and on "${this.#otherPattern}": it is bypassed on both. Make one with cached() for each, or give it a \`path\` that covers them.`,
       )
     }
     try {

@@ -1,7 +1,7 @@
 // Knows the fields that address cache directives to some caches only, and what they make of a response's policy for this one.
 
 import { parseDictionary } from 'structured-headers'
-import type { Dictionary, InnerList, Item } from 'structured-headers'
+import type { Dictionary } from 'structured-headers'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 
@@ -11,9 +11,12 @@ import type { Fields } from './fields.ts'
  */
 export function policyOf(fields: Fields, targets: readonly string[]): Fields {
   for (const target of targets) {
-    const directives = dictionaryOf(valueOf(fields, target))
-    if (directives === undefined || directives.size === 0) continue
-    return { ...fields, 'cache-control': Array.from(directives, directiveOf).join(', '), expires: undefined, pragma: undefined }
+    const value = valueOf(fields, target)
+    const directives = dictionaryOf(value)
+    if (value === undefined || directives === undefined || directives.size === 0) continue
+    const decimals = new Set(Array.from(value.matchAll(DECIMAL), ([, name]) => name))
+    const members = Array.from(directives, ([name, [given]]) => directiveOf(name, decimals.has(name) ? undefined : given))
+    return { ...fields, 'cache-control': members.join(', '), expires: undefined, pragma: undefined }
   }
   return fields
 }
@@ -27,10 +30,13 @@ function dictionaryOf(value: string | undefined): Dictionary | undefined {
   }
 }
 
+// The parser gives a number for an Integer and for a Decimal, and 60.0 is the second.
+const DECIMAL = /(?<![\w.*-])([a-z*][\w.*-]*)=-?\d{1,12}\.\d/g
+
 // RFC 9213 §2.1: parameters are ignored, a number of seconds is an Integer and a list of fields a String; of another type it is there and says
 // nothing more.
-function directiveOf([name, [value]]: [string, Item | InnerList]): string {
-  if (typeof value === 'number' && Number.isInteger(value) && value >= 0) return `${name}=${value}`
+function directiveOf(name: string, value: unknown): string {
+  if (typeof value === 'number' && value >= 0) return `${name}=${value}`
   return typeof value !== 'string' || SECONDS.has(name) ? name : `${name}="${value.replaceAll(/["\\]/g, '\\$&')}"`
 }
 

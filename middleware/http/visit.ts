@@ -33,6 +33,8 @@ export interface Visit<Subject> {
   places(): readonly Place[]
   /** Takes away from what the handler sees the query parameters that are no arguments; returns what gives them back. */
   limitQuery(rule: QueryRule): () => void
+  /** Its URL as its handler sees it, less the query parameters that are no arguments: as it came, and as it is routed, mount path included. */
+  urls(rule: QueryRule): readonly [asItCame: string, asRouted: string]
   /** Lets the handler answer, unobserved. */
   pass(): void
   /** Lets the handler answer, and observes it. Never rejects: what the handler throws is its framework's. */

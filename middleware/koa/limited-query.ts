@@ -56,7 +56,7 @@ export class LimitedQuery {
   }
 }
 
-// Koa's own parser leaves them in the names; koa-qs makes objects of them.
-function readsBrackets(ctx: Context): boolean {
+/** Whether the application's parser takes `a[b]=1` for an `a`: Koa's own leaves brackets in the names, koa-qs makes objects of them. */
+export function readsBrackets(ctx: Context): boolean {
   return /\[|%5b/i.test(ctx.querystring) && !Object.keys(ctx.query).some((name) => name.includes('['))
 }

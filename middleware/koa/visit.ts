@@ -9,6 +9,7 @@ import { headOf, turnNotModified } from '../http/head.ts'
 import type { Head } from '../http/head.ts'
 import { hold } from '../http/hold.ts'
 import type { HoldOptions, Release } from '../http/hold.ts'
+import { filterUrl } from '../http/query.ts'
 import type { Query, QueryRule } from '../http/query.ts'
 import { answerTo, putHead } from '../http/replay.ts'
 import type { ReplayOptions, ReplayRequest } from '../http/replay.ts'
@@ -16,7 +17,7 @@ import type { StoredResponse } from '../http/stored-response.ts'
 import type { DerivedProperty } from '../http/unkeyed.ts'
 import type { Visit } from '../http/visit.ts'
 import { isKoa3, producedBy, tee } from './body.ts'
-import { LimitedQuery } from './limited-query.ts'
+import { LimitedQuery, readsBrackets } from './limited-query.ts'
 import { matchedRouteOf, routedPath } from './matched-route.ts'
 import type { MatchedRoute } from './matched-route.ts'
 import { Recoded } from './recoded.ts'
@@ -106,6 +107,14 @@ export class KoaVisit implements Visit<Context> {
     return typeof state === 'object' && state !== null
       ? [...places, { target: state, label: 'ctx.state', holder: { target: ctx, name: 'state' } }]
       : places
+  }
+
+  urls(rule: QueryRule): readonly [string, string] {
+    const { subject: ctx, path } = this
+    const routed = `${path}${ctx.search}`
+    if (rule === true) return [ctx.originalUrl, routed]
+    const nested = readsBrackets(ctx)
+    return [filterUrl(ctx.originalUrl, rule, nested), filterUrl(routed, rule, nested)]
   }
 
   limitQuery(rule: QueryRule): () => void {

@@ -58,14 +58,13 @@ describe.each([...ofExpress, ...ofKoa].map((framework) => [framework.name, frame
     await fc.assert(
       fc.asyncProperty(id, spellings, async (id, spellings) => {
         const urls = spellings.map(([spelling, end]) => `/${end === '/' ? 'FILMS' : 'films'}/${escaped(id, spelling)}${end}`)
-        await site.ask(urls[0]!)
+        for (const url of urls) await site.ask(url)
         for (const url of urls) {
           const reply = await site.ask(url)
           expect([url, statusOf(reply), reply.text]).toEqual([url, HIT, id])
         }
         await page.clear({ params: { id } })
-        const after = await site.ask(urls.at(-1)!)
-        expect(statusOf(after)).not.toBe(HIT)
+        for (const url of new Set(urls)) expect([url, statusOf(await site.ask(url))]).not.toEqual([url, HIT])
       }),
       { numRuns: 30 },
     )

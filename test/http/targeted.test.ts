@@ -24,6 +24,11 @@ describe('RFC 9213 §2.2, a targeted field', () => {
     expect(seconds(['max-age=60', 'must-revalidate'])).toBe(60)
   })
 
+  test('takes no Decimal for a number of seconds: it is there, and says none', () => {
+    for (const cdn of ['max-age=60.0', 'max-age=60.5', 'max-age=7, max-age=60.0']) expect([cdn, seconds(cdn)]).toEqual([cdn, 0])
+    expect(seconds('max-age=60, x=1.5')).toBe(60)
+  })
+
   test('is read as a dictionary: the last of two, without parameters, in lower case', () => {
     expect(seconds('max-age=60, max-age=70')).toBe(70)
     expect(seconds('max-age=60;x=1, no-cache;y')).toBe(60)

@@ -143,23 +143,59 @@ export function hits(framework: Framework): void {
   })
 
   describe('one entry', () => {
-    test('answers for every spelling of its URL, and one clear ends them all', async () => {
+    test('answers for one spelling of its URL, as its handler can see it, and one clear ends them all', async () => {
       await using site = newSite(framework)
       const page = cached(site.cache)
-      site.app.on('get', '/films/:id', [page], (x) => x.send(`${x.params['id']} ${JSON.stringify(x.query)}`))
+      site.app.on('get', '/films/:id', [page], (x) => x.send(x.url))
       const spellings = [
         '/films/a%20b?x=1&y=2',
         '/FILMS/a%20b?x=1&y=2',
         '/films/a%20b/?x=1&y=2',
         '/films/%61%20b?x=1&y=2',
-        '/films/a%20b?y=2&x=1',
         '/films/a%20b?x=%31&y=2',
         '/films/a%20b?&x=1&&y=2&',
       ]
-      await site.ask(spellings[0]!)
-      for (const spelling of spellings) expect([spelling, statusOf(await site.ask(spelling))]).toEqual([spelling, HIT])
+      for (const spelling of spellings)
+        expect(await site.ask(spelling)).toMatchObject({ text: spelling, headers: { 'cache-status': STORED } })
+      for (const spelling of spellings)
+        expect([(await site.ask(spelling)).text, statusOf(await site.ask(spelling))]).toEqual([spelling, HIT])
+      // The order of plain parameters tells no handler anything but itself.
+      expect(statusOf(await site.ask('/films/a%20b?y=2&x=1'))).toBe(HIT)
       await page.clear({ params: { id: 'a b' } })
-      expect(statusOf(await site.ask(spellings.at(-1)!))).toBe(STORED)
+      for (const spelling of spellings) expect(statusOf(await site.ask(spelling))).toBe(STORED)
+    })
+
+    test('is of the URL as it came where an outer layer rewrites it, since its handler can see that too', async () => {
+      await using site = newSite(framework)
+      site.app.outer((x) => void (x.req.url = x.req.url!.replace(/^\/t\/\w+/, '')))
+      const page = cached(site.cache)
+      site.app.on('get', '/films/:id', [page], (x) => x.send(x.url))
+      for (const url of ['/t/acme/films/1', '/t/beta/films/1', '/films/1'])
+        expect([(await site.ask(url)).text, statusOf(await site.ask(url))]).toEqual([url, HIT])
+      await page.clear({ params: { id: '1' } })
+      for (const url of ['/t/acme/films/1', '/t/beta/films/1', '/films/1']) expect(statusOf(await site.ask(url))).toBe(STORED)
+    })
+
+    test('is of the URL as it is routed where an outer layer rewrites it so that only its spelling differs', async () => {
+      await using site = newSite(framework)
+      let routed = '/films/1'
+      site.app.outer((x) => void (x.req.url = routed))
+      site.app.on('get', '/films/:id', [cached(site.cache)], (x) => x.send(x.req.url!))
+      await site.ask('/films/1')
+      routed = '/films/%31'
+      expect((await site.ask('/films/1')).text).toBe('/films/%31')
+    })
+
+    test('is not what a canonical spelling is redirected to', async () => {
+      await using site = newSite(framework)
+      site.app.on('get', '/films/:id', [cached(site.cache)], (x) => {
+        if (x.url === '/films/1') return x.send('a')
+        x.status(301)
+        x.set('Location', '/films/1')
+        x.send('moved')
+      })
+      expect(await site.ask('/FILMS/1')).toMatchObject({ status: 301 })
+      expect(await site.ask('/films/1')).toMatchObject({ status: 200, text: 'a' })
     })
 
     test('is not another: by path, by query, by how a value is written', async () => {

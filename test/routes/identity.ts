@@ -44,14 +44,15 @@ export function identity(framework: Framework): void {
       expect([site.errors, page.stats().misses]).toEqual([[], 1])
     })
 
-    test('covers one path: on another one the same route is bypassed with a warning', async () => {
+    test('covers one path: mounted on two the same route is bypassed on both, with a warning', async () => {
       await using site = newSite(framework)
       const page = cached(site.cache)
       site.app.on('get', '/a/:id', [page], (x) => x.send('a'))
       site.app.on('get', '/b/:id', [page], (x) => x.send('b'))
       expect([(await site.ask('/a/1')).text, (await site.ask('/b/1')).text, (await site.ask('/b/1')).text]).toEqual(['a', 'b', 'b'])
-      expect(statusOf(await site.ask('/b/1'))).toBe(refused('other path', 'bypass'))
-      expect(site.warnings.texts).toEqual([expect.stringContaining('"/b/:id"')])
+      // Not by which came first: below a mount with parameters that is a client's choice.
+      for (const path of ['/b/1', '/a/1']) expect(statusOf(await site.ask(path))).toBe(refused('other path', 'bypass'))
+      expect(site.warnings.texts).toEqual([expect.stringMatching(/"\/a\/:id" and on "\/b\/:id"/)])
     })
   })
 
