@@ -14,7 +14,8 @@ import {
 import { Entries } from './entries.ts'
 import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
-import { enter, Loads, type Arrival } from './loads.ts'
+import type { Arrival } from './arrival.ts'
+import { enter, Loads } from './loads.ts'
 import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
@@ -103,7 +104,7 @@ export class Calls<V> implements Named {
 
   /** As `known`, where this process's own knowledge of the clear log is enough. */
   fresh(key: string): Entry<V> | undefined {
-    return this.#loads.isStrong ? undefined : this.known(key)
+    return this.#loads.looks.isStrong ? undefined : this.known(key)
   }
 
   /** A value of a call that a change is about to give. `own`: what the change clears, and the value depends on nevertheless. */
@@ -141,7 +142,7 @@ export class Calls<V> implements Named {
     if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, { ...options, since })
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
     const join = mayJoin && !settings.disabled
-    const served = this.#loads.isStrong ? await this.#askFirst(call, load, reader, { ...options, since, join }) : undefined
+    const served = this.#loads.looks.isStrong ? await this.#askFirst(call, load, reader, { ...options, since, join }) : undefined
     return served ?? this.#serveSince({ position: log.position, time: clock() }, call, load, reader, { ...options, since, join })
   }
 
@@ -153,7 +154,7 @@ export class Calls<V> implements Named {
       options.caller?.check()
       const entry = this.known(call.key)
       if (entry !== undefined) {
-        if (this.#loads.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
+        if (this.#loads.staleness.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
         return { from: 'store', entry, stale: false }
       }
       const stale = this.#staleHit(call, load, reader, options)
@@ -163,8 +164,8 @@ export class Calls<V> implements Named {
       // Once before each wait: where loads come faster than looks, each look would find another one.
       if (!flight.finds && !hasLooked) {
         hasLooked = true
-        found = await this.#loads.find(call, options.since)
-        if (found !== undefined && this.#loads.mayRevalidate(found)) return this.#servedBeside(found, reader)
+        found = await this.#loads.looks.find(call, options.since)
+        if (found !== undefined && this.#loads.staleness.mayRevalidate(found)) return this.#servedBeside(found, reader)
         if (this.#loads.flights.get(call.key) !== flight) continue
       }
       options.place?.pass()
@@ -221,7 +222,7 @@ export class Calls<V> implements Named {
     reader: Frame | undefined,
     options: ServeOptions<V> & { readonly since: number },
   ): Promise<Served<V>> {
-    const found = await this.#loads.find(call, options.since)
+    const found = await this.#loads.looks.find(call, options.since)
     if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {
       this.#stats.hits++
       this.#loads.report(reader, found, false)
@@ -235,7 +236,7 @@ export class Calls<V> implements Named {
   #staleHit(call: Call, load: Load<V>, reader: Frame | undefined, { refresh }: ServeOptions<V>): Entry<V> | undefined {
     if (this.#options.staleWhileRevalidate === 0 && this.#options.staleOf === undefined) return undefined
     const entry = this.#entries?.kept(call.key)
-    if (entry === undefined || !this.#loads.mayRevalidate(entry)) return undefined
+    if (entry === undefined || !this.#loads.staleness.mayRevalidate(entry)) return undefined
     if (refresh === false && !this.#loads.isLoading(call)) return undefined
     this.#stats.staleHits++
     this.#loads.report(reader, entry, true)
@@ -256,7 +257,7 @@ export class Calls<V> implements Named {
   /** What is stored of a call, fresh or stale, wherever it is, if nothing has cleared it: without loading, and uncounted until it is taken. */
   async look(call: Call): Promise<Entry<V> | undefined> {
     this.#engine.tracker.current()?.refs.add(call.ref)
-    const found = await this.#loads.find(call)
+    const found = await this.#loads.looks.find(call)
     return found !== undefined && this.#engine.transactions.current()?.covers(found.refs) === true ? undefined : found
   }
 
@@ -269,7 +270,7 @@ export class Calls<V> implements Named {
   async peek(call: Call): Promise<Entry<V> | undefined> {
     const reader = this.#engine.tracker.current()
     reader?.refs.add(call.ref)
-    return this.#seen(reader, await this.#loads.find(call))
+    return this.#seen(reader, await this.#loads.looks.find(call))
   }
 
   peekSync(call: Call): Entry<V> | undefined {
@@ -293,7 +294,7 @@ export class Calls<V> implements Named {
 
   /** Whether a fresh entry should be loaded anew already. */
   isDue(entry: Entry<V>): boolean {
-    return this.#loads.isDue(entry)
+    return this.#loads.staleness.isDue(entry)
   }
 
   /** Loads anew behind an entry that is served. */

@@ -1,17 +1,18 @@
 // Knows the loads of one function that its callers share: who leads one, who may wait for it, who is refreshed behind.
 
 import type { Caller } from './abort.ts'
-import { cycle, type Call, type Load, type Served, type ServeOptions, type StaleWindows } from './call.ts'
+import { Arrivals, type Arrival } from './arrival.ts'
+import { cycle, type Call, type Load, type Served, type ServeOptions } from './call.ts'
 import type { Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
-import { CacheError, TimeoutError } from './errors.ts'
+import { CacheError } from './errors.ts'
 import { Flight } from './flight.ts'
+import { Looks } from './looks.ts'
 import { patiently } from './patience.ts'
 import type { Lease } from './redis/lease.ts'
-import { newLimit } from './redis/limit.ts'
-import type { Ref } from './ref.ts'
 import { Runs, type Outcome, type RunsOptions } from './runs.ts'
+import { Staleness } from './staleness.ts'
 import type { FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
 
@@ -37,14 +38,6 @@ interface LeadOptions<V> {
   readonly after?: Flight<Outcome<V>>
 }
 
-/** When a caller came, or what it was told by Redis: what was cleared until then is over for it. */
-export interface Arrival {
-  /** By the clear log. */
-  readonly position: number
-  /** By the clock, in milliseconds. */
-  readonly time: number
-}
-
 /** What a load has beside itself: a stale entry where it fails, and the lease where it is all processes'. */
 interface Means<V> {
   readonly fallback: Entry<V> | undefined
@@ -65,13 +58,14 @@ export interface LoadsOptions<V> extends RunsOptions<V> {
 
 export class Loads<V> {
   readonly flights: Map<string, Flight<Outcome<V>>> = new Map()
-  readonly isStrong: boolean
   readonly runs: Runs<V>
+  readonly looks: Looks<V>
+  readonly arrivals: Arrivals
+  readonly staleness: Staleness<V>
   readonly #engine: Engine
   readonly #options: RunsOptions<V>['options']
   readonly #stats: FunctionStats
   readonly #entries: Entries<V> | undefined
-  readonly #windowsOf: (value: V) => StaleWindows
 
   constructor({ isStrong, ...options }: LoadsOptions<V>) {
     this.runs = new Runs(options)
@@ -79,39 +73,9 @@ export class Loads<V> {
     this.#options = options.options
     this.#stats = options.stats
     this.#entries = options.entries
-    this.#windowsOf = options.windowsOf
-    this.isStrong = isStrong
-  }
-
-  /** What is stored of a call, as far as it is found within the `commandTimeout` of who came at `since`: after that, what is here. */
-  find(call: Call, since: number = this.#engine.clock(), isAgain = false): Promise<Entry<V> | undefined> | Entry<V> | undefined {
-    const entries = this.#entries
-    if (this.isStrong) return this.#soon(this.#findVerified(call, isAgain), since)
-    if (entries?.mayAsk !== true) return entries?.kept(call.key)
-    const finding = entries.find(call.key, isAgain)
-    // A store of one's own keeps to it by itself.
-    if (this.#engine.shared === undefined) return finding
-    return this.#soon(finding, since).then((found) => found ?? entries.kept(call.key))
-  }
-
-  /** Sends the question and the look together. */
-  async #findVerified({ key }: Call, isAgain: boolean): Promise<Entry<V> | undefined> {
-    const [isAnswered, found] = await Promise.all([this.#engine.shared!.log.ask(), this.#entries?.find(key, isAgain)])
-    return isAnswered && found !== undefined && this.#engine.freshness.survives(found) ? found : undefined
-  }
-
-  /** What is there within the `commandTimeout` of who came at `since`. */
-  async #soon<T>(work: Promise<T>, since: number): Promise<T | undefined> {
-    const { clock, options } = this.#engine
-    const limit = newLimit((options.commandTimeout ?? 500) - (clock() - since))
-    try {
-      return await limit.race(work, () => undefined)
-    } catch (error) {
-      if (error instanceof TimeoutError) return undefined
-      throw error
-    } finally {
-      limit.end()
-    }
+    this.looks = new Looks(options.engine, options.entries, isStrong)
+    this.arrivals = new Arrivals(options.engine)
+    this.staleness = new Staleness(options.engine, options.options, options.windowsOf)
   }
 
   /** Tells the load that reads an entry what it has read. */
@@ -124,11 +88,7 @@ export class Loads<V> {
     const flight = this.flights.get(call.key)
     if (flight === undefined) return undefined
     this.refuseCycle(call, reader, flight)
-    // While it looks for an entry or waits for its turn: whatever it then finds or loads is later than all who have come.
-    if (flight.position === undefined) return flight
-    // What began after the caller came will do, whatever is cleared meanwhile: a herd under clears without end is two loads, not one each.
-    const isLater = this.#isLater(flight.position, arrived, flight.frame.refs)
-    return isLater && this.#engine.freshness.isTrusted(flight.frame, arrived.time) ? flight : undefined
+    return this.arrivals.mayJoin(flight, arrived) ? flight : undefined
   }
 
   /** A load that waits for a flight which waits for that load would wait forever. */
@@ -140,27 +100,6 @@ export class Loads<V> {
   /** A load that nobody may join would begin itself without end. */
   refuseNested(call: Call, reader: Frame | undefined): void {
     if (reader?.runsIn(call) === true) throw cycle(call)
-  }
-
-  #isOvertaken(refs: Iterable<Ref>, since: number): boolean {
-    const { log } = this.#engine
-    if (since === log.position) return false
-    const list = Array.from(refs)
-    return log.clearedSince(list, since) || log.expiredSince(list, since) !== undefined
-  }
-
-  /** Whether what began at `since` may be given to a caller that came at `arrived`: nobody who came before it waits twice. */
-  #isLater(since: number, arrived: Arrival, refs: Iterable<Ref>): boolean {
-    return since >= arrived.position || !this.#isOvertaken(refs, since)
-  }
-
-  /** Whether what a flight ended with may be given to a caller: no clear lies between, and where Redis is silent none can. */
-  #isFor(arrived: Arrival | 'load', flight: Flight<Outcome<V>>, { from, entry }: Outcome<V>): boolean {
-    const isLoad = from === 'load'
-    if (arrived === 'load') return isLoad
-    if (!this.#isLater(isLoad ? flight.position! : entry.checked, arrived, entry.refs)) return false
-    // What began after the caller came will do, whoever can vouch for it.
-    return (isLoad && flight.frame.began >= arrived.time) || this.#engine.freshness.isTrusted(entry, arrived.time)
   }
 
   /**
@@ -178,13 +117,14 @@ export class Loads<V> {
     try {
       outcome = await this.#landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
     } catch (error) {
-      const isOurs = arrived === 'load' || flight.position === undefined || this.#isLater(flight.position, arrived, flight.frame.refs)
+      const isOurs =
+        arrived === 'load' || flight.position === undefined || this.arrivals.isLater(flight.position, arrived, flight.frame.refs)
       if (error === LEFT || !isOurs) return undefined
       this.#stats.misses++
       reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
       throw error
     }
-    if (!this.#isFor(arrived, flight, outcome)) return undefined
+    if (!this.arrivals.isFor(arrived, flight, outcome)) return undefined
     if (this.#options.isSign?.(outcome.entry.value) !== true) this.#countServed(outcome)
     if (!outcome.share) return { from: 'unshared' }
     this.report(reader, outcome.entry, outcome.stale)
@@ -231,8 +171,9 @@ export class Loads<V> {
       options.caller?.check()
       // A refresh that failed and fell back is not tried again at once: the next reader starts one.
       const { refresh = () => load } = options
-      if (options.find && outcome.stale && refresh !== false && this.mayRevalidate(outcome.entry)) this.refreshBehind(call, refresh)
-      if (options.find && !outcome.stale && this.isDue(outcome.entry)) this.refreshAhead(call, load, outcome.entry)
+      if (options.find && outcome.stale && refresh !== false && this.staleness.mayRevalidate(outcome.entry))
+        this.refreshBehind(call, refresh)
+      if (options.find && !outcome.stale && this.staleness.isDue(outcome.entry)) this.refreshAhead(call, load, outcome.entry)
       return { from: 'store', entry: outcome.entry, stale: outcome.stale }
     } catch (error) {
       this.#stats.misses++
@@ -250,7 +191,7 @@ export class Loads<V> {
   /** A flight's outcome, or past `softTimeout` the stale value that it found, or that who waits for it did. */
   #landing(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>, found?: Entry<V>): Promise<Outcome<V>> {
     return patiently(landing, this.#options.softTimeout, (resolve) => {
-      const stale = flight.fallback?.() ?? (found && this.#stale(found, this.#servedFor(found)))
+      const stale = flight.fallback?.() ?? (found && this.#slow(found))
       if (stale === undefined) return
       resolve(stale)
       const late = (error: unknown): void =>
@@ -267,7 +208,7 @@ export class Loads<V> {
   /** Whether a load of a call is on its way that nothing has overtaken. */
   isLoading(call: Call): boolean {
     const running = this.flights.get(call.key)
-    return running !== undefined && !this.#isOvertaken(running.frame.refs, running.position ?? this.#engine.log.position)
+    return running !== undefined && !this.arrivals.isOvertaken(running.frame.refs, running.position ?? this.#engine.log.position)
   }
 
   refreshBehind(call: Call, newLoad: () => Load<V>, newerThan?: number): void {
@@ -283,31 +224,18 @@ export class Loads<V> {
     })
   }
 
-  /** How long past its freshness an entry may be served while or after its load is tried. */
-  #servedFor(entry: Entry<V>): number {
-    const { whileRevalidate, ifError } = this.#windowsOf(entry.value)
-    return Math.max(whileRevalidate, ifError)
-  }
-
-  mayRevalidate(entry: Entry<V>): boolean {
-    return this.#engine.clock() < entry.freshUntil + this.#windowsOf(entry.value).whileRevalidate
-  }
-
-  /** Whether a fresh entry should be loaded anew now, by the XFetch rule: never certain before its end, and the likelier the nearer. */
-  isDue(entry: Entry<V>): boolean {
-    const { refreshAhead } = this.#options
-    if (refreshAhead === 0) return false
-    return this.#engine.clock() - entry.cost * refreshAhead * Math.log(this.#engine.random()) >= entry.freshUntil
-  }
-
   async #fly(call: Call, run: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions<V>): Promise<Outcome<V>> {
     try {
       // Who asked for a load, or could not ask what was cleared, gets no old value instead.
-      const looked = options.find ? this.find(call, options.since) : options.behind === true ? this.#entries?.kept(call.key) : undefined
+      const looked = options.find
+        ? this.looks.find(call, options.since)
+        : options.behind === true
+          ? this.#entries?.kept(call.key)
+          : undefined
       // Without Redis there is nothing to wait for: the load begins in the tick of its call.
       const found = looked instanceof Promise ? await looked : looked
       if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
-      if (found !== undefined) flight.fallback = () => this.#stale(found, this.#servedFor(found))
+      if (found !== undefined) flight.fallback = () => this.#slow(found)
       // Who was given up while it looked stands in no line.
       flight.audience?.check()
       const load = (): Promise<Outcome<V>> => this.#inTurn(call, run, flight, options, found)
@@ -317,6 +245,15 @@ export class Loads<V> {
       flight.frame.open = false
       this.#forget(call, flight)
     }
+  }
+
+  /** What a caller may have in place of a load that is slow. */
+  #slow(entry: Entry<V>): Outcome<V> | undefined {
+    return this.staleness.outlasts(entry) ? staleOf(entry) : undefined
+  }
+
+  #found(entry: Entry<V>): Outcome<V> {
+    return { ...staleOf(entry), stale: this.#engine.clock() >= entry.freshUntil }
   }
 
   async #inTurn(
@@ -345,18 +282,7 @@ export class Loads<V> {
     // Redis counts in whole milliseconds: the same load may look a little later from there.
     if (options.newerThan !== undefined && found.loadedAt <= options.newerThan + 2) return false
     const mayBeStale = options.behind !== true && options.refresh !== false
-    return this.#engine.clock() < found.freshUntil || (mayBeStale && this.mayRevalidate(found))
-  }
-
-  #found(entry: Entry<V>): Outcome<V> {
-    return { from: 'store', entry, stale: this.#engine.clock() >= entry.freshUntil, stored: true, share: true }
-  }
-
-  /** What a caller may have in place of a load that is slow or has failed: undefined once it is too old, or was cleared. */
-  #stale(entry: Entry<V>, window: number): Outcome<V> | undefined {
-    const { freshness, clock } = this.#engine
-    if (clock() >= entry.freshUntil + window || !freshness.survives(entry)) return undefined
-    return { from: 'store', entry, stale: true, stored: true, share: true }
+    return this.#engine.clock() < found.freshUntil || (mayBeStale && this.staleness.mayRevalidate(found))
   }
 
   /** Waits for this process's turn to load, unless the load is its caller's alone or asked for whatever is stored. */
@@ -365,7 +291,7 @@ export class Loads<V> {
     return this.#entries?.turn({
       ...call,
       look: async () => {
-        const found = await this.find(call, undefined, true)
+        const found = await this.looks.find(call, undefined, true)
         return found !== undefined && this.#willDo(found, options) ? found : undefined
       },
       isNested: frame.parent?.innermostFlight !== undefined,
@@ -381,7 +307,7 @@ export class Loads<V> {
     try {
       const outcome = await this.runs.load(call, load, flight, { began: this.#entries?.began(lease), isTimed, found: fallback })
       // What was cleared meanwhile says nothing of what others have loaded since.
-      const isLatest = !this.#isOvertaken(outcome.entry.refs, flight.position!)
+      const isLatest = !this.arrivals.isOvertaken(outcome.entry.refs, flight.position!)
       if (mayReplace && isLatest && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
       return outcome
     } catch (error) {
@@ -389,12 +315,15 @@ export class Loads<V> {
       lease?.end(isGivenUp ? 'overtaken' : 'failed')
       if (isGivenUp) throw error
       this.#stats.errors++
-      const stale = fallback === undefined ? undefined : this.#stale(fallback, this.#windowsOf(fallback.value).ifError)
-      if (stale === undefined) throw error
+      if (fallback === undefined || !this.staleness.mayReplace(fallback)) throw error
       this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
-      return stale
+      return staleOf(fallback)
     }
   }
+}
+
+function staleOf<V>(entry: Entry<V>): Outcome<V> {
+  return { from: 'store', entry, stale: true, stored: true, share: true }
 }
 
 /** Counts a caller that waits for a flight. */

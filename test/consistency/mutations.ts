@@ -12,7 +12,9 @@ export interface Mutation {
   readonly schedule: Omit<Schedule, 'rounds'>
 }
 
+const ARRIVAL = 'src/arrival.js'
 const LOADS = 'src/loads.js'
+const LOOKS = 'src/looks.js'
 const RUNS = 'src/runs.js'
 const ENTRIES = 'src/entries.js'
 const FRESHNESS = 'src/freshness.js'
@@ -35,13 +37,13 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a caller takes what a load gives that began before a clear',
     breaks: 'G1',
-    edits: [{ file: LOADS, find: 'return since >= arrived.position || !this.#isOvertaken(refs, since)', replace: 'return true' }],
+    edits: [{ file: ARRIVAL, find: 'return since >= arrived.position || !this.isOvertaken(refs, since)', replace: 'return true' }],
     schedule: { consistency: 'eventual', faults: [], profile: { ...PRESSED, kinds: ['row'] } },
   },
   {
     name: 'a caller that waited does not check what it is handed',
     breaks: 'G1',
-    edits: [{ file: LOADS, find: 'if (!this.#isFor(arrived, flight, outcome))', replace: 'if (false)' }],
+    edits: [{ file: LOADS, find: 'if (!this.arrivals.isFor(arrived, flight, outcome))', replace: 'if (false)' }],
     schedule: { consistency: 'eventual', faults: [], profile: { ...PRESSED, kinds: ['late'] } },
   },
   {
@@ -135,8 +137,8 @@ export const mutations: readonly Mutation[] = [
     name: 'a load that runs is joined without word from Redis',
     breaks: 'G3',
     edits: [
-      { file: LOADS, find: 'isLater && this.#engine.freshness.isTrusted(flight.frame, arrived.time)', replace: 'isLater' },
-      { file: LOADS, find: 'this.#engine.freshness.isTrusted(entry, arrived.time)', replace: 'true' },
+      { file: ARRIVAL, find: '&& this.#engine.freshness.isTrusted(frame, arrived.time)', replace: '' },
+      { file: ARRIVAL, find: 'this.#engine.freshness.isTrusted(entry, arrived.time)', replace: 'true' },
     ],
     schedule: { ...ONE_WRITER, profile: { loops: 40, pause: 200, slow: 1, clears: 0.5, colds: 0, kinds: ['row'] } },
   },
@@ -184,7 +186,7 @@ export const mutations: readonly Mutation[] = [
     breaks: 'G3',
     edits: [
       { file: 'src/calls.js', find: '(await asking)', replace: '(await asking) || true' },
-      { file: LOADS, find: 'return isAnswered && found !== undefined', replace: 'return found !== undefined' },
+      { file: LOOKS, find: 'return isAnswered && found !== undefined', replace: 'return found !== undefined' },
     ],
     schedule: { consistency: 'strong', faults: ['process parted from Redis'] },
   },
