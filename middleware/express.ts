@@ -148,9 +148,10 @@ function placesOf(req: Request, res: Response): Place[] {
     { target: req as object, label: 'req' },
     { target: res as object, label: 'res' },
   ]
-  return typeof locals === 'object' && locals !== null
-    ? [...places, { target: locals, label: 'res.locals', holder: { target: res, name: 'locals' } }]
-    : places
+  // A text that somebody has put in its place is an object that is not plain.
+  return locals === undefined || locals === null
+    ? places
+    : [...places, { target: Object(locals) as object, label: 'res.locals', holder: { target: res, name: 'locals' } }]
 }
 
 function urlsOf(req: Request, path: string, rule: QueryRule): readonly [string, string] {

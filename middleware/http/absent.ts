@@ -1,6 +1,6 @@
 // Knows for which requests an answer does not hold whose handler looked for what no layer had left: those on which one has.
 
-import { addedTo, labelOf } from './added.ts'
+import { addedTo, ANSWERING, isFrameworks, isOpaque, labelOf } from './added.ts'
 import type { Place } from './added.ts'
 
 // Past so many it is no longer said what was looked for, and nothing is stored.
@@ -18,6 +18,7 @@ export function foundOn(
   isIgnored: (label: string) => boolean = () => false,
 ): string | undefined {
   for (const place of places) {
+    if (labels.includes(place.label) && isOpaque(place) && !isIgnored(place.label)) return place.label
     const found = labels.includes(allOf(place)) ? addedTo(place).find(({ label }) => !isIgnored(label)) : undefined
     const label = found?.label ?? labels.find((name) => isOn(place, name))
     if (label !== undefined) return label
@@ -28,12 +29,15 @@ export function foundOn(
 function isOn(place: Place, label: string): boolean {
   if (!label.startsWith(place.label)) return false
   const rest = label.slice(place.label.length)
-  if (rest.startsWith('.')) return isLeft(place.target, rest.slice(1))
+  if (rest.startsWith('.')) return isLeft(place, rest.slice(1))
   return rest.startsWith('[') && Object.getOwnPropertySymbols(place.target).some((symbol) => labelOf(place, symbol) === label)
 }
 
 /** Whether a property is some layer's: what the class of a message has, of HTTP/2 and not of HTTP/1, nobody has left. */
-function isLeft(target: object, name: string): boolean {
+function isLeft({ target, label }: Place, name: string): boolean {
+  if (ANSWERING.has(name)) return Object.hasOwn(target, name)
+  // Where one place is found on another it says nothing that it is there.
+  if (isFrameworks(label, name)) return false
   let at: object | null = target
   while (at !== null && !Object.hasOwn(at, name)) at = Object.getPrototypeOf(at) as object | null
   return at !== null && (at === target || !Object.hasOwn(at, 'constructor'))

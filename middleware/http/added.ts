@@ -11,7 +11,7 @@ export interface Place {
   readonly target: object
   /** As handlers write it: "req", "res.locals", "ctx.state". */
   readonly label: string
-  /** By what object and property handlers come to it, where they may look through all of it. */
+  /** By what object and property handlers come to it, where it is the application's own. */
   readonly holder?: { readonly target: object; readonly name: string }
 }
 
@@ -97,6 +97,9 @@ function namesOf(object: object | null): readonly (string | symbol)[] {
 const LIKELY = 'account auth currentUser identity jwt principal session tenant token user userId'.split(' ')
 const MOST_NAMES = 200
 
+/** By which handlers answer. Where no layer has wrapped one, another may on the request of somebody else. */
+export const ANSWERING: ReadonlySet<string> = namesIn('json jsonp send sendStatus sendFile sendfile download render redirect format')
+
 /** Labels of what was found on any request, for the requests on which it is absent. */
 const met = new Set<string>()
 
@@ -123,7 +126,8 @@ function isLeavable({ label }: Place, name: string | symbol): boolean {
   return (!HARMLESS.has(name) || DOUBTFUL.has(name)) && !isFrameworks(label, name) && !LANGUAGES.has(name)
 }
 
-function isFrameworks(label: string, name: string): boolean {
+/** Whether a place has a property of this name from its framework. */
+export function isFrameworks(label: string, name: string): boolean {
   return FRAMEWORKS.get(label)?.has(name) === true
 }
 
@@ -132,8 +136,8 @@ function isAddedTo(place: Place, name: string | symbol, isHarmless: Harmlessness
   if (MESSAGES.has(label) && NODES.has(name)) return false
   if (typeof name === 'symbol') return !SYMBOL_NAMES.has(name.description) && !isOwnSymbol(target, name)
   if (HARMLESS.has(name)) return !isHarmless(name, quietly(target, name))
-  if (isFrameworks(label, name)) return false
-  return !isWrapped(target, name)
+  // A framework's method that a layer has wrapped is that layer's, and may know who asks; one of Node.js's it wraps for the way out.
+  return !isFrameworks(label, name)
 }
 
 function quietly(target: object, name: string): unknown {
@@ -142,14 +146,6 @@ function quietly(target: object, name: string): unknown {
   } catch (error) {
     return error
   }
-}
-
-/** Whether it is a method that was there already, which some layer has wrapped. */
-function isWrapped(target: object, name: string): boolean {
-  const own = Object.getOwnPropertyDescriptor(target, name)
-  const proto = Object.getPrototypeOf(target) as Record<string, unknown> | null
-  if (typeof own?.value !== 'function' || proto === null || !(name in proto)) return false
-  return typeof Reflect.get(proto, name, target) === 'function'
 }
 
 /** The prototypes that are the application's: those before the framework's class or the base object that Koa makes its own of. */
@@ -168,6 +164,17 @@ export function labelOf({ label }: Place, name: string | symbol): string {
   return typeof name === 'symbol' ? `${label}[${String(name)}]` : `${label}.${name}`
 }
 
+// What stands in for a prototype while it is watched who looks for what is absent.
+const guarded = new WeakMap<object, object | null>()
+
+/** Whether a place of the application's own is no plain object: what is on it, nobody can tell from outside. */
+export function isOpaque({ target, holder }: Place): boolean {
+  if (holder === undefined) return false
+  let proto = Object.getPrototypeOf(target) as object | null
+  while (proto !== null && guarded.has(proto)) proto = guarded.get(proto)!
+  return proto !== null && proto !== Object.prototype
+}
+
 /** Who hears of what a handler looks for and does not find. */
 export interface Seeker {
   /** Of what layers usually leave, or left on other requests: to look for it is to ask who it is. */
@@ -182,15 +189,17 @@ export function watchAbsent(place: Place, seeker: Seeker): () => void {
   if (!Object.isExtensible(target)) return () => {}
   const before = Object.getPrototypeOf(target) as object | null
   const notice = (proto: object, name: string | symbol): void => {
-    if (name in proto) return
     const label = labelOf(place, name)
-    if ((typeof name === 'string' && LIKELY.includes(name)) || met.has(label)) seeker.read(label)
+    if (name in proto) {
+      if (typeof name === 'string' && ANSWERING.has(name)) seeker.lookFor(label)
+    } else if ((typeof name === 'string' && LIKELY.includes(name)) || met.has(label)) seeker.read(label)
     else if (isLeavable(place, name)) seeker.lookFor(label)
   }
   const guard = new Proxy(before ?? (Object.create(null) as object), {
     get: (proto, name, receiver) => (notice(proto, name), Reflect.get(proto, name, receiver) as unknown),
     has: (proto, name) => (notice(proto, name), Reflect.has(proto, name)),
   })
+  guarded.set(guard, before)
   Object.setPrototypeOf(target, guard)
   return () => {
     if (Object.getPrototypeOf(target) === guard) Object.setPrototypeOf(target, before)

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { allOf } from './absent.ts'
-import { addedTo, watchAbsent } from './added.ts'
+import { addedTo, isOpaque, watchAbsent } from './added.ts'
 import type { AddedProperty, Place, Seeker } from './added.ts'
 import type { Harmlessness } from './harmless.ts'
 import { PSEUDO_FIELDS } from './http2.ts'
@@ -160,6 +160,7 @@ function watchPlace(
   { read, lookFor, unwatched, unwatchable, isHarmless }: Reading,
 ): ((() => void) | undefined)[] {
   const { target } = place
+  if (isOpaque(place)) return [watchOpaque(place, read)]
   const restores: ((() => void) | undefined)[] = []
   for (const added of addedTo(place, isHarmless)) {
     const { name, label } = added
@@ -175,11 +176,24 @@ function watchPlace(
   return restores
 }
 
-/** Notices who looks through all of a place. */
+/** Notices who looks at a place that is no plain object: behind a proxy what a class keeps for itself would not be there. */
+function watchOpaque({ label, holder }: Place, read: (label: string) => void): (() => void) | undefined {
+  const restore = holder && shadow(holder.target, holder.name, { before: () => read(label) })
+  if (restore === undefined) read(label)
+  return restore
+}
+
+/** Notices who looks at a place, where another request may have what is no plain object, and who looks through all of it. */
 function watchAll(place: Place, lookFor: (label: string) => void): (() => void) | undefined {
-  const { target, holder } = place
+  const { target, holder, label } = place
   const seen = new Proxy(target, { ownKeys: () => (lookFor(allOf(place)), Reflect.ownKeys(target)) })
-  return holder && shadow(holder.target, holder.name, { get: (value) => (value() === target ? seen : value()) })
+  const get = (value: () => unknown): unknown => {
+    const found = value()
+    if (found !== target) return found
+    lookFor(label)
+    return seen
+  }
+  return holder && shadow(holder.target, holder.name, { get })
 }
 
 function setterOf(target: object, name: PropertyKey): unknown {

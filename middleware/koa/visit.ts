@@ -104,9 +104,10 @@ export class KoaVisit implements Visit<Context> {
       { target: ctx.response as object, label: 'ctx.response' },
       { target: ctx.res as object, label: 'ctx.res' },
     ]
-    return typeof state === 'object' && state !== null
-      ? [...places, { target: state, label: 'ctx.state', holder: { target: ctx, name: 'state' } }]
-      : places
+    // A text that somebody has put in its place is an object that is not plain.
+    return state === undefined || state === null
+      ? places
+      : [...places, { target: Object(state) as object, label: 'ctx.state', holder: { target: ctx, name: 'state' } }]
   }
 
   urls(rule: QueryRule): readonly [string, string] {

@@ -25,6 +25,18 @@ class User {
   }
 }
 
+const names = new WeakMap<object, string>()
+
+/** Has its name outside of itself. */
+class Weak {
+  constructor(name: string) {
+    names.set(this, name)
+  }
+  get name(): string {
+    return names.get(this)!
+  }
+}
+
 /** An object that layers put things on. */
 type Target = Record<PropertyKey, any>
 
@@ -54,10 +66,45 @@ function text(name: string, places?: readonly string[]): Way {
 // What layers leave on these is theirs alone, whatever Node.js and the frameworks have of that name elsewhere.
 const OWN = ['res.locals', 'ctx.state']
 
+// What layers may have put in the place of the object that the framework has for them.
+const whole: Readonly<Record<string, [make: (who: string) => unknown, read: (state: Target) => string | undefined]>> = {
+  'an instance with a private field': [(who) => new User(who), (state) => state['name'] as string | undefined],
+  'an instance that is a key': [(who) => new Weak(who), (state) => (state instanceof Weak ? state.name : undefined)],
+  'a Map': [(who) => new Map([['who', who]]), (state) => (state['get'] as ((key: string) => string) | undefined)?.call(state, 'who')],
+  'an heir of who asks': [(who) => Object.create({ who }) as object, (state) => state['who'] as string | undefined],
+  'a bare text': [(who) => who, (state) => (typeof state === 'string' ? state : undefined)],
+}
+
 const ways: readonly Way[] = [
+  ...Object.entries(whole).flatMap(([name, [make, read]]) =>
+    [['res', 'locals'] as const, ['ctx', 'state'] as const].map(([place, property]) => ({
+      name,
+      places: [place],
+      property: `.${property}`,
+      put: (target: Target, who: string) => void (target[property] = make(who)),
+      read: (target: Target) => read(target[property] as Target),
+    })),
+  ),
   ...['user', 'principal', 'viewer', 'me', 'whoami', 'account', 'xyz', 'customerId', '_u'].map((name) => text(name)),
   ...['host', 'ip', 'id', 'req', 'stream', 'params'].map((name) => text(name, OWN)),
   ...['ctx', 'state', 'locals'].map((name) => text(name, [...OWN, 'req', 'ctx.req'])),
+  {
+    name: 'what its method finds',
+    places: ['req', 'ctx'],
+    property: '.get',
+    put: (target, who) => void (target['get'] = () => who),
+    read: (target) => (target['get'] as (name: string) => string | undefined)('x-nobody') || undefined,
+  },
+  {
+    name: 'what its method answers with',
+    places: ['res'],
+    property: '.send',
+    put(target, who) {
+      const send = target['send'] as (body: string) => unknown
+      target['send'] = (body: string) => send.call(target, body.replace('nobody', who))
+    },
+    read: () => undefined,
+  },
   {
     name: 'an object in an object',
     property: '.context',
