@@ -93,6 +93,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'replay',
     'revalidation',
     'seal',
+    'unheard',
     'hold',
     'visit',
     'instead',

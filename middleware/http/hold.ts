@@ -5,6 +5,7 @@ import { isChunk } from './body.ts'
 import { headOf, isGone, isHttp2, isSendable, isStatus, mergeWriteHead, setReason } from './head.ts'
 import type { Head } from './head.ts'
 import { seal, sealed } from './seal.ts'
+import { whileUnheard } from './unheard.ts'
 
 /** What becomes of a held answer: it leaves as it is, or this leaves in its place. */
 export type Release = 'as it is' | { readonly status: number; readonly body: string }
@@ -14,6 +15,8 @@ export interface HoldOptions {
   readonly maxBytes?: number
   /** Called once, when the answer begins: what it waits for, or undefined to let it go. A rejection lets it go. Must not throw. */
   before(status: number): Promise<Release> | undefined
+  /** Called where the client has gone before the answer began, each time that the handler may have been done without one. Must not throw. */
+  onUnheard?(): void
 }
 
 type Method = 'writeHead' | 'write' | 'end' | 'flushHeaders' | 'addTrailers' | 'writeProcessing' | 'writeEarlyHints'
@@ -44,6 +47,14 @@ class Cork {
   readonly #onPipe = (): void => {
     if (isGone(this.#res) && this.#state === 'waiting') this.#begin()
   }
+  readonly #onClose = (): void => {
+    if (this.#state !== 'waiting' || this.#options.onUnheard === undefined) return
+    this.#stopListening = whileUnheard(this.#res, () => {
+      // A response that is no error, as far as it goes.
+      if (this.#res.statusCode < 400) this.#options.onUnheard!()
+    })
+  }
+  #stopListening: (() => void) | undefined
   #state: 'waiting' | 'held' | 'leaving' | 'gone' | 'replaced' = 'waiting'
   #bytes = 0
   #hasEnded = false
@@ -71,6 +82,7 @@ class Cork {
     }
     Object.assign(this.#res, methods)
     this.#res.on('pipe', this.#onPipe)
+    this.#res.once('close', this.#onClose)
   }
 
   #writeHead(args: unknown[]): unknown {
@@ -138,7 +150,8 @@ class Cork {
   }
 
   #begin(): void {
-    this.#res.off('pipe', this.#onPipe)
+    this.#res.off('pipe', this.#onPipe).off('close', this.#onClose)
+    this.#stopListening?.()
     const awaited = this.#res.headersSent ? undefined : this.#options.before(this.#res.statusCode)
     if (awaited === undefined) return this.#leave()
     this.#state = 'held'

@@ -4,6 +4,7 @@ import { groupRef, openEngines, uriRef } from '../../src/door.ts'
 import type { ConfigError, Ref } from '../../src/index.ts'
 import { groupsIn, groupsOf, invalidationField, MANY } from './groups.ts'
 import type { GroupsOption } from './groups.ts'
+import { isGone } from './head.ts'
 import type { Release } from './hold.ts'
 import { failureOf, report } from './mutation-options.ts'
 import type { Mutation } from './mutation-options.ts'
@@ -23,16 +24,26 @@ export function clearBeforeAnswer<Subject>(
   if (isSafe(visit.method)) return
   // Now, since a handler may change what it was asked.
   const own = urisToClear(visit.path, visit.query)
+  // One that is opened later holds nothing from before.
+  const engines = new WeakSet(openEngines())
   visit.hold({
     before(status) {
       // RFC 9111 §4.4: a response that is no error. A failed write changed nothing.
       if (status >= 400) return undefined
-      const cleared = clearChanged(visit, mutation, own, clearing)
+      const cleared = clearChanged(visit, mutation, own, clearing, openEngines)
       return cleared.then(
         () => 'as it is',
         (error: unknown) => unconfirmed(mutation, error),
       )
     },
+    onUnheard: () =>
+      void clearChanged(
+        visit,
+        mutation,
+        own,
+        (clear) => clear(),
+        () => openEngines().filter((engine) => engines.has(engine)),
+      ).catch(report),
   })
 }
 
@@ -41,6 +52,7 @@ async function clearChanged<Subject>(
   mutation: Mutation<Subject>,
   own: readonly string[],
   clearing: Clearing,
+  engines: typeof openEngines,
 ): Promise<void> {
   const answer = visit.res.getHeaders()
   const { changed, failure } = changedOf(visit, mutation)
@@ -49,11 +61,11 @@ async function clearChanged<Subject>(
   // RFC 9875 §3
   const groups = told.has(visit.res) ? [] : groupsIn(answer, 'cache-group-invalidation')
   const refs = [...changed, ...Array.from(uris, uriRef), ...groups.map(groupRef)]
-  tell(visit, mutation, changed)
+  if (!isGone(visit.res)) tell(visit, mutation, changed)
   // As one, so that no process hears of the URI first and makes the response anew of what it has not yet heard of. A URI is no one cache's.
   const isOf = (engine: object) => (ref: Ref) => ref.origin?.owner === undefined || ref.origin.owner === engine
   const clear = async (): Promise<void> => {
-    await Promise.all(openEngines().map((engine) => engine.record('clear', () => refs.filter(isOf(engine)))))
+    await Promise.all(engines().map((engine) => engine.record('clear', () => refs.filter(isOf(engine)))))
   }
   if (mutation.again > 0) setTimeout(() => void clear().catch(report), mutation.again).unref()
   await clearing(clear)

@@ -5,7 +5,7 @@ import type { Context } from 'koa'
 import type { Place } from '../http/added.ts'
 import type { Captured, CaptureOptions, Verdict } from '../http/capture.ts'
 import { departureOf } from '../http/departure.ts'
-import { headOf, turnNotModified } from '../http/head.ts'
+import { headOf, isGone, turnNotModified } from '../http/head.ts'
 import type { Head } from '../http/head.ts'
 import { hold } from '../http/hold.ts'
 import type { HoldOptions, Release } from '../http/hold.ts'
@@ -36,6 +36,8 @@ export class KoaVisit implements Visit<Context> {
   readonly #route: MatchedRoute | undefined
   #query: LimitedQuery | undefined
   #held: HoldOptions | undefined
+  /** Whether Koa has yet to send what the handler left. */
+  #isUnsent = false
   #baseline: Head | undefined
   /** Until Koa may send; undefined while nothing has begun to answer. */
   #answer: Promise<unknown> | undefined
@@ -153,6 +155,7 @@ export class KoaVisit implements Visit<Context> {
     let captured: Captured | Promise<Captured> | undefined
     try {
       await this.#next()
+      if (this.#held !== undefined) this.#heed(this.#held)
       host.close()
       recoded.close()
       captured = this.#judge(options, recoded.isRecoded)
@@ -187,13 +190,18 @@ export class KoaVisit implements Visit<Context> {
   hold(options: HoldOptions): void {
     this.#baseline = headOf(this.res)
     let awaited: Promise<Release> | undefined
-    this.#held = { before: (status) => (awaited === undefined ? (awaited = options.before(status)) : undefined) }
-    // A handler may send past Koa, and an outer layer may make a success of what was none here.
-    hold(this.res, this.#held)
+    const before: HoldOptions['before'] = (status) => (awaited === undefined ? (awaited = options.before(status)) : undefined)
+    this.#held = { ...options, before }
+    // A handler may send past Koa, and an outer layer may make a success of what was none here. Where its client goes then, Koa sends nothing.
+    const onUnheard = (): void => {
+      if (this.#isUnsent && awaited === undefined) options.onUnheard?.()
+    }
+    hold(this.res, { before, onUnheard })
   }
 
   async #passHeld(held: HoldOptions): Promise<void> {
     await this.#next()
+    this.#heed(held)
     const { subject: ctx } = this
     if (ctx.respond === false || ctx.headerSent) return
     const release = await held.before(ctx.status)?.catch(() => 'as it is' as const)
@@ -204,6 +212,17 @@ export class KoaVisit implements Visit<Context> {
     ctx.body = release.body
     ctx.type = 'text'
     ctx.set('Cache-Control', 'no-store')
+  }
+
+  /** The handler has returned. Where its client has gone it may have said nothing, and nothing is sent of what it said. */
+  #heed(held: HoldOptions): void {
+    const { subject: ctx, res } = this
+    // One that the handler has just broken off itself is not closed yet.
+    this.#isUnsent = !isGone(res) || res.closed === false
+    if (this.#isUnsent) return
+    // What Koa answers where nobody has.
+    if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) held.onUnheard?.()
+    else void held.before(ctx.status)?.catch(() => {})
   }
 
   /** Decides what becomes of what the handler left on the context. */

@@ -22,6 +22,7 @@ import { refreshing } from './refreshing.ts'
 import { refusals } from './refusals.ts'
 import { status } from './status.ts'
 import { stores } from './stores.ts'
+import { unheard } from './unheard.ts'
 import { unfinished } from './unfinished.ts'
 import { spellings } from './spellings.ts'
 import { variants } from './variants.ts'
@@ -43,6 +44,7 @@ export function routeSuite(framework: Framework): void {
   waiting(framework)
   dependencies(framework)
   unfinished(framework)
+  unheard(framework)
   directives(framework)
   mutations(framework)
   held(framework)
