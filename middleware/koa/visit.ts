@@ -218,7 +218,7 @@ export class KoaVisit implements Visit<Context> {
   #heed(held: HoldOptions): void {
     const { subject: ctx, res } = this
     // One that the handler has just broken off itself is not closed yet.
-    this.#isUnsent = !isGone(res) || res.closed === false
+    this.#isUnsent = !isGone(res) || !res.closed
     if (this.#isUnsent) return
     // What Koa answers where nobody has.
     if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) held.onUnheard?.()
