@@ -14,7 +14,7 @@ import type { Filled } from './filled.ts'
 import { groupsIn } from './groups.ts'
 import { headOf } from './head.ts'
 import type { Head } from './head.ts'
-import { bodyInstead, mayServeStale, putHeld, putInstead } from './instead.ts'
+import { bodyInstead, mayServeStale, putRenewed, putInstead } from './instead.ts'
 import type { Replacing } from './instead.ts'
 import { insideOf, insideOfChanged } from './inside.ts'
 import type { Inside } from './inside.ts'
@@ -23,7 +23,7 @@ import type { Judgement } from './judgement.ts'
 import { isOfTarget } from './posted.ts'
 import { Reads } from './reads.ts'
 import { dress } from './replay.ts'
-import { heldByHead, isOfAsked, updatedBy } from './revalidation.ts'
+import { renewedByHead, isOfAsked, updatedBy } from './revalidation.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { headersOf } from './unwatched.ts'
@@ -68,7 +68,7 @@ class Fill {
   #head: Head | undefined
   #judged: Judgement = { why: undefined, freshFor: 0, selects: undefined }
   /** Whether the handler said of what was found that it holds. */
-  #isHeld = false
+  #isRenewed = false
   /** Whether its answer showed that what was found is not what a GET brings now. */
   #isChanged = false
   /** Why it is not stored again though it goes out. */
@@ -111,9 +111,9 @@ class Fill {
   #onHead(head: Head, body: Uint8Array | undefined, isRecoded: boolean): Verdict {
     const stored = this.#options.found?.value
     const conditions = stored?.conditions
-    if (head.status === 304 && conditions !== undefined) return this.#hold(stored!, head, isOfAsked(head.fields, conditions))
-    const byHead = this.#visit.method === 'HEAD' && stored !== undefined ? heldByHead(head, stored) : undefined
-    if (byHead === 'held') return this.#hold(stored!, head, true)
+    if (head.status === 304 && conditions !== undefined) return this.#renew(stored!, head, isOfAsked(head.fields, conditions))
+    const byHead = this.#visit.method === 'HEAD' && stored !== undefined ? renewedByHead(head, stored) : undefined
+    if (byHead === 'renewed') return this.#renew(stored!, head, true)
     this.#isChanged = byHead === 'changed'
     // RFC 5861 §4
     const stale = [500, 502, 503, 504].includes(head.status) ? this.#staleInstead(`status ${head.status}`) : undefined
@@ -140,14 +140,14 @@ class Fill {
    * are its own. Where they are another's it goes out this once, since that was what the handler was asked; but nothing of it is updated (RFC 9111
    * §4.3.4), and the next request is asked without conditions.
    */
-  #hold(stored: StoredResponse, head: Head, isNamed: boolean): Verdict {
+  #renew(stored: StoredResponse, head: Head, isNamed: boolean): Verdict {
     const now = Date.now()
-    const held = isNamed ? updatedBy(head, this.#baseline, stored, now) : stored
-    putHeld(this.#replacing, held, head, now)
-    this.#isHeld = true
+    const renewed = isNamed ? updatedBy(head, this.#baseline, stored, now) : stored
+    putRenewed(this.#replacing, renewed, head, now)
+    this.#isRenewed = true
     if (!isNamed) this.#whyDropped = '304 of another'
-    const { keep } = this.#judge(headOf(this.#visit.res), held.body)
-    return { keep, ...bodyInstead(this.#replacing, held, now) }
+    const { keep } = this.#judge(headOf(this.#visit.res), renewed.body)
+    return { keep, ...bodyInstead(this.#replacing, renewed, now) }
   }
 
   /** What is stored and stale goes out where the handler failed, if it may. RFC 5861 §4 */
@@ -174,7 +174,7 @@ class Fill {
       baseline: this.#baseline,
       partitioned,
       reads: this.#reads,
-      asked: this.#isHeld ? found?.value.conditions : undefined,
+      asked: this.#isRenewed ? found?.value.conditions : undefined,
       now,
     })
     const mayStore = judged.why === undefined
@@ -195,7 +195,7 @@ class Fill {
   /** The method that this answers, or could: what is stored is a GET's, and what a POST's URI gives is what a GET of it would. */
   #methodOf(head: Head, now: number): string {
     const { method, path, query } = this.#visit
-    if (this.#isHeld) return 'GET'
+    if (this.#isRenewed) return 'GET'
     if (method !== 'POST') return method
     const origin = this.#reads.unwatched(() => this.#visit.origin())
     return isOfTarget(head, { origin, path }, query, now) ? 'GET' : method
@@ -223,7 +223,7 @@ class Fill {
       maxBodyBytes: this.#options.route.maxBodyBytes,
       groups: this.#groups,
       inside: this.#inside,
-      held: this.#isHeld ? this.#options.found?.value : undefined,
+      renewed: this.#isRenewed ? this.#options.found?.value : undefined,
       isDropped: this.#whyDropped !== undefined,
       isChanged: this.#isChanged,
     })

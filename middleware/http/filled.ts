@@ -44,7 +44,7 @@ export interface Answered {
   readonly groups: readonly string[]
   readonly inside: Inside | undefined
   /** What was stored of which the handler said that it holds. */
-  readonly held: StoredResponse | undefined
+  readonly renewed: StoredResponse | undefined
   /** Whether it is given to those who wait, and not stored. */
   readonly isDropped: boolean
   /** Whether it showed that what was found is not what a GET brings now. */
@@ -62,7 +62,7 @@ const failed: Loaded<StoredResponse> = { ...unshared, ending: 'failed' }
 
 /** What is kept of an answer, if it may be. */
 export function filledBy(captured: Captured, answered: Answered): Filled {
-  const { head, judged, reads, groups, inside, held, isDropped, isChanged } = answered
+  const { head, judged, reads, groups, inside, renewed, isDropped, isChanged } = answered
   // Where it would not be stored anyway, nobody needs to hear what was read.
   const unkeyed = judged.why === undefined || judged.isUnkeyed === true ? reads.unkeyed(judged.selects) : []
   if (captured.why !== undefined || head === undefined) return { loaded: unkept(captured, head), unkeyed, groups: [], inside, isChanged }
@@ -70,7 +70,7 @@ export function filledBy(captured: Captured, answered: Answered): Filled {
   if (why !== undefined || unkeyed.length > 0) return { loaded: unshared, unkeyed, groups: [], inside }
   const loaded = { value: storedOf(head, captured.body, answered), store: true, share: true, ttl: judged.freshFor }
   if (isDropped) return { loaded: { ...loaded, store: false, ending: 'failed' }, unkeyed, groups: [], inside }
-  return { loaded, unkeyed, selects: judged.selects, groups, inside, isRenewed: held !== undefined }
+  return { loaded, unkeyed, selects: judged.selects, groups, inside, isRenewed: renewed !== undefined }
 }
 
 function unkept(captured: Captured, head: Head | undefined): Loaded<StoredResponse> {
@@ -78,10 +78,10 @@ function unkept(captured: Captured, head: Head | undefined): Loaded<StoredRespon
   return (captured.why !== undefined && captured.isAborted) || (head?.status ?? 0) >= 500 ? failed : unshared
 }
 
-function storedOf(head: Head, body: Uint8Array, { baseline, judged, reads, held }: Answered): StoredResponse {
+function storedOf(head: Head, body: Uint8Array, { baseline, judged, reads, renewed }: Answered): StoredResponse {
   const stored = toStored(tagged(aged(head, judged.age ?? 0), body), baseline, body, judged.withheld)
   // A handler that says that it still holds need not have looked again.
-  const absent = new Set([...reads.absent, ...(held?.absent ?? [])])
+  const absent = new Set([...reads.absent, ...(renewed?.absent ?? [])])
   return { ...stored, ...judged.means, ...(absent.size > 0 && { absent: [...absent] }) }
 }
 

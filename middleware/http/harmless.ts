@@ -1,7 +1,7 @@
 // Knows whether what stands under a harmless name is as harmless as the name.
 
+import { hasContent } from './content.ts'
 import type { Fields } from './fields.ts'
-import { hasContent } from './storable.ts'
 
 /** Whether what has a harmless name is as harmless as it. */
 export type Harmlessness = (name: string, value: unknown) => boolean

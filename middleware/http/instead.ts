@@ -20,12 +20,12 @@ export interface Replacing {
 }
 
 /** Puts what holds, by its handler's answer, onto the response, as if the handler had answered with it. RFC 9111 §4.3.3 */
-export function putHeld({ visit, baseline }: Replacing, held: StoredResponse, answer: Head, now: number): void {
+export function putRenewed({ visit, baseline }: Replacing, renewed: StoredResponse, answer: Head, now: number): void {
   const { res } = visit
   const cookies = answer.fields['set-cookie']
-  putInstead(res, held, baseline, { age: 0, now })
+  putInstead(res, renewed, baseline, { age: 0, now })
   // RFC 9111 §5.1: Age says that nobody was asked. One of a cache behind the handler stays.
-  if (!held.fields.some(([name]) => name.toLowerCase() === 'age')) res.removeHeader('Age')
+  if (!renewed.fields.some(([name]) => name.toLowerCase() === 'age')) res.removeHeader('Age')
   // One client's, and so never stored; but this one's.
   if (cookies !== undefined) res.setHeader('Set-Cookie', cookies)
 }

@@ -31,14 +31,14 @@ export function isOfAsked(notModified: Fields, conditions: Readonly<Record<strin
  * Whether a GET would still bring what is stored, as the answer to a HEAD shows by what it brings of tag, date and length. RFC 9111 §4.3.5. With
  * neither tag nor date it does not show that: two contents may be of one length.
  */
-export function heldByHead({ status, fields }: Head, stored: StoredResponse): 'held' | 'changed' | undefined {
+export function renewedByHead({ status, fields }: Head, stored: StoredResponse): 'renewed' | 'changed' | undefined {
   if (status !== 200 || stored.status !== 200) return undefined
   const own = Object.fromEntries(stored.fields.map(([name, value]) => [name.toLowerCase(), value]))
   const [tag, date, length] = ['etag', 'last-modified', 'content-length'].map((name) => valueOf(fields, name))
   const isOther = (said: string | undefined, is: string | undefined): boolean => said !== undefined && said !== is
   if (isOther(tag, valueOf(own, 'etag')) || isOther(date, valueOf(own, 'last-modified'))) return 'changed'
   if (isOther(length, String(stored.body.byteLength))) return 'changed'
-  return tag !== undefined || date !== undefined ? 'held' : undefined
+  return tag !== undefined || date !== undefined ? 'renewed' : undefined
 }
 
 // RFC 9111 §3.2: Content-Length never; the others describe the content, which such an answer does not bring. The tag is the one that was asked with.

@@ -2,6 +2,7 @@
 
 import { deltaSeconds, parseCacheControl, permits, restricts, validSeconds } from './cache-control.ts'
 import type { CacheControl } from './cache-control.ts'
+import { hasContent } from './content.ts'
 import { restrictsWhole } from './field-lists.ts'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
@@ -129,9 +130,4 @@ export function whyBodyNotStored(fields: Fields, bytes: number, maxBodyBytes: nu
 
 function has(fields: Fields, name: string): boolean {
   return valueOf(fields, name) !== undefined
-}
-
-/** Whether a request has content: exactly when one of these says so. RFC 9112 §6.3 */
-export function hasContent(requestFields: Fields): boolean {
-  return has(requestFields, 'transfer-encoding') || (valueOf(requestFields, 'content-length') ?? '0') !== '0'
 }

@@ -1,6 +1,6 @@
 // Which answers speak of what is stored, and what they make of it.
 import { describe, expect, test } from 'vitest'
-import { conditionsOf, heldByHead, isOfAsked, updatedBy } from '../../middleware/http/revalidation.ts'
+import { conditionsOf, renewedByHead, isOfAsked, updatedBy } from '../../middleware/http/revalidation.ts'
 import type { StoredField, StoredResponse } from '../../middleware/http/stored-response.ts'
 
 const DATE = 'Mon, 01 Jun 2026 12:00:00 GMT'
@@ -12,7 +12,7 @@ const storedWith = (...fields: StoredField[]): StoredResponse => ({
   removed: [],
   body: Buffer.from('body'),
 })
-const answer = (fields: Record<string, string | number | string[]>, status = 200): Parameters<typeof heldByHead>[0] => ({
+const answer = (fields: Record<string, string | number | string[]>, status = 200): Parameters<typeof renewedByHead>[0] => ({
   status,
   statusMessage: '',
   fields,
@@ -66,9 +66,9 @@ describe('RFC 9111 §4.3.5, the answer to a HEAD', () => {
   const stored = storedWith(['ETag', '"a"'], ['Last-Modified', DATE])
 
   test('says that a response holds where its validators and its length are the same', () => {
-    expect(heldByHead(answer({ etag: '"a"' }), stored)).toBe('held')
-    expect(heldByHead(answer({ 'last-modified': DATE, 'content-length': 4 }), stored)).toBe('held')
-    expect(heldByHead(answer({ etag: '"a"', 'last-modified': DATE, 'content-length': '4' }), stored)).toBe('held')
+    expect(renewedByHead(answer({ etag: '"a"' }), stored)).toBe('renewed')
+    expect(renewedByHead(answer({ 'last-modified': DATE, 'content-length': 4 }), stored)).toBe('renewed')
+    expect(renewedByHead(answer({ etag: '"a"', 'last-modified': DATE, 'content-length': '4' }), stored)).toBe('renewed')
   })
 
   test.each<Record<string, string | number>>([
@@ -80,7 +80,7 @@ describe('RFC 9111 §4.3.5, the answer to a HEAD', () => {
     { etag: '"a"', 'content-length': '04' },
     { 'content-length': 5 },
   ])('says that it is another with %j', (fields) => {
-    expect(heldByHead(answer(fields), stored)).toBe('changed')
+    expect(renewedByHead(answer(fields), stored)).toBe('changed')
   })
 
   test.each<[Record<string, string | number>, number]>([
@@ -90,12 +90,12 @@ describe('RFC 9111 §4.3.5, the answer to a HEAD', () => {
     [{ etag: '"b"' }, 404],
     [{ etag: '"a"' }, 304],
   ])('says nothing with %j and status %i', (fields, status) => {
-    expect(heldByHead(answer(fields, status), stored)).toBeUndefined()
+    expect(renewedByHead(answer(fields, status), stored)).toBeUndefined()
   })
 
   test('is of another than one without that validator, and says nothing of one that is no 200', () => {
-    expect(heldByHead(answer({ etag: '"a"' }), storedWith(['Last-Modified', DATE]))).toBe('changed')
-    expect(heldByHead(answer({ etag: '"a"' }), { ...stored, status: 404 })).toBeUndefined()
+    expect(renewedByHead(answer({ etag: '"a"' }), storedWith(['Last-Modified', DATE]))).toBe('changed')
+    expect(renewedByHead(answer({ etag: '"a"' }), { ...stored, status: 404 })).toBeUndefined()
   })
 })
 
