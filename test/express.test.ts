@@ -169,6 +169,26 @@ for (const [name, express] of [
         }
       })
 
+      test('is no other’s which the parser takes for the same', async () => {
+        const app = newApp().set('query parser', 'extended')
+        app.use((req, _res, next) => {
+          // As layers against polluted parameters do.
+          if (Array.isArray(req.query['last'])) Object.defineProperty(req, 'query', { value: { last: req.query['last'].at(-1) } })
+          next()
+        })
+        app.get('/', cached(cache), (req, res) => void res.send(req.originalUrl))
+        app.get('/limited', cached(cache, { query: ['page'] }), (req, res) => void res.send(req.originalUrl))
+        const same = [
+          ['/?b=1', '/?b=1&__proto__=evil'],
+          ['/?page=1', '/?%5Bpage%5D=1'],
+          ['/?a%5B%5D=1', '/?a%5B0%5D=1'],
+          ['/?a=1&a=2', '/?a%5B%5D=1&a%5B%5D=2'],
+          ['/?last=2', '/?last=evil&last=2'],
+          ['/limited?page=3', '/limited?%5Bpage%5D=3'],
+        ]
+        for (const [plain = '', odd = ''] of same) for (const path of [odd, plain, odd]) expect((await get(app, path)).text).toBe(path)
+      })
+
       test('without what is no argument is as the parser makes it', async () => {
         const app = newApp().set('query parser', 'extended')
         app.get('/', cached(cache, { query: ['filter'] }), (req, res) => void res.json([req.query, req.url]))

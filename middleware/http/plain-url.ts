@@ -1,5 +1,8 @@
 // Knows the plain spelling of a URL. Its parts say what it is; of one that is spelled otherwise its handler can see how, and so it is told apart.
 
+import { parse } from 'node:querystring'
+import type { Query } from './query.ts'
+
 /** A pattern whose parameters say which path it is, to be filled in. */
 export type PlainPath = (params: Readonly<Record<string, unknown>>) => string | undefined
 
@@ -18,17 +21,24 @@ export function plainPathOf(pattern: string): PlainPath {
   }
 }
 
-/** Whether a URL is this path and a query in its plain spelling, in whatever order. */
-export function isPlain(url: string, path: string | undefined): boolean {
+/** Whether a URL is this path and a query in its plain spelling, in whatever order, which says what `query` does: no less and no more. */
+export function isPlain(url: string, path: string | undefined, query: Query): boolean {
   if (path === undefined || !url.startsWith(path)) return false
-  if (url.length === path.length) return true
-  return (
-    url[path.length] === '?' &&
-    url
-      .slice(path.length + 1)
-      .split('&')
-      .every(isPlainParameter)
-  )
+  if (url.length === path.length) return Object.keys(query).length === 0
+  const search = url.slice(path.length + 1)
+  return url[path.length] === '?' && search.split('&').every(isPlainParameter) && says(search, query)
+}
+
+/** A parser that reads brackets drops some names and takes others for one; and a layer may have put another query in the place of what it gave. */
+function says(search: string, query: Query): boolean {
+  const said = parse(search, undefined, undefined, { maxKeys: 0 })
+  const names = Object.keys(said)
+  return names.length === Object.keys(query).length && names.every((name) => Object.hasOwn(query, name) && isSame(said[name], query[name]))
+}
+
+function isSame(said: string | readonly string[] | undefined, value: unknown): boolean {
+  if (!Array.isArray(said) || !Array.isArray(value)) return said === value
+  return said.length === value.length && said.every((text, at) => text === value[at])
 }
 
 function isPlainParameter(parameter: string): boolean {

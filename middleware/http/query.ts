@@ -49,5 +49,7 @@ function parameterName(part: string, nested: boolean): string {
   const name = unescape((equals < 0 ? part : part.slice(0, equals)).replaceAll('+', ' '))
   if (!nested) return name
   const bracket = name.indexOf('[')
-  return bracket > 0 ? name.slice(0, bracket) : name
+  if (bracket > 0) return name.slice(0, bracket)
+  // To qs a name in brackets is that name.
+  return /^\[([^[\]]+)\]/.exec(name)?.[1] ?? name
 }

@@ -119,20 +119,20 @@ export class RouteCalls<Subject> {
     // RFC 9110 §4.2.3: case means nothing in a host. A handler may take it to mean something, and a clear by its name would not cover all spellings.
     if (this.#options.headers.includes('host') && /[A-Z]/.test(valueOf(fields, 'host') ?? '')) return { why: 'host in capitals' }
     const named = argumentsOf({ params, query: visit.query, fields, partition }, this.#options)
-    const args = { ...named, ...this.#spelled(visit, pattern, params) }
+    const args = { ...named, ...this.#spelled(visit, pattern, named) }
     const call = callOf(calls, args)
     return { calls, call, primary: call, args, fields, partitioned: partition !== undefined }
   }
 
   /** What the URL says besides the parameters and the query: where it is spelled plainly, nothing. */
-  #spelled(visit: Visit<Subject>, pattern: string, params: Readonly<Record<string, unknown>>): Pick<RouteArguments, 'path' | 'url'> {
+  #spelled(visit: Visit<Subject>, pattern: string, { params, query }: RouteArguments): Pick<RouteArguments, 'path' | 'url'> {
     const { path } = visit
     const [url, routed] = visit.urls(this.#options.query)
     const plain = isDetermined(pattern) ? (this.#plainPath ??= plainPathOf(pattern))(params) : path
     return {
       // Where parts of a path may be anything, its parameters alone do not say which it was.
       ...(!isDetermined(pattern) && { path }),
-      ...((url !== routed || !isPlain(url, plain)) && { url: keyText(url === routed ? url : `${url} ${routed}`) }),
+      ...((url !== routed || !isPlain(url, plain, query)) && { url: keyText(url === routed ? url : `${url} ${routed}`) }),
     }
   }
 

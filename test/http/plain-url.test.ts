@@ -18,7 +18,7 @@ describe('a path', () => {
 
   test('is spelled otherwise by another letter, another case, or a slash more', () => {
     for (const url of ['/films/%31', '/FILMS/1', '/films/1/', '//films/1', '/films/1#a', 'http://a/films/1', '/films/12', '/films/1 '])
-      expect([url, isPlain(url, '/films/1')]).toEqual([url, false])
+      expect([url, isPlain(url, '/films/1', {})]).toEqual([url, false])
   })
 })
 
@@ -50,7 +50,7 @@ describe('a query', () => {
 
   test('is plain with names and values that are encoded in the one way', () => {
     for (const query of ['?a=1', '?a=1&b=2', '?b=2&a=1', '?a=', '?a=%20&a=%2C', '?%C3%A9=1'])
-      expect([query, isPlain(`/p${query}`, '/p')]).toEqual([query, true])
+      expect([query, isPlain(`/p${query}`, '/p', parse(query.slice(1)))]).toEqual([query, true])
     for (const query of [
       '?',
       '?a',
@@ -67,7 +67,23 @@ describe('a query', () => {
       '?a=%E0%A4',
       '?a=1#b',
     ])
-      expect([query, isPlain(`/p${query}`, '/p')]).toEqual([query, false])
+      expect([query, isPlain(`/p${query}`, '/p', parse(query.slice(1)))]).toEqual([query, false])
+  })
+
+  test('is not plain where its application’s parser makes something else of it', () => {
+    const odd: [string, Record<string, unknown>][] = [
+      ['?b=1&__proto__=x', { b: '1' }],
+      ['?%5Bpage%5D=3', { page: '3' }],
+      ['?a%5B%5D=1', { a: ['1'] }],
+      ['?page=1&page=2', { page: '2' }],
+      ['?page=1', { page: '2' }],
+      ['?page=1', { page: ['1'] }],
+      ['?page=1', { page: '1', more: 'x' }],
+      ['?constructor=1', {}],
+      ['', { page: '1' }],
+    ]
+    for (const [query, parsed] of odd) expect([query, isPlain(`/p${query}`, '/p', parsed)]).toEqual([query, false])
+    expect(isPlain('/p?a=1&b=2&a=3', '/p', { a: ['1', '3'], b: '2' })).toBe(true)
   })
 
   test('two plain ones that a parser takes for the same differ in order alone', () => {
@@ -79,7 +95,8 @@ describe('a query', () => {
     let compared = 0
     fc.assert(
       fc.property(likely, likely, (one, other) => {
-        const isCompared = isPlain(`/p?${one}`, '/p') && isPlain(`/p?${other}`, '/p') && meaning(one) === meaning(other)
+        const isCompared =
+          isPlain(`/p?${one}`, '/p', parse(one)) && isPlain(`/p?${other}`, '/p', parse(other)) && meaning(one) === meaning(other)
         if (isCompared) compared++
         if (isCompared) expect(sorted(one)).toBe(sorted(other))
       }),
@@ -98,7 +115,7 @@ describe('a query', () => {
     fc.assert(
       fc.property(queries, (query) => {
         fc.pre(!query.includes('%E0') && !query.split('&').some((piece) => piece.startsWith('=')))
-        expect(isPlain(`/p?${query}`, '/p')).toBe(query !== '' && anew(query) === query)
+        expect(isPlain(`/p?${query}`, '/p', parse(query))).toBe(query !== '' && anew(query) === query)
       }),
     )
   })
