@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { adviceForInside, insideOf, type InsideOptions } from '../../middleware/http/inside.ts'
+import { adviceForInside, insideOf, insideOfChanged, type InsideOptions } from '../../middleware/http/inside.ts'
 
 const inside = (options: Partial<InsideOptions>): unknown =>
   insideOf({ fields: {}, baseline: {}, why: undefined, isRecoded: false, ...options })
@@ -23,7 +23,13 @@ describe('what belongs around a route is', () => {
   })
 })
 
+test('what changes a head on its way out is told from what sets a cookie there', () => {
+  expect(insideOfChanged({ 'set-cookie': ['a=1'] }, { 'set-cookie': ['a=1'], vary: 'cookie' })).toBe('changed')
+  expect(insideOfChanged({}, { 'set-cookie': ['a=1'] })).toBe('set-cookie')
+})
+
 test('the advice names the route and says what to move where', () => {
   expect(adviceForInside('set-cookie', 'express GET /')).toMatch(/"express GET \/".*before `cached`/)
+  expect(adviceForInside('changed', 'koa GET /')).toMatch(/"koa GET \/".*before `cached`/)
   expect(adviceForInside('content-encoding', 'koa GET /')).toMatch(/"koa GET \/".*before `cached`/)
 })
