@@ -75,6 +75,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'inside',
   ].map(inHttp),
   'acts of HTTP': [
+    'unwatched',
     'head',
     'stored-response',
     'request-key',
@@ -86,8 +87,8 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'advice',
     'watched-headers',
     'unkeyed',
-    'unwatched',
     'watched-socket',
+    'watched-fields',
     'departure',
     'capture',
     'replay',

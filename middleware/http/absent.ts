@@ -2,6 +2,7 @@
 
 import { addedTo, ANSWERING, isFrameworks, isOpaque, labelOf } from './added.ts'
 import type { Place } from './added.ts'
+import { hasFieldOf } from './watched-fields.ts'
 
 // Past so many it is no longer said what was looked for, and nothing is stored.
 export const MOST_ABSENT = 32
@@ -29,6 +30,8 @@ export function foundOn(
 function isOn(place: Place, label: string): boolean {
   if (!label.startsWith(place.label)) return false
   const rest = label.slice(place.label.length)
+  const hasField = hasFieldOf(place.target, rest)
+  if (hasField !== undefined) return hasField
   if (rest.startsWith('.')) return isLeft(place, rest.slice(1))
   return rest.startsWith('[') && Object.getOwnPropertySymbols(place.target).some((symbol) => labelOf(place, symbol) === label)
 }

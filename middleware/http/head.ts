@@ -7,6 +7,7 @@ import { isOnNotModified } from './conditional.ts'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import type { Part } from './range.ts'
+import { fieldsOf } from './unwatched.ts'
 
 /** A response's status and all its fields, outer layers' too, as they stand at one moment. */
 export interface Head {
@@ -22,7 +23,7 @@ export interface Head {
 export function headOf(res: ServerResponse): Head {
   const spelling = new Map<string, string>()
   for (const name of rawNames(res)) spelling.set(name.toLowerCase(), name)
-  return { status: res.statusCode, statusMessage: reasonOf(res), fields: res.getHeaders(), spelling }
+  return { status: res.statusCode, statusMessage: reasonOf(res), fields: fieldsOf(res), spelling }
 }
 
 /** Whether a response is one of HTTP/2. By what it has: while it is watched its prototype is another. */

@@ -6,7 +6,7 @@ import { harmlessOn } from './harmless.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import { watch } from './unkeyed.ts'
 import type { Input, Watch } from './unkeyed.ts'
-import { headersOf } from './unwatched.ts'
+import { fieldsOf, headersOf } from './unwatched.ts'
 import type { Selection } from './vary.ts'
 import type { Visit } from './visit.ts'
 
@@ -39,7 +39,7 @@ export class Reads {
       conditions: options.conditions,
       derived: visit.derived(),
       places: visit.places(),
-      isHarmless: harmlessOn(headersOf(visit.req), visit.res.getHeaders()),
+      isHarmless: harmlessOn(headersOf(visit.req), fieldsOf(visit.res)),
       isCovered: (input) => this.#isCovered(input),
       onRead: (input) => this.#onRead(input),
       onAbsent: (input) => this.#onAbsent(input),

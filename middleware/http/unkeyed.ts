@@ -8,6 +8,7 @@ import type { Harmlessness } from './harmless.ts'
 import { PSEUDO_FIELDS } from './http2.ts'
 import { shadow } from './shadow.ts'
 import { headersOf, keepSocket, showHeaders } from './unwatched.ts'
+import { watchFields } from './watched-fields.ts'
 import { watchedHeaders, withoutHidden } from './watched-headers.ts'
 import { watchSocket } from './watched-socket.ts'
 
@@ -114,8 +115,12 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   const unwatchable: AddedProperty[] = []
   const reading = { read, lookFor, unwatched, unwatchable, isHarmless: options.isHarmless }
   for (const place of options.places) restores.push(...watchPlace(place, options.derived, reading))
+  const { res } = options
+  const ofRes = options.places.find(({ target }) => target === res)
+  if (res !== undefined && ofRes !== undefined)
+    restores.push(...watchFields({ res, label: ofRes.label, read, lookFor, isPaused: () => pauses > 0 }))
   // Behind the places, since it puts properties on their objects itself.
-  restores.push(...watchSocket({ req, res: options.res, read, isPaused: () => pauses > 0 }))
+  restores.push(...watchSocket({ req, res, read, isPaused: () => pauses > 0 }))
   for (const { target, name, label } of unwatchable) {
     probed = []
     readQuietly(target, name)

@@ -1,6 +1,6 @@
-// Knows the headers and the connection of a request without a word to who watches them.
+// Knows the headers and the connection of a request, and the fields of its response, without a word to who watches them.
 
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 const visible = new WeakMap<IncomingMessage, IncomingHttpHeaders>()
@@ -25,4 +25,17 @@ export function socketOf(req: IncomingMessage): Socket {
 /** Keeps the connection of a request that is about to be watched. */
 export function keepSocket(req: IncomingMessage): void {
   sockets.set(req, socketOf(req))
+}
+
+const quiet = new WeakMap<ServerResponse, () => OutgoingHttpHeaders>()
+
+/** The fields of a response as they stand now. */
+export function fieldsOf(res: ServerResponse): OutgoingHttpHeaders {
+  return quiet.get(res)?.() ?? res.getHeaders()
+}
+
+/** Keeps the way to the fields of a response that is about to be watched, and gives those that stand there. */
+export function keepFields(res: ServerResponse): OutgoingHttpHeaders {
+  if (!quiet.has(res)) quiet.set(res, res.getHeaders.bind(res))
+  return fieldsOf(res)
 }

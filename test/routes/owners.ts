@@ -82,6 +82,41 @@ export function owners(framework: Framework): void {
       })
     }
 
+    const ofResponse = framework.prefix === 'koa' ? 'ctx.res' : 'res'
+    const fields: Readonly<Record<string, (x: Exchange) => unknown>> = {
+      'by its name': (x) => x.res.getHeader('X-Tenant'),
+      'by whether it is there': (x) => x.res.hasHeader('x-tenant'),
+      'among all': (x) => x.res.getHeaders()['x-tenant'],
+      'in a copy of all': (x) => ({ ...x.res.getHeaders() })['x-tenant'],
+      'to add to it': (x) => (x.res.appendHeader('x-tenant', 'more'), x.res.getHeader('x-tenant')),
+    }
+    test.each(Object.entries(fields))('in a response field that a layer has set: %s', async (_name, read) => {
+      await using site = newSite(framework)
+      site.app.outer((x) => {
+        const who = x.req.headers['x-token']
+        if (typeof who === 'string') x.set('X-Tenant', who)
+      })
+      site.app.on('get', '/', [cached(site.cache)], (x) => x.send(`for ${String(read(x))}`))
+      const as = (who: string): Promise<Reply> => site.ask('/', { headers: { 'x-token': who } })
+      const replies = [await site.ask('/'), await as('ann'), await as('bob')]
+      const input = `unkeyed ${ofResponse}.getHeader(`
+      for (const reply of replies.slice(1)) expect(statusOf(reply)).toContain(input)
+      expect(new Set(replies.map((reply) => reply.text)).size).toBe(_name === 'by whether it is there' ? 2 : 3)
+    })
+
+    test('but not in one that the handler has set itself, nor in what says how it is sent', async () => {
+      await using site = newSite(framework)
+      site.app.outer((x) => {
+        x.set('X-Request-Id', String(Math.random()))
+        x.set('Vary', 'Accept-Encoding')
+      })
+      site.app.on('get', '/', [cached(site.cache)], (x) => {
+        x.set('X-Own', 'a')
+        x.send([x.res.getHeader('x-own'), x.res.getHeader('vary'), x.res.getHeaders()['x-own']].join())
+      })
+      expect([statusOf(await site.ask('/')), statusOf(await site.ask('/'))]).toEqual([STORED, HIT])
+    })
+
     test.each(['socket', 'connection'] as const)('by the address that its response goes to: %s', async (name) => {
       await using site = newSite(framework)
       site.app.on('get', '/', [cached(site.cache)], (x) => x.send(`for ${String(x.res[name]?.remotePort)}`))
