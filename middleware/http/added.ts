@@ -3,6 +3,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { DOUBTFUL_NAMES, HARMLESS_NAMES } from './harmless.ts'
 import type { Harmlessness } from './harmless.ts'
 import { isOwnSymbol } from './http2.ts'
 
@@ -22,16 +23,6 @@ export interface AddedProperty {
   /** As handlers write it: "req.user", "ctx.state[Symbol(user)]". */
   readonly label: string
 }
-
-// What these say of a request is what happens to it, not whose it is; the content of a GET goes past the cache. The last is
-// OpenTelemetry's, which keeps there by which layers a request of Express has come, and lets nobody watch it.
-const HARMLESS: ReadonlySet<string> = namesIn(
-  'log logger id reqId requestId correlationId traceId body _body rawBody file files secret startTime _startTime _startAt timing timings ' +
-    'timedout clearTimeout flush allLogs __onFinished __ot_middlewares',
-)
-
-// Under these a layer may leave what is not what they say.
-const DOUBTFUL: ReadonlySet<string> = namesIn('id body rawBody file files')
 
 const OF_REQUESTS =
   'headers headersDistinct rawHeaders trailersDistinct connection client socket stream url originalUrl _parsedOriginalUrl _parsedUrl _eventsCount'
@@ -123,7 +114,7 @@ const LANGUAGES: ReadonlySet<string> = new Set(['then', 'toJSON'])
 function isLeavable({ label }: Place, name: string | symbol): boolean {
   if (MESSAGES.has(label) && NODES.has(name)) return false
   if (typeof name === 'symbol') return !SYMBOL_NAMES.has(name.description) && name.description?.startsWith('Symbol.') !== true
-  return (!HARMLESS.has(name) || DOUBTFUL.has(name)) && !isFrameworks(label, name) && !LANGUAGES.has(name)
+  return (!HARMLESS_NAMES.has(name) || DOUBTFUL_NAMES.has(name)) && !isFrameworks(label, name) && !LANGUAGES.has(name)
 }
 
 /** Whether a place has a property of this name from its framework. */
@@ -135,7 +126,7 @@ function isAddedTo(place: Place, name: string | symbol, isHarmless: Harmlessness
   const { target, label } = place
   if (MESSAGES.has(label) && NODES.has(name)) return false
   if (typeof name === 'symbol') return !SYMBOL_NAMES.has(name.description) && !isOwnSymbol(target, name)
-  if (HARMLESS.has(name)) return !isHarmless(name, quietly(target, name))
+  if (HARMLESS_NAMES.has(name)) return !isHarmless(name, quietly(target, name))
   // A framework's method that a layer has wrapped is that layer's, and may know who asks; one of Node.js's it wraps for the way out.
   return !isFrameworks(label, name)
 }

@@ -1,7 +1,33 @@
-// Knows whether what stands under a harmless name is as harmless as the name.
+// Knows which names say of a request what happens to it and not whose it is, and whether what stands under one is as harmless.
 
 import { hasContent } from './content.ts'
 import type { Fields } from './fields.ts'
+
+/** Fields that say how a message travels, or who traces it: a handler that put them into a response would make it another, but not another's. */
+export const HARMLESS_FIELDS: ReadonlySet<string> = namesIn(
+  ':method :path cache-control connection content-length expect keep-alive pragma traceparent tracestate transfer-encoding ' +
+    'x-correlation-id x-request-id',
+)
+
+const IDS = namesIn('id reqId requestId correlationId traceId')
+// The content of a GET goes past the cache, so what is in these came from elsewhere.
+const CONTENT = namesIn('body rawBody file files')
+
+/** Properties that layers leave. The last is OpenTelemetry's, by which layers a request of Express has come, and lets nobody watch it. */
+export const HARMLESS_NAMES: ReadonlySet<string> = new Set([
+  ...IDS,
+  ...CONTENT,
+  ...namesIn(
+    'log logger _body startTime _startTime _startAt timing timings timedout clearTimeout flush allLogs __onFinished __ot_middlewares',
+  ),
+])
+
+/** Those under which a layer may leave what is not what they say. */
+export const DOUBTFUL_NAMES: ReadonlySet<string> = new Set([...IDS, ...CONTENT])
+
+function namesIn(text: string): ReadonlySet<string> {
+  return new Set(text.split(' '))
+}
 
 /** Whether what has a harmless name is as harmless as it. */
 export type Harmlessness = (name: string, value: unknown) => boolean
@@ -10,14 +36,11 @@ export type Harmlessness = (name: string, value: unknown) => boolean
 export function harmlessOn(fields: Fields, baseline: Fields): Harmlessness {
   return (name, value) => {
     if (value === undefined || value === null) return true
-    // A GET that has content goes past the cache, so what is in these came from elsewhere.
     if (CONTENT.has(name)) return isEmpty(value) || hasContent(fields)
-    if (name === 'id') return isToldAsId(value, fields) || isToldAsId(value, baseline)
+    if (IDS.has(name)) return isToldAsId(value, fields) || isToldAsId(value, baseline)
     return (name !== 'log' && name !== 'logger') || isLogger(value)
   }
 }
-
-const CONTENT: ReadonlySet<string> = new Set(['body', 'rawBody', 'file', 'files'])
 
 function isEmpty(value: unknown): boolean {
   if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0
@@ -31,9 +54,14 @@ function isLogger(value: unknown): boolean {
 
 const LOGS = ['info', 'log', 'debug', 'error', 'write']
 
-// In which fields a request tells its id, or its answer does.
+// In which fields a request tells its id, or its answer does; who traces it tells it among others.
 const ID_FIELDS = ['x-request-id', 'x-correlation-id', 'request-id']
 
 function isToldAsId(value: unknown, fields: Fields): boolean {
-  return ID_FIELDS.some((name) => fields[name] !== undefined && fields[name] === String(value))
+  const text = String(value)
+  return ID_FIELDS.some((name) => fields[name] === text) || (text.length >= 16 && partsOf(fields['traceparent']).includes(text))
+}
+
+function partsOf(traceparent: unknown): readonly string[] {
+  return typeof traceparent === 'string' ? traceparent.split('-') : []
 }

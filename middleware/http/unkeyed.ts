@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { allOf } from './absent.ts'
 import { addedTo, isOpaque, watchAbsent } from './added.ts'
 import type { AddedProperty, Place, Seeker } from './added.ts'
+import { HARMLESS_FIELDS } from './harmless.ts'
 import type { Harmlessness } from './harmless.ts'
 import { PSEUDO_FIELDS } from './http2.ts'
 import { shadow } from './shadow.ts'
@@ -54,23 +55,6 @@ export interface Watch {
   close(): void
 }
 
-// They say how a message travels, or who traces it; a handler that put them into a response would make it another, but not another's.
-const HARMLESS: ReadonlySet<string> = new Set([
-  ':method',
-  ':path',
-  'cache-control',
-  'connection',
-  'content-length',
-  'expect',
-  'keep-alive',
-  'pragma',
-  'traceparent',
-  'tracestate',
-  'transfer-encoding',
-  'x-correlation-id',
-  'x-request-id',
-])
-
 /**
  * Watches a request until `close`. Conditions and ranges are not seen by the handler meanwhile. Costs a proxy for each request whose handler
  * runs, and nothing for a hit.
@@ -84,7 +68,7 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   const read = (given: Input): void => {
     const input = PSEUDO_FIELDS.get(given) ?? given
     if (probed !== undefined) probed.push(input)
-    else if (pauses === 0 && !HARMLESS.has(input) && !options.isCovered(input)) options.onRead(input)
+    else if (pauses === 0 && !HARMLESS_FIELDS.has(input) && !options.isCovered(input)) options.onRead(input)
   }
   const lookFor = (input: Input): void => {
     if (probed === undefined && pauses === 0 && !options.isCovered(input)) options.onAbsent(input)

@@ -1,6 +1,7 @@
 // Knows what a handler reads of the response fields that outer layers have set: they may say who asks.
 
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { HARMLESS_FIELDS } from './harmless.ts'
 import { fieldsOf, keepFields } from './unwatched.ts'
 import { shadow } from './shadow.ts'
 
@@ -19,8 +20,7 @@ export interface WatchedFields {
 const FRAMEWORKS: ReadonlySet<string> = new Set(
   (
     'accept-ranges cache-control cache-status connection content-disposition content-encoding content-language content-length content-location ' +
-    'content-range content-type date etag expires keep-alive last-modified link location pragma set-cookie trailer transfer-encoding vary ' +
-    'x-correlation-id x-powered-by x-request-id'
+    'content-range content-type date etag expires keep-alive last-modified link location pragma set-cookie trailer transfer-encoding vary x-powered-by'
   ).split(' '),
 )
 
@@ -34,7 +34,9 @@ export function hasFieldOf(res: object, rest: string): boolean | undefined {
   const name = /^\.getHeader\((.+)\)$/.exec(rest)?.[1]
   if (name === undefined || !('getHeaders' in res)) return undefined
   const fields = fieldsOf(res as ServerResponse)
-  return name === '*' ? Object.keys(fields).some((field) => !FRAMEWORKS.has(field)) : fields[name] !== undefined
+  return name === '*'
+    ? Object.keys(fields).some((field) => !FRAMEWORKS.has(field) && !HARMLESS_FIELDS.has(field))
+    : fields[name] !== undefined
 }
 
 type Method = (...args: unknown[]) => unknown
@@ -44,7 +46,7 @@ export function watchFields({ res, label, read, lookFor, isPaused }: WatchedFiel
   const before = keepFields(res)
   const notice = (given: string, value: unknown): void => {
     const name = given.toLowerCase()
-    if (FRAMEWORKS.has(name)) return
+    if (FRAMEWORKS.has(name) || HARMLESS_FIELDS.has(name)) return
     if (before[name] === undefined) {
       if (value === undefined) lookFor(fieldInput(label, name))
     } else if (value === before[name]) read(fieldInput(label, name))

@@ -25,6 +25,12 @@ export function owners(framework: Framework): void {
     'in a body that was never sent': [`${label}.body`, (x, user) => (req(x)['body'] = { user }), (x) => req(x)['body']?.user],
     'in a file that was never sent': [`${label}.file`, (x, user) => (req(x)['file'] = { user }), (x) => req(x)['file']?.user],
     'as an id': [`${label}.id`, (x, who) => Object.assign(x.req, { id: who }), (x) => req(x)['id'] as string | undefined],
+    'as the id of its trace': [
+      `${label}.traceId`,
+      (x, who) => Object.assign(x.req, { traceId: who }),
+      (x) => req(x)['traceId'] as string | undefined,
+    ],
+    'as a secret': [`${label}.secret`, (x, who) => Object.assign(x.req, { secret: who }), (x) => req(x)['secret'] as string | undefined],
     'as a log that logs nothing': [`${label}.log`, (x, user) => (req(x)['log'] = { user }), (x) => req(x)['log']?.user],
     'as the client, where Node.js has the connection': [
       'req.client',
