@@ -167,7 +167,7 @@ class Fill {
     const { res, method } = this.#visit
     const { route, partitioned, found, groupFields } = this.#options
     const now = Date.now()
-    const judged = judge(head, body, {
+    const judging = judge(head, body, {
       route,
       method: this.#methodOf(head, now),
       requestFields: this.#requestFields,
@@ -177,6 +177,9 @@ class Fill {
       asked: this.#isRenewed ? found?.value.conditions : undefined,
       now,
     })
+    // A POST's fields say nothing of what a GET's would select.
+    const isOfPost = method === 'POST' && judging.selects !== undefined
+    const judged = isOfPost ? { ...judging, why: judging.why ?? 'varies' } : judging
     const mayStore = judged.why === undefined
     this.#groups = groupsIn(head.fields, 'cache-groups')
     const keyed = [...route.headers, ...this.#reads.negotiated]

@@ -148,7 +148,7 @@ export class HandlerLoads<Subject> {
       if (!passage.hasEntered) passage.forward({ fwd: 'method' })
     })
     Promise.all([filling, cleared]).then(
-      ([{ loaded, selects }]) => loaded.store && selects === undefined && written.keep(loaded),
+      ([{ loaded }]) => loaded.store && written.keep(loaded),
       // Told where its answer waits for it.
       () => {},
     )

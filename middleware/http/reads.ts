@@ -21,6 +21,9 @@ export interface ReadsOptions {
 // RFC 9110 §12.5, and Origin: what a client says so that the answer is made for it. A handler that reads one is keyed by it.
 const NEGOTIATION: ReadonlySet<Input> = new Set(['accept', 'accept-encoding', 'accept-language', 'origin'])
 
+// RFC 9110 §8
+const OF_CONTENT: ReadonlySet<Input> = new Set(['content-encoding', 'content-language', 'content-type'])
+
 /** What a handler reads from now on until `close`. */
 export class Reads {
   readonly #options: ReadsOptions
@@ -29,11 +32,13 @@ export class Reads {
   readonly #absent: Set<Input> = new Set()
   readonly #watch: Watch
   readonly #restoreQuery: () => void
+  readonly #hasContent: boolean
   #hasHead = false
   #isClosed = false
 
   constructor(visit: Visit<unknown>, options: ReadsOptions) {
     this.#options = options
+    this.#hasContent = visit.method === 'POST'
     this.#watch = watch(visit.req, {
       res: visit.res,
       conditions: options.conditions,
@@ -93,6 +98,8 @@ export class Reads {
   #isCovered(input: Input): boolean {
     const { route, partitioned } = this.#options
     if (route.ignore === true || route.ignore.has(input.toLowerCase()) || route.headers.includes(input)) return true
+    // They describe what the request brings, and not who brings it.
+    if (this.#hasContent && OF_CONTENT.has(input)) return true
     // Who asks is what a partition tells apart, whatever layers have made of it.
     if (partitioned && (input === 'cookie' || input === 'authorization' || isProperty(input))) return true
     return !isProperty(input) && input !== 'ip' && input !== 'protocol' && route.ignore.has('headers')

@@ -60,8 +60,15 @@ export function posts(framework: Framework): void {
 
     test.each(refused)('%s is not stored', async (_, fields) => {
       await using site = pageSite((x) => answer(x, fields))
-      expect(await site.ask('/pages/1', post)).toMatchObject({ text: 'written' })
+      const reply = await site.ask('/pages/1', post)
+      expect([reply.text, statusOf(reply)?.includes('stored')]).toEqual(['written', false])
       expect(await site.ask('/pages/1')).toMatchObject({ text: 'read' })
+    })
+
+    test('whose handler reads of what type its content is is stored', async () => {
+      await using site = pageSite((x) => (x.header('content-type'), answer(x)))
+      await site.ask('/pages/1', { ...post, headers: { 'content-type': 'text/plain' } })
+      expect(await site.ask('/pages/1')).toMatchObject({ text: 'written' })
     })
 
     test('whose handler read who asks is not stored, and nobody is warned: a write may', async () => {
