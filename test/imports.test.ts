@@ -89,6 +89,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'unkeyed',
     'watched-socket',
     'watched-fields',
+    'watched-places',
     'departure',
     'capture',
     'replay',
