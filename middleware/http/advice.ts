@@ -5,6 +5,8 @@ import { isProperty } from './added.ts'
 /** An input as a warning names it. */
 export function nameOfInput(input: string): string {
   if (input === 'headers') return "all of the request's headers"
+  const field = /\.getHeader\((.+)\)$/.exec(input)?.[1]
+  if (field !== undefined) return `the response field "${field}", which an outer layer has set,`
   if (isProperty(input)) return `the property "${input}"`
   return input === 'ip' || input === 'protocol' ? `the client's "${input}"` : `the request header "${input}"`
 }
