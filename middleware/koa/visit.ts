@@ -219,7 +219,8 @@ export class KoaVisit implements Visit<Context> {
     const { subject: ctx, res } = this
     // One that the handler has just broken off itself is not closed yet.
     this.#isUnsent = !isGone(res) || !res.closed
-    if (this.#isUnsent) return
+    // What it has sent itself was heard when it began.
+    if (this.#isUnsent || res.headersSent) return
     // What Koa answers where nobody has.
     if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) held.onUnheard?.()
     else void held.before(ctx.status)?.catch(() => {})

@@ -270,9 +270,9 @@ export const mutations: readonly Mutation[] = [
     edits: [
       {
         file: 'middleware/http/mutation.js',
-        find: 'const cleared = clearChanged(visit, mutation, own, clearing)',
+        find: 'const cleared = clearChanged(visit, mutation, own, clearing, openEngines)',
         replace:
-          'const cleared = Promise.resolve(setTimeout(() => clearChanged(visit, mutation, own, clearing).catch(() => {}), 50)).then(() => {})',
+          'const cleared = Promise.resolve(setTimeout(() => clearChanged(visit, mutation, own, clearing, openEngines).catch(() => {}), 50)).then(() => {})',
       },
     ],
     schedule: { consistency: 'strong', faults: [], profile: { clears: 0.3, posts: 0.6 } },
