@@ -2,7 +2,9 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { openCache } from '../../src/cache.ts'
 import { createCache } from '../../src/index.ts'
+import { logKeyOf } from '../../src/redis/naming.ts'
 import { startRedis } from '../support/redis.ts'
+import { ask } from '../support/replication.ts'
 import { until } from '../redis/process.ts'
 import { newProxy } from '../redis/proxy.ts'
 import { newNetwork, type Network } from './network.ts'
@@ -17,8 +19,8 @@ async function newRedis(): Promise<{ url: string; network: Network; direct: stri
   return { url: `redis://127.0.0.1:${network.port}`, network, direct: server.url }
 }
 
-function newActor(redis: string) {
-  const cache = openCache({ redis, commandTimeout: 100, onError: () => undefined }, () => performance.now())
+function newActor(redis: string, commandTimeout = 100) {
+  const cache = openCache({ redis, commandTimeout, onError: () => undefined }, () => performance.now())
   onTestFinished(() => cache.close())
   return cache
 }
@@ -40,9 +42,13 @@ test('an attempt at a connection that hangs is given up for another one', async 
   await until(() => confirmed(cache.clear(cache.tag('a'))))
 })
 
+/** How many processes Redis tells of clears. */
+const listenersAt = (url: string): Promise<number> =>
+  ask({ port: Number(new URL(url).port) }, async (client) => Number((await client.pubsub('NUMSUB', `${logKeyOf('')}@0`))[1]))
+
 /** Two processes with an entry each, and how often each has loaded it. */
 async function newPair(url: string, direct: string) {
-  const [here, there] = [newActor(url), newActor(direct)]
+  const [here, there] = [newActor(url, 500), newActor(direct, 500)]
   const rows = { value: 'old' }
   const loads = { here: 0, there: 0 }
   const rowOf = (cache: typeof here, who: 'here' | 'there') =>
@@ -58,8 +64,9 @@ test('a clear whose acknowledgement was lost is known by its message, and what w
   const { network, direct } = await newRedis()
   const proxy = await newProxy(network.port)
   const { here, there, row, same, loads } = await newPair(proxy.url, direct)
-  await until(() => proxy.wires().some((wire) => wire.sent().includes('subscribe')))
-  await there.clear(there.tag('x'))
+  // Both listen, and the one whose connection dies has missed nothing before: a gap would have to be asked for.
+  await until(async () => (await listenersAt(direct)) === 2)
+  await here.clear(here.tag('x'))
   const dead = proxy.asking()
   dead.hold()
   expect(await confirmed(row.clear())).toBe(true)
