@@ -1,0 +1,63 @@
+// Knows how cases are measured side by side: each in turn in every round, so that what the machine does meanwhile happens to all.
+
+/** One thing that is measured. */
+export interface Case {
+  readonly name: string
+  /** Does the work `times` times. */
+  run(times: number): Promise<void> | void
+}
+
+/** What a case took: milliseconds for one time, by round. */
+export interface Timing {
+  readonly name: string
+  readonly rounds: readonly number[]
+}
+
+export interface Rounds {
+  /** @default 11 */
+  readonly rounds?: number
+  /** How long a case runs in a round, in milliseconds, about. @default 100 */
+  readonly length?: number
+}
+
+const WARM_UP = 3
+
+/** Runs every case in every round, in an order that is rotated by one each time. */
+export async function measure(cases: readonly Case[], { rounds = 11, length = 100 }: Rounds = {}): Promise<Timing[]> {
+  const times: number[] = []
+  for (const [index, it] of cases.entries()) times[index] = await calibrate(it, length)
+  const taken: number[][] = cases.map(() => [])
+  for (let round = -WARM_UP; round < rounds; round++) {
+    for (let turn = 0; turn < cases.length; turn++) {
+      const index = (turn + round + WARM_UP) % cases.length
+      const took = await timeOf(cases[index]!, times[index]!)
+      if (round >= 0) taken[index]!.push(took / times[index]!)
+    }
+  }
+  return cases.map(({ name }, index) => ({ name, rounds: taken[index]! }))
+}
+
+/** The median of what one case took in ratio to another, round by round. */
+export function ratio(of: Timing, to: Timing): number {
+  return median(of.rounds.map((took, round) => took / to.rounds[round]!))
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length / 2
+  return Number.isInteger(middle) ? (sorted[middle - 1]! + sorted[middle]!) / 2 : sorted[Math.floor(middle)]!
+}
+
+/** How often a case has to do its work to be busy for so many milliseconds. */
+async function calibrate(it: Case, length: number): Promise<number> {
+  for (let times = 1; ; times *= 2) {
+    const took = await timeOf(it, times)
+    if (took >= length / 4) return Math.max(1, Math.round((times * length) / took))
+  }
+}
+
+async function timeOf(it: Case, times: number): Promise<number> {
+  const began = performance.now()
+  await it.run(times)
+  return performance.now() - began
+}
