@@ -3,6 +3,8 @@
 /** One thing that is measured. */
 export interface Case {
   readonly name: string
+  /** Throws where it gives anything but what it should. Asked of every case before the first is measured. */
+  check(): Promise<void> | void
   /** Does the work `times` times. */
   run(times: number): Promise<void> | void
 }
@@ -16,14 +18,15 @@ export interface Timing {
 export interface Rounds {
   /** @default 11 */
   readonly rounds?: number
-  /** How long a case runs in a round, in milliseconds, about. @default 100 */
+  /** How long a case runs in a round, in milliseconds, about. @default 60 */
   readonly length?: number
 }
 
 const WARM_UP = 3
 
-/** Runs every case in every round, in an order that is rotated by one each time. */
-export async function measure(cases: readonly Case[], { rounds = 11, length = 100 }: Rounds = {}): Promise<Timing[]> {
+/** Checks every case, then runs each in every round, in an order that is rotated by one each time. */
+export async function measure(cases: readonly Case[], { rounds = 11, length = 60 }: Rounds = {}): Promise<Timing[]> {
+  for (const it of cases) await checked(it)
   const times: number[] = []
   for (const [index, it] of cases.entries()) times[index] = await calibrate(it, length)
   const taken: number[][] = cases.map(() => [])
@@ -37,15 +40,41 @@ export async function measure(cases: readonly Case[], { rounds = 11, length = 10
   return cases.map(({ name }, index) => ({ name, rounds: taken[index]! }))
 }
 
-/** The median of what one case took in ratio to another, round by round. */
+/** What one case took in ratio to another, in the round that is the median of these ratios. */
 export function ratio(of: Timing, to: Timing): number {
-  return median(of.rounds.map((took, round) => took / to.rounds[round]!))
+  return median(ratios(of, to))
+}
+
+/** Between which ratios the middle half of the rounds lies. */
+export function quartiles(of: Timing, to: Timing): readonly [number, number] {
+  const sorted = ratios(of, to).sort((a, b) => a - b)
+  const quarter = Math.floor(sorted.length / 4)
+  return [sorted[quarter]!, sorted[sorted.length - 1 - quarter]!]
 }
 
 export function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length / 2
   return Number.isInteger(middle) ? (sorted[middle - 1]! + sorted[middle]!) / 2 : sorted[Math.floor(middle)]!
+}
+
+/** The one that is called so. */
+export function timingOf(name: string, timings: readonly Timing[]): Timing {
+  const found = timings.find((timing) => timing.name === name)
+  if (found === undefined) throw new Error(`No case was called "${name}".`)
+  return found
+}
+
+function ratios(of: Timing, to: Timing): number[] {
+  return of.rounds.map((took, round) => took / to.rounds[round]!)
+}
+
+async function checked(it: Case): Promise<void> {
+  try {
+    await it.check()
+  } catch (error) {
+    throw new Error(`"${it.name}" is not measured, since what it gives is wrong: ${String(error)}`, { cause: error })
+  }
 }
 
 /** How often a case has to do its work to be busy for so many milliseconds. */

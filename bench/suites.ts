@@ -1,0 +1,7 @@
+// Knows all suites, in the order in which they run and are written down.
+import type { Suite } from './suite.ts'
+
+/** Loads a suite with what it measures, by its name. */
+export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>> = {
+  memory: () => import('./memory.ts'),
+}
