@@ -1,10 +1,10 @@
 // Knows how Redis is talked to: over own connections, with a bounded wait for every command, and by a second one that listens.
 
-import type { Readable } from 'node:stream'
 import type { Cluster, Redis } from 'ioredis'
 import { CacheError, StoreError } from '../errors.ts'
 import { isCluster, templateOf } from './client.ts'
 import { ClusterServers } from './cluster.ts'
+import { isSound, refuseGarbage } from './garbage.ts'
 import { newLimit, type Limit } from './limit.ts'
 import { Line } from './line.ts'
 import { beginningWith } from './naming.ts'
@@ -184,11 +184,10 @@ export class RedisConnection {
     const line = this.#subscriber!
     const { session } = line
     const subscribe = async (client: Redis): Promise<void> => {
-      // To an answer to SUBSCRIBE that is none, ioredis throws what nobody can catch.
       if (!(await isSound(client))) return void line.drop(session, new StoreError('Redis gave an answer to PING that is none.'))
-      await client.subscribe(channel)
-      if (this.#guarded !== session) refuseEmptyLists(client.stream)
+      if (this.#guarded !== session) refuseGarbage(client.stream)
       this.#guarded = session
+      await client.subscribe(channel)
     }
     if (!(await this.#bySubscriber(subscribe)) || session !== line.session || !line.isReady) return
     this.#subscribed.set(channel, session)
@@ -213,30 +212,6 @@ export class RedisConnection {
 
   get #attemptTimeout(): number {
     return Math.max(SHORTEST_ATTEMPT, this.#options.commandTimeout)
-  }
-}
-
-const EMPTY_LIST = Buffer.from('*0\r\n')
-
-/** No Redis sends an empty list to who listens, and ioredis throws what nobody can catch where one comes. */
-function refuseEmptyLists(stream: Readable): void {
-  const emit = stream.emit.bind(stream) as (event: string | symbol, ...args: unknown[]) => boolean
-  stream.emit = (event: string | symbol, ...args: unknown[]) => {
-    if (event !== 'data' || !Buffer.isBuffer(args[0]) || !args[0].includes(EMPTY_LIST)) return emit(event, ...args)
-    stream.destroy()
-    return true
-  }
-}
-
-/** Whether a server answers as one does: with PONG, or that it may not. */
-async function isSound(client: Redis): Promise<boolean> {
-  try {
-    const answer: unknown = await client.ping()
-    // In a connection that listens already, the answer is a list.
-    return /^pong/i.test(String(answer))
-  } catch (error) {
-    if (isReply(error)) return true
-    throw error
   }
 }
 

@@ -8,8 +8,8 @@ export type Behaviour =
   | { readonly does: 'delay'; readonly ms: number }
   /** Nothing arrives any more, in neither direction, and nobody is told; or only answers do not. */
   | { readonly does: 'swallow' | 'swallow answers' }
-  /** Each command is answered by this, and does not arrive. */
-  | { readonly does: 'answer'; readonly bytes: string }
+  /** Each command is answered by this, and does not arrive. `to`: only commands of this name are. */
+  | { readonly does: 'answer'; readonly bytes: string; readonly to?: string }
 
 export interface Network {
   readonly port: number
@@ -72,17 +72,21 @@ function newWire(client: Socket, server: Socket, behaviour: () => Behaviour, onC
   client.on('data', (bytes) => {
     const now = behaviour()
     isDead ||= now.does === 'swallow'
-    if (now.does === 'answer') client.write(now.bytes.repeat(commandsIn(bytes)))
+    if (isAnswered(now, bytes)) client.write(now.bytes.repeat(commandsIn(bytes)))
     else if (!isDead || now.does === 'swallow answers') server.write(bytes)
   })
   server.on('data', (bytes) => {
     const now = behaviour()
     isDead ||= now.does === 'swallow' || now.does === 'swallow answers'
-    if (isDead || now.does === 'answer') return
+    if (isDead || (now.does === 'answer' && now.to === undefined)) return
     if (now.does === 'delay') setTimeout(() => client.write(bytes), now.ms).unref()
     else client.write(bytes)
   })
   return { cut }
+}
+
+function isAnswered(behaviour: Behaviour, sent: Buffer): behaviour is Behaviour & { does: 'answer' } {
+  return behaviour.does === 'answer' && (behaviour.to === undefined || sent.includes(`\r\n${behaviour.to}\r\n`))
 }
 
 /** How many commands begin in these bytes: each is a list of texts. */

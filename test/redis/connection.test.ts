@@ -8,6 +8,7 @@ import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi, type Mock } from 'vitest'
 import { ConfigError, type CacheError } from '../../src/errors.ts'
 import { RedisConnection, type ConnectionOptions } from '../../src/redis/connection.ts'
+import { newNetwork } from '../faults/network.ts'
 import { newClock } from '../support/clock.ts'
 import { newGate } from '../support/gate.ts'
 import { startRedis } from '../support/redis.ts'
@@ -251,6 +252,26 @@ describe('the connection that listens', () => {
     expect(connection.isListening).toBe(false)
     await until(() => connection.isListening)
     await plain.publish('more news', 'heard')
+    await until(() => heard.length === 1)
+  })
+
+  test.each([
+    ['a number', ':42\r\n'],
+    ['a text', '$3\r\nabc\r\n'],
+    ['an empty list', '*0\r\n'],
+    ['a list that is too short', '*1\r\n:1\r\n'],
+  ])('is given up, and nothing else, where %s answers SUBSCRIBE', async (_, bytes) => {
+    const network = await newNetwork(server.port)
+    onTestFinished(() => network.close())
+    network.be({ does: 'answer', bytes, to: 'subscribe' })
+    const { connection } = connect(`redis://127.0.0.1:${network.port}`)
+    const { heard } = listenTo(connection, 'sound news')
+    // Its second try is a connection of its own: the first has not ended this process.
+    await until(() => network.accepted >= 3)
+    expect([connection.isListening, await ping(connection)]).toEqual([false, 'PONG'])
+    network.be({ does: 'carry' })
+    await until(() => connection.isListening)
+    await plain.publish('sound news', 'heard')
     await until(() => heard.length === 1)
   })
 
