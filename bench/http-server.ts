@@ -1,0 +1,51 @@
+// A process of the HTTP benchmarks: serves one application on a port of its own, and says what that took.
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import { answer } from './child.ts'
+import { expressApps } from './express-apps.ts'
+import { jsonOf } from './films.ts'
+import { koaApps } from './koa-apps.ts'
+import { runs } from './runs.ts'
+
+/** What a server has done up to now. */
+export interface Usage {
+  /** Milliseconds of the processor's time. */
+  readonly cpu: number
+  /** Milliseconds in which its event loop had work. */
+  readonly busy: number
+  /** How often a handler ran that a cache is for. */
+  readonly runs: number
+}
+
+const nodeApps: Record<string, () => RequestListener> = {
+  constant() {
+    const body = new Map<string, Buffer>()
+    return (req, res) => {
+      const id = req.url!.slice('/films/'.length)
+      const bytes = body.get(id) ?? Buffer.from(jsonOf(id))
+      body.set(id, bytes)
+      res.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': bytes.length })
+      res.end(bytes)
+    }
+  },
+}
+
+const [framework, name, redisPort] = process.argv.slice(2)
+// It costs every promise something, and this package cannot do without: so that it does not come out as a cost of this package, all have it.
+if (name !== 'constant without AsyncLocalStorage') new AsyncLocalStorage().run(0, () => {})
+
+const apps = { node: nodeApps, express: expressApps, koa: koaApps }[framework!]!
+const make = apps[name === 'constant without AsyncLocalStorage' ? 'constant' : name!]!
+const server = createServer(make(Number(redisPort))).listen(0, '127.0.0.1')
+await once(server, 'listening')
+
+answer({
+  port: () => (server.address() as AddressInfo).port,
+  usage: (): Usage => {
+    const { user, system } = process.cpuUsage()
+    return { cpu: (user + system) / 1000, busy: performance.eventLoopUtilization().active, runs: runs.handler }
+  },
+})

@@ -1,0 +1,77 @@
+// Knows the Koa applications that are compared: one page, with each cache around its handler, and with none.
+import type { RequestListener } from 'node:http'
+import Router from '@koa/router'
+import Koa, { type Context, type Middleware } from 'koa'
+import koaCash from 'koa-cash'
+import { LRUCache } from 'lru-cache'
+import { cached } from '../dist/middleware/koa.js'
+import { filmCache } from './film-cache.ts'
+import { jsonOf, pageOf } from './films.ts'
+import { runs } from './runs.ts'
+
+const TAG = 'W/"400-Uu1sAvUpX7IYgi5hzKGSAjVe1Gg"'
+
+/** Makes the one of this name. */
+export const koaApps: Record<string, () => RequestListener> = {
+  constant: () => appOf(constant((ctx) => ctx.set({ 'cache-control': 'no-cache', etag: TAG }))),
+  'bare constant': () => appOf(constant(() => {})),
+  fresh: () => appOf(fresh()),
+  json: () => appOf((ctx) => void (ctx.body = pageOf(ctx['params'].id))),
+  ours,
+  'koa-cash': cash,
+}
+
+function appOf(...handlers: Middleware[]): RequestListener {
+  const callback = new Koa().use(new Router().get('/films/:id', ...handlers).routes()).callback()
+  return (req, res) => void callback(req, res)
+}
+
+function ours(): RequestListener {
+  const { cache, page } = filmCache()
+  return appOf(cached(cache), async (ctx) => {
+    runs.handler++
+    ctx.body = await page(ctx['params'].id)
+  })
+}
+
+/** The least that a handler can do by `ctx`: one Buffer, with its type. */
+function constant(head: (ctx: Context) => void): Middleware {
+  const bodyOf = bodies()
+  return (ctx) => {
+    head(ctx)
+    ctx.type = 'json'
+    ctx.body = bodyOf(ctx['params'].id)
+  }
+}
+
+/** Koa's own conditional response. */
+function fresh(): Middleware {
+  const bodyOf = bodies()
+  return (ctx) => {
+    ctx.status = 200
+    ctx.set({ 'cache-control': 'no-cache', etag: TAG })
+    ctx.type = 'json'
+    ctx.body = bodyOf(ctx['params'].id)
+    if (ctx.fresh) ctx.status = 304
+  }
+}
+
+function bodies(): (id: string) => Buffer {
+  const made = new Map<string, Buffer>()
+  return (id) => {
+    const body = made.get(id) ?? Buffer.from(jsonOf(id))
+    made.set(id, body)
+    return body
+  }
+}
+
+function cash(): RequestListener {
+  const store = new LRUCache<string, object>({ max: 10_000 })
+  const around = koaCash({ get: (key) => store.get(key), set: (key, value) => void store.set(key, value as object) })
+  return appOf(around, async (ctx) => {
+    if (await ctx['cashed'](3_600_000)) return
+    runs.handler++
+    ctx.set({ etag: TAG })
+    ctx.body = pageOf(ctx['params'].id)
+  })
+}
