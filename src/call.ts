@@ -124,7 +124,7 @@ export interface ServeOptions<V = unknown> {
    * What loads anew behind a stale value that is served; called when that begins. False: nothing can, so one caller loads and waits for it, and
    * those who come meanwhile are served the stale value. @default the caller's own load
    */
-  readonly refresh?: (() => Load<V>) | false
+  readonly refresh?: (() => Load<V>) | false | undefined
 }
 
 /** What a load is told that needs its own result. */

@@ -15,17 +15,22 @@ import { Entries } from './entries.ts'
 import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
 import type { Arrival } from './arrival.ts'
-import { enter, Loads } from './loads.ts'
+import { enter, Loads, type LeadOptions } from './loads.ts'
 import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
 import type { Transaction } from './transaction.ts'
 import { Written } from './written.ts'
 
-/** A call that has come: when, by the clock, and whether it may share a load. */
-interface Coming<V> extends ServeOptions<V> {
+/** A call that has come, as the one that leads its load where it needs one. */
+interface Coming<V> extends LeadOptions<V> {
+  /** When, by the clock. */
   readonly since: number
-  readonly join: boolean
+}
+
+/** What a caller has found who waits for a load that is made in any case. */
+interface Looked<V> {
+  readonly found: Entry<V> | undefined
 }
 
 export class Calls<V> implements Named {
@@ -133,55 +138,73 @@ export class Calls<V> implements Named {
   }
 
   /** Answers a call: from an entry, from another caller's load, or by its own. */
-  async serve(call: Call, load: Load<V>, { join: mayJoin = true, ...options }: ServeOptions<V> = {}): Promise<Served<V>> {
+  serve(call: Call, load: Load<V>, options: ServeOptions<V> = {}): Promise<Served<V>> {
+    try {
+      return this.#serve(call, load, options)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #serve(call: Call, load: Load<V>, { join = true, caller, place, refresh }: ServeOptions<V>): Promise<Served<V>> {
     const { log, clock, tracker, transactions, options: settings } = this.#engine
     const reader = tracker.current()
     reader?.refs.add(call.ref)
     const since = clock()
-    const transaction = transactions.current()
-    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, { ...options, since })
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
-    const join = mayJoin && !settings.disabled
-    const served = this.#loads.looks.isStrong ? await this.#askFirst(call, load, reader, { ...options, since, join }) : undefined
-    return served ?? this.#serveSince({ position: log.position, time: clock() }, call, load, reader, { ...options, since, join })
+    const options: Coming<V> = { find: true, join: join && !settings.disabled, caller, place, refresh, since }
+    const transaction = transactions.current()
+    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, options)
+    return this.#loads.looks.isStrong
+      ? this.#serveStrong(call, load, reader, options)
+      : this.#serveSince({ position: log.position, time: since }, call, load, reader, options)
+  }
+
+  async #serveStrong(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V>> {
+    const served = await this.#askFirst(call, load, reader, options)
+    const { log, clock } = this.#engine
+    return served ?? this.#serveSince({ position: log.position, time: clock() }, call, load, reader, options)
   }
 
   /** Answers a call when it is known what was cleared before it arrived. */
-  async #serveSince(arrived: Arrival, call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V>> {
-    let found: Entry<V> | undefined
-    let hasLooked = false
-    for (;;) {
-      options.caller?.check()
-      const entry = this.known(call.key)
-      if (entry !== undefined) {
-        if (this.#loads.staleness.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
-        return { from: 'store', entry, stale: false }
-      }
-      const stale = this.#staleHit(call, load, reader, options)
-      if (stale !== undefined) return { from: 'store', entry: stale, stale: true }
-      const flight = options.join ? this.#loads.joinable(call, reader, arrived) : undefined
-      if (flight === undefined) return this.#loads.lead(call, load, reader, { ...options, find: true })
-      // Once before each wait: where loads come faster than looks, each look would find another one.
-      if (!flight.finds && !hasLooked) {
-        hasLooked = true
-        found = await this.#loads.looks.find(call, options.since)
-        if (found !== undefined && this.#loads.staleness.mayRevalidate(found)) return this.#servedBeside(found, reader)
-        if (this.#loads.flights.get(call.key) !== flight) continue
-      }
-      options.place?.pass()
-      enter(flight, options.caller)
-      const served = await this.#loads.follow(flight, reader, arrived, found)
-      if (served !== undefined) return served
-      hasLooked = false
+  #serveSince(
+    arrived: Arrival,
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: Coming<V>,
+    looked?: Looked<V>,
+  ): Promise<Served<V>> {
+    options.caller?.check()
+    const entry = this.known(call.key)
+    if (entry !== undefined) {
+      if (this.#loads.staleness.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
+      return Promise.resolve({ from: 'store', entry, stale: false })
     }
+    const stale = this.#staleHit(call, load, reader, options)
+    if (stale !== undefined) return Promise.resolve({ from: 'store', entry: stale, stale: true })
+    const flight = options.join ? this.#loads.joinable(call, reader, arrived) : undefined
+    if (flight === undefined) return this.#loads.lead(call, load, reader, options)
+    // Once before each wait: where loads come faster than looks, each look would find another one.
+    if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, call, load, reader, options)
+    options.place?.pass()
+    enter(flight, options.caller)
+    const following = this.#loads.follow(flight, reader, arrived, looked?.found)
+    return following.then((served) => served ?? this.#serveSince(arrived, call, load, reader, options))
+  }
+
+  /** Looks for what is stored where others load in any case, and answers with it or waits for them. */
+  async #lookBeside(arrived: Arrival, call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V>> {
+    const found = await this.#loads.looks.find(call, options.since)
+    if (found !== undefined && this.#loads.staleness.mayRevalidate(found)) return this.#servedBeside(found, reader)
+    return this.#serveSince(arrived, call, load, reader, options, { found })
   }
 
   /** Asks what was cleared before the call. Undefined once that is known; or its answer, which needs no such word, or had to do without. */
   async #askFirst(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V> | undefined> {
     const running = options.join ? this.#loads.flights.get(call.key) : undefined
     // Who looks beyond this process asks with it.
-    if (running === undefined && this.#entries?.has(call.key) !== true)
-      return this.#loads.lead(call, load, reader, { ...options, find: true })
+    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(call, load, reader, options)
     const asking = this.#engine.shared!.log.ask()
     const served = running && (await this.#loads.followLoad(running, call, reader, options))
     if (served !== undefined || (await asking)) return served
@@ -220,7 +243,7 @@ export class Calls<V> implements Named {
     call: Call,
     load: Load<V>,
     reader: Frame | undefined,
-    options: ServeOptions<V> & { readonly since: number },
+    options: Coming<V>,
   ): Promise<Served<V>> {
     const found = await this.#loads.looks.find(call, options.since)
     if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {

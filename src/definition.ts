@@ -100,11 +100,13 @@ export class Definition {
   }
 
   /** What a load gave that ran inside of the frame that the engine made for it. */
-  async load(args: unknown[], frame: Frame, run: () => unknown): Promise<Loaded<unknown>> {
+  load(args: unknown[], frame: Frame, run: () => unknown): Promise<Loaded<unknown>> {
     const isTracked = this.#declared.track(args, frame)
     const isOfCall = this.#isOfCall(args, frame)
-    const loaded = this.#loaded(await run(), args, isTracked)
-    return isOfCall ? loaded : { ...loaded, store: false, share: false }
+    return Promise.resolve(run()).then((value) => {
+      const loaded = this.#loaded(value, args, isTracked)
+      return isOfCall ? loaded : { ...loaded, store: false, share: false }
+    })
   }
 
   /** Whether no caller has changed its arguments while the load waited for its turn: what it gives is of another call then. */

@@ -148,6 +148,11 @@ export class Entries<V> {
     return admitted
   }
 
+  /** Whether a load has to wait for its turn. */
+  get hasTurns(): boolean {
+    return this.#remote !== undefined && this.#options.shared !== undefined
+  }
+
   /** Waits until it is this process's turn to load a call, where others may read its entry: one process loads, the others take what it stores. */
   turn(call: Omit<Turning<Entry<V>>, 'name' | 'version'>): Promise<Turn<Entry<V>>> | undefined {
     const { name, version = '' } = this.#options

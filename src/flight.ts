@@ -22,27 +22,32 @@ export class Flight<T> {
   next: Flight<T> | undefined
   /** What who waits for it may have instead, where it takes too long: undefined once that may not be served. */
   fallback: (() => T | undefined) | undefined
-  /** The flights that this one's load waits for right now. */
-  readonly #awaited: Map<Flight<unknown>, number> = new Map()
-  #result!: Promise<T>
+  /** The flights that this one's load waits for right now, and how often. */
+  #awaited: Map<Flight<unknown>, number> | undefined
+  #result: Promise<T> | undefined
+  #settle: ((running: unknown) => void) | undefined
 
   constructor(newFrame: (flight: Flight<T>) => Frame) {
     this.frame = newFrame(this)
   }
 
-  /** Begins, and waits for the result as `awaitedBy` does. */
-  begin(run: () => Promise<T>, waiter: Flight<unknown> | undefined): Promise<T> {
-    let settle!: (running: Promise<T>) => void
-    this.#result = new Promise((resolve) => (settle = resolve))
-    // There is a result to wait for, and the wait is known, before the load runs: it may come back here in the same tick.
-    const result = this.awaitedBy(waiter)
-    settle(run())
-    return result
+  /** Begins; what `run` throws is a rejection. */
+  begin(run: () => Promise<T>): Promise<T> {
+    const running = promised(run)
+    if (this.#settle === undefined) this.#result = running
+    else this.#settle(running)
+    return running
+  }
+
+  /** What it ends with. */
+  get result(): Promise<T> {
+    // Its load may come back here in the tick in which it begins.
+    return (this.#result ??= new Promise((resolve) => (this.#settle = resolve as (running: unknown) => void)))
   }
 
   /** Resolves when it has ended, however, or was given up: its load may not heed that. */
   async settled(): Promise<void> {
-    const ended = this.#result.catch(() => undefined)
+    const ended = this.result.catch(() => undefined)
     await (this.audience === undefined ? ended : Promise.race([ended, this.audience.gone()]))
   }
 
@@ -50,27 +55,44 @@ export class Flight<T> {
   waitsFor(target: Flight<unknown>, seen: Set<Flight<unknown>> = new Set()): boolean {
     if (target === (this as Flight<unknown>)) return true
     seen.add(this)
-    for (const next of this.#awaited.keys()) if (!seen.has(next) && next.waitsFor(target, seen)) return true
+    for (const next of this.#awaited?.keys() ?? []) if (!seen.has(next) && next.waitsFor(target, seen)) return true
     return false
+  }
+
+  /** Notes that this flight's load waits for another one, until it says that it does no more. */
+  await(other: Flight<unknown>): void {
+    this.#awaited ??= new Map()
+    this.#awaited.set(other, (this.#awaited.get(other) ?? 0) + 1)
+    for (const listener of waitListeners) listener()
+  }
+
+  awaitNoMore(other: Flight<unknown>): void {
+    const left = this.#awaited!.get(other)! - 1
+    if (left === 0) this.#awaited!.delete(other)
+    else this.#awaited!.set(other, left)
   }
 
   /** This flight's result, noting while it is waited for that the load of flight `waiter` waits. */
   awaitedBy(waiter: Flight<unknown> | undefined): Promise<T> {
-    return this.whileAwaitedBy(waiter, this.#result)
+    return waiter === undefined ? this.result : this.whileAwaitedBy(waiter, this.result)
   }
 
   /** What a promise gives, noting until then that the load of flight `waiter` waits for this one. */
-  async whileAwaitedBy<R>(waiter: Flight<unknown> | undefined, work: Promise<R>): Promise<R> {
-    if (waiter === undefined) return work
+  async whileAwaitedBy<R>(waiter: Flight<unknown>, work: Promise<R>): Promise<R> {
     const self = this as Flight<unknown>
-    waiter.#awaited.set(self, (waiter.#awaited.get(self) ?? 0) + 1)
-    for (const listener of waitListeners) listener()
+    waiter.await(self)
     try {
       return await work
     } finally {
-      const left = waiter.#awaited.get(self)! - 1
-      if (left === 0) waiter.#awaited.delete(self)
-      else waiter.#awaited.set(self, left)
+      waiter.awaitNoMore(self)
     }
+  }
+}
+
+function promised<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return run()
+  } catch (error) {
+    return Promise.reject(error)
   }
 }

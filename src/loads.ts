@@ -19,7 +19,8 @@ import type { Frame } from './tracking.ts'
 /** How a caller was answered whose own flight it was. */
 export type Led<V> = Exclude<Served<V>, { from: 'unshared' }>
 
-interface LeadOptions<V> {
+/** How a flight is led. */
+export interface LeadOptions<V> {
   /** Whether an entry that is found will do. */
   readonly find: boolean
   /** Whether others may join. */
@@ -36,16 +37,6 @@ interface LeadOptions<V> {
   readonly since?: number
   /** The flight that has to end first. */
   readonly after?: Flight<Outcome<V>>
-}
-
-/** What a load has beside itself: a stale entry where it fails, and the lease where it is all processes'. */
-interface Means<V> {
-  readonly fallback: Entry<V> | undefined
-  readonly lease: Lease | undefined
-  /** Whether `loadTimeout` is its own; a batch is timed as a whole. */
-  readonly isTimed: boolean
-  /** Whether an older entry may be stored. */
-  readonly mayReplace: boolean
 }
 
 /** What a refresh behind a stale value ends with where another process makes it. */
@@ -106,29 +97,38 @@ export class Loads<V> {
    * Waits for another caller's flight; undefined when what it gave may have been overtaken before this caller came. `arrived`: when that was;
    * or 'load' where only a load will do, which begins later. `fallback`: what the caller has found, where the flight looks for nothing.
    */
-  async follow(
+  follow(
     flight: Flight<Outcome<V>>,
     reader: Frame | undefined,
     arrived: Arrival | 'load',
     fallback?: Entry<V>,
   ): Promise<Served<V> | undefined> {
     this.#stats.coalesced++
-    let outcome: Outcome<V>
-    try {
-      outcome = await this.#landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
-    } catch (error) {
-      const isOurs =
-        arrived === 'load' || flight.position === undefined || this.arrivals.isLater(flight.position, arrived, flight.frame.refs)
-      if (error === LEFT || !isOurs) return undefined
-      this.#stats.misses++
-      reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
-      throw error
-    }
+    const landing = this.#landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
+    return landing.then(
+      (outcome) => this.#takeFrom(flight, reader, arrived, outcome),
+      (error: unknown) => {
+        const isOurs =
+          arrived === 'load' || flight.position === undefined || this.arrivals.isLater(flight.position, arrived, flight.frame.refs)
+        if (error === LEFT || !isOurs) return undefined
+        this.#missed(flight, reader)
+        throw error
+      },
+    )
+  }
+
+  #takeFrom(flight: Flight<Outcome<V>>, reader: Frame | undefined, arrived: Arrival | 'load', outcome: Outcome<V>): Served<V> | undefined {
     if (!this.arrivals.isFor(arrived, flight, outcome)) return undefined
     if (this.#options.isSign?.(outcome.entry.value) !== true) this.#countServed(outcome)
     if (!outcome.share) return { from: 'unshared' }
     this.report(reader, outcome.entry, outcome.stale)
     return { from: 'flight', entry: outcome.entry, stale: outcome.stale }
+  }
+
+  /** A load failed, for who waited for it too: what it had read is what that depends on. */
+  #missed({ frame }: Flight<Outcome<V>>, reader: Frame | undefined): void {
+    this.#stats.misses++
+    reader?.add(frame.refs, frame.trustFrom, frame.stale)
   }
 
   /** What comes of a load that has not begun yet: it will do, whatever Redis says of what was cleared before. Undefined where no load comes. */
@@ -146,40 +146,70 @@ export class Loads<V> {
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */
-  async lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions<V>): Promise<Led<V>> {
+  lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions<V>): Promise<Led<V>> {
     const { after } = options
+    const flight = this.#newFlight(call, reader, options)
+    const inside = reader?.innermostFlight
+    // The wait is known before the load runs, which may come back here in the same tick.
+    inside?.await(flight)
+    const fly = (): Promise<Outcome<V>> => this.runs.within(flight.frame, () => this.#fly(call, load, flight, options))
+    const running = flight.begin(after === undefined ? fly : () => after.whileAwaitedBy(flight, after.settled()).then(fly))
+    const end = (): void => {
+      flight.frame.open = false
+      inside?.awaitNoMore(flight)
+      this.#forget(call, flight)
+    }
+    // Where nobody is answered before it ends, it has ended for all when its leader is answered, who is the first to wait for it.
+    const isPatient = this.#options.softTimeout === Number.POSITIVE_INFINITY
+    if (!isPatient) running.then(end, end)
+    return this.#landing(flight, running).then(
+      (outcome) => {
+        if (isPatient) end()
+        return this.#led(call, load, flight, reader, outcome, options)
+      },
+      (error: unknown) => {
+        if (isPatient) end()
+        this.#missed(flight, reader)
+        throw error
+      },
+    )
+  }
+
+  #newFlight(call: Call, reader: Frame | undefined, { find, join, refresh, after, caller }: LeadOptions<V>): Flight<Outcome<V>> {
     const flight = new Flight<Outcome<V>>((self) => this.runs.newFrame(call, reader, self))
-    flight.finds = options.find && options.refresh !== false
+    flight.finds = find && refresh !== false
     if (after !== undefined && this.flights.get(call.key) === after) after.next = flight
-    else if (options.join) this.flights.set(call.key, flight)
-    if (options.caller !== undefined) {
-      flight.audience = options.caller.lead(() => {
+    else if (join) this.flights.set(call.key, flight)
+    if (caller !== undefined) {
+      flight.audience = caller.lead(() => {
         this.#forget(call, flight)
         this.runs.giveUp(flight)
       })
-      enter(flight, options.caller)
+      enter(flight, caller)
     }
-    const begin = (): Promise<Outcome<V>> => this.runs.within(flight.frame, () => this.#fly(call, load, flight, options))
-    const fly = after === undefined ? begin : () => after.whileAwaitedBy(flight, after.settled()).then(begin)
-    try {
-      const outcome = await this.#landing(flight, flight.begin(fly, reader?.innermostFlight))
-      if (outcome.from === 'load' || this.#options.isSign?.(outcome.entry.value) !== true) this.#countServed(outcome)
-      this.report(reader, outcome.entry, outcome.stale)
-      // What its load read inside a transaction may be undone.
-      if (reader !== undefined && outcome.from === 'load' && flight.frame.isTentative) reader.isTentative = true
-      if (outcome.from === 'load') return { from: 'load', entry: outcome.entry, stored: outcome.stored }
-      options.caller?.check()
-      // A refresh that failed and fell back is not tried again at once: the next reader starts one.
-      const { refresh = () => load } = options
-      if (options.find && outcome.stale && refresh !== false && this.staleness.mayRevalidate(outcome.entry))
-        this.refreshBehind(call, refresh)
-      if (options.find && !outcome.stale && this.staleness.isDue(outcome.entry)) this.refreshAhead(call, load, outcome.entry)
-      return { from: 'store', entry: outcome.entry, stale: outcome.stale }
-    } catch (error) {
-      this.#stats.misses++
-      reader?.add(flight.frame.refs, flight.frame.trustFrom, flight.frame.stale)
-      throw error
-    }
+    return flight
+  }
+
+  #led(
+    call: Call,
+    load: Load<V>,
+    { frame }: Flight<Outcome<V>>,
+    reader: Frame | undefined,
+    outcome: Outcome<V>,
+    options: LeadOptions<V>,
+  ): Led<V> {
+    const { from, entry, stale, stored } = outcome
+    if (from === 'load' || this.#options.isSign?.(entry.value) !== true) this.#countServed(outcome)
+    this.report(reader, entry, stale)
+    // What its load read inside a transaction may be undone.
+    if (reader !== undefined && from === 'load' && frame.isTentative) reader.isTentative = true
+    if (from === 'load') return { from, entry, stored }
+    options.caller?.check()
+    // A refresh that failed and fell back is not tried again at once: the next reader starts one.
+    const { refresh = () => load } = options
+    if (options.find && stale && refresh !== false && this.staleness.mayRevalidate(entry)) this.refreshBehind(call, refresh)
+    if (options.find && !stale && this.staleness.isDue(entry)) this.refreshAhead(call, load, entry)
+    return { from, entry, stale }
   }
 
   #countServed(outcome: Outcome<V>): void {
@@ -224,27 +254,23 @@ export class Loads<V> {
     })
   }
 
-  async #fly(call: Call, run: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions<V>): Promise<Outcome<V>> {
-    try {
-      // Who asked for a load, or could not ask what was cleared, gets no old value instead.
-      const looked = options.find
-        ? this.looks.find(call, options.since)
-        : options.behind === true
-          ? this.#entries?.kept(call.key)
-          : undefined
-      // Without Redis there is nothing to wait for: the load begins in the tick of its call.
-      const found = looked instanceof Promise ? await looked : looked
-      if (options.find && found !== undefined && this.#willDo(found, options)) return this.#found(found)
-      if (found !== undefined) flight.fallback = () => this.#slow(found)
-      // Who was given up while it looked stands in no line.
-      flight.audience?.check()
-      const load = (): Promise<Outcome<V>> => this.#inTurn(call, run, flight, options, found)
-      // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
-      return await (options.place === undefined ? this.runs.inLane(flight, load) : load())
-    } finally {
-      flight.frame.open = false
-      this.#forget(call, flight)
-    }
+  #fly(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions<V>): Promise<Outcome<V>> {
+    // Who asked for a load, or could not ask what was cleared, gets no old value instead.
+    const looked = options.find ? this.looks.find(call, options.since) : options.behind === true ? this.#entries?.kept(call.key) : undefined
+    // Without Redis there is nothing to wait for: the load begins in the tick of its call.
+    return looked instanceof Promise
+      ? looked.then((found) => this.#flyOn(call, load, flight, options, found))
+      : this.#flyOn(call, load, flight, options, looked)
+  }
+
+  #flyOn(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions<V>, found: Entry<V> | undefined): Promise<Outcome<V>> {
+    if (options.find && found !== undefined && this.#willDo(found, options)) return Promise.resolve(this.#found(found))
+    if (found !== undefined) flight.fallback = () => this.#slow(found)
+    // Who was given up while it looked stands in no line.
+    flight.audience?.check()
+    const run = (): Promise<Outcome<V>> => this.#inTurn(call, load, flight, options, found)
+    // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
+    return options.place === undefined ? this.runs.inLane(flight, run) : run()
   }
 
   /** What a caller may have in place of a load that is slow. */
@@ -256,19 +282,20 @@ export class Loads<V> {
     return { ...staleOf(entry), stale: this.#engine.clock() >= entry.freshUntil }
   }
 
-  async #inTurn(
+  #inTurn(
     call: Call,
     load: Load<V>,
     flight: Flight<Outcome<V>>,
     options: LeadOptions<V>,
-    fallback: Entry<V> | undefined,
+    found: Entry<V> | undefined,
   ): Promise<Outcome<V>> {
-    const waiting = this.#turn(call, flight, options)
-    const turn = waiting === undefined ? undefined : await waiting
-    if (turn?.to === 'leave') throw LEFT
-    if (turn?.to === 'serve') return this.#found(turn.found)
-    const mayReplace = !options.find || fallback !== undefined
-    return await this.#loadOr(call, load, flight, { fallback, lease: turn?.lease, isTimed: options.place === undefined, mayReplace })
+    const run = (lease: Lease | undefined): Promise<Outcome<V>> => this.#loadOr(call, load, flight, options, found, lease)
+    return (
+      this.#turn(call, flight, options)?.then((turn) => {
+        if (turn.to === 'leave') throw LEFT
+        return turn.to === 'serve' ? this.#found(turn.found) : run(turn.lease)
+      }) ?? run(undefined)
+    )
   }
 
   #forget(call: Call, flight: Flight<Outcome<V>>): void {
@@ -287,8 +314,8 @@ export class Loads<V> {
 
   /** Waits for this process's turn to load, unless the load is its caller's alone or asked for whatever is stored. */
   #turn(call: Call, { frame }: Flight<Outcome<V>>, options: LeadOptions<V>): ReturnType<Entries<V>['turn']> {
-    if (!options.join || !(options.find || options.behind === true)) return undefined
-    return this.#entries?.turn({
+    if (this.#entries?.hasTurns !== true || !options.join || !(options.find || options.behind === true)) return undefined
+    return this.#entries.turn({
       ...call,
       look: async () => {
         const found = await this.looks.find(call, undefined, true)
@@ -302,12 +329,22 @@ export class Loads<V> {
     })
   }
 
-  async #loadOr(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, means: Means<V>): Promise<Outcome<V>> {
-    const { fallback, lease, isTimed, mayReplace } = means
+  async #loadOr(
+    call: Call,
+    load: Load<V>,
+    flight: Flight<Outcome<V>>,
+    { find, place }: LeadOptions<V>,
+    found: Entry<V> | undefined,
+    lease: Lease | undefined,
+  ): Promise<Outcome<V>> {
+    const began = this.#entries?.began(lease)
     try {
-      const outcome = await this.runs.load(call, load, flight, { began: this.#entries?.began(lease), isTimed, found: fallback })
+      const loading = this.runs.load(call, load, flight, { isTimed: place === undefined, found })
+      // What is there at once is stored at once: a getter may be read again in the same tick.
+      const outcome = this.runs.land(call, loading instanceof Promise ? await loading : loading, flight, began)
       // What was cleared meanwhile says nothing of what others have loaded since.
       const isLatest = !this.arrivals.isOvertaken(outcome.entry.refs, flight.position!)
+      const mayReplace = !find || found !== undefined
       if (mayReplace && isLatest && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
       return outcome
     } catch (error) {
@@ -315,9 +352,9 @@ export class Loads<V> {
       lease?.end(isGivenUp ? 'overtaken' : 'failed')
       if (isGivenUp) throw error
       this.#stats.errors++
-      if (fallback === undefined || !this.staleness.mayReplace(fallback)) throw error
+      if (found === undefined || !this.staleness.mayReplace(found)) throw error
       this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
-      return staleOf(fallback)
+      return staleOf(found)
     }
   }
 }

@@ -1,6 +1,7 @@
 // Knows how a function is wrapped, so that it is called as before and its results are kept.
 
 import { types } from 'node:util'
+import type { Caller } from './abort.ts'
 import { branded } from './clearable.ts'
 import { Definition, notSync, type Asked } from './definition.ts'
 import type { Engine } from './engine.ts'
@@ -20,14 +21,16 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
   const definition = new Definition(engine, fn, options, placeOf(engine, options.store))
   const { calls, give } = definition
   const { loadMany } = options
-  const entryOf = async (asked: Asked, self: unknown, place?: Place): Promise<Entry<unknown>> => {
-    const { call, caller } = asked
-    caller?.check()
-    const entry = caller === undefined ? undefined : calls.fresh(call.key)
-    if (entry !== undefined) return ahead(asked, self, entry)
+  const entryOf = (asked: Asked, self: unknown, place?: Place): Promise<Entry<unknown>> => {
     const load = loadOf(asked, self, place && ((args, frame) => place.load(args, frame)))
-    const serve = (): Promise<Entry<unknown>> => entryFrom(calls, call, load, { caller, place })
-    return await (caller === undefined ? serve() : caller.until(serve))
+    const { call, caller } = asked
+    return caller === undefined ? entryFrom(calls, call, load, { place }) : entryFor(caller, asked, self, load, place)
+  }
+  const entryFor = async (caller: Caller, asked: Asked, self: unknown, load: Load<unknown>, place?: Place): Promise<Entry<unknown>> => {
+    caller.check()
+    const entry = calls.fresh(asked.call.key)
+    if (entry !== undefined) return ahead(asked, self, entry)
+    return await caller.until(() => entryFrom(calls, asked.call, load, { caller, place }))
   }
   const loadOf = (asked: Pick<Asked, 'args' | 'caller'>, self: unknown, run: Run = (args) => fn.apply(self, args)): Load<unknown> => {
     return (frame) => {
@@ -40,7 +43,7 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
     if (calls.isDue(entry)) calls.refreshAhead(asked.call, loadOf(asked, self), entry)
     return entry
   }
-  const answer = async (asked: Asked, self: unknown): Promise<unknown> => give((await entryOf(asked, self)).value)
+  const answer = (asked: Asked, self: unknown): Promise<unknown> => entryOf(asked, self).then((entry) => give(entry.value))
   const cached = function (this: unknown, ...args: unknown[]): Promise<unknown> {
     try {
       const keyArgs = definition.keyArgs(this, args)
@@ -83,14 +86,10 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
 }
 
 /** The entry that a call is answered with. Who has waited for a value that is another caller's alone loads by itself. */
-export async function entryFrom(
-  calls: Calls<unknown>,
-  call: Call,
-  load: Load<unknown>,
-  options: ServeOptions = {},
-): Promise<Entry<unknown>> {
-  const served = await calls.serve(call, load, options)
-  return served.from === 'unshared' ? entryFrom(calls, call, load, { ...options, join: false }) : served.entry
+export function entryFrom(calls: Calls<unknown>, call: Call, load: Load<unknown>, options?: ServeOptions): Promise<Entry<unknown>> {
+  return calls
+    .serve(call, load, options)
+    .then((served) => (served.from === 'unshared' ? entryFrom(calls, call, load, { ...options, join: false }) : served.entry))
 }
 
 /** As `memoize`, for a synchronous function, in this process alone. */

@@ -18,6 +18,7 @@ import { TimeoutError } from './errors.ts'
 import type { Flight } from './flight.ts'
 import { Lanes } from './lanes.ts'
 import { patiently } from './patience.ts'
+import type { Ref } from './ref.ts'
 import type { FunctionStats } from './stats.ts'
 import { Frame } from './tracking.ts'
 
@@ -39,13 +40,6 @@ export interface RunsOptions<V> {
   readonly entries: Entries<V> | undefined
   /** How long past its freshness a value may be of use. */
   readonly windowsOf: (value: V) => StaleWindows
-}
-
-/** What one run has beside its call. */
-interface Run<V> {
-  readonly began: Began | undefined
-  readonly isTimed: boolean
-  readonly found: Entry<V> | undefined
 }
 
 /** The runs of one function. */
@@ -83,15 +77,18 @@ export class Runs<V> {
   }
 
   /** Runs work in a lane, when there is one free. */
-  async inLane<T>({ frame, audience }: Flight<unknown>, work: () => Promise<T>): Promise<T> {
-    if (this.#lanes === undefined) return work()
-    const entering = this.#lanes.enter(frame)
+  inLane<T>({ frame, audience }: Flight<unknown>, work: () => Promise<T>): Promise<T> {
+    return this.#lanes === undefined ? work() : this.#queued(this.#lanes, frame, audience, work)
+  }
+
+  async #queued<T>(lanes: Lanes, frame: Frame, audience: Flight<unknown>['audience'], work: () => Promise<T>): Promise<T> {
+    const entering = lanes.enter(frame)
     const hasLane = entering instanceof Promise ? await entering : entering
     try {
       if (!hasLane) audience?.check()
       return await work()
     } finally {
-      if (hasLane) this.#lanes.leave(frame)
+      if (hasLane) lanes.leave(frame)
     }
   }
 
@@ -100,21 +97,29 @@ export class Runs<V> {
     this.#lanes?.giveUp(frame)
   }
 
-  /** Loads a call. `isTimed`: whether `loadTimeout` is its own; a batch is timed as a whole. `found`: what is stored of it and stale. */
-  async load(call: Call, load: Load<V>, flight: Flight<unknown>, { began, isTimed, found }: Run<V>): Promise<Outcome<V>> {
+  /** Begins a load. `isTimed`: whether `loadTimeout` is its own; a batch is timed as a whole. `found`: what is stored of it and stale. */
+  load(
+    call: Call,
+    load: Load<V>,
+    flight: Flight<unknown>,
+    { isTimed, found }: { readonly isTimed: boolean; readonly found: Entry<V> | undefined },
+  ): Loaded<V> | Promise<Loaded<V>> {
     const { frame, audience } = flight
     // What was cleared until here came before the load, however long it has waited for its turn.
-    const { position } = this.#engine.log
-    flight.position = position
+    flight.position = this.#engine.log.position
     frame.began = frame.trustFrom = this.#engine.clock()
     frame.order = ++this.#begun
     audience?.check()
     // It may have been cleared while this load waited for its turn.
     const stale = found !== undefined && this.#engine.freshness.survives(found) ? found : undefined
-    const loading = this.#run(() => load(frame, stale))
-    // What is there at once is stored at once: a getter may be read again in the same tick.
-    const loaded = loading instanceof Promise ? await (isTimed ? this.#inTime(String(call.ref), loading) : loading) : loading
-    return this.#keep(call, loaded, position, frame, began)
+    this.#stats.loads++
+    const loading = load(frame, stale)
+    return loading instanceof Promise && isTimed ? this.#inTime(call.ref, loading) : loading
+  }
+
+  /** Makes an entry of what a load gave, and stores it unless it was overtaken meanwhile. */
+  land(call: Call, loaded: Loaded<V>, { position, frame }: Flight<unknown>, began: Began | undefined): Outcome<V> {
+    return this.#keep(call, loaded, position!, frame, began)
   }
 
   /** Keeps a value that was not loaded, as if its load had begun now. */
@@ -133,7 +138,8 @@ export class Runs<V> {
     this.#syncKeys.add(call.key)
     this.#stats.misses++
     try {
-      const loaded = this.within(frame, () => this.#run(() => load(frame)))
+      this.#stats.loads++
+      const loaded = this.within(frame, () => load(frame))
       return this.#keep(call, loaded, position, frame).entry.value
     } catch (error) {
       this.#stats.errors++
@@ -159,16 +165,11 @@ export class Runs<V> {
   }
 
   /** What a load gives, or an error past `loadTimeout`: what it gives later is nobody's. */
-  #inTime<T>(what: string, loading: Promise<T>): Promise<T> {
+  #inTime<T>(what: string | Ref, loading: Promise<T>): Promise<T> {
     const { loadTimeout } = this.#options
     return patiently(loading, loadTimeout, (_, reject) =>
-      reject(new TimeoutError(`Loading ${what} took longer than its loadTimeout of ${loadTimeout} ms.`)),
+      reject(new TimeoutError(`Loading ${String(what)} took longer than its loadTimeout of ${loadTimeout} ms.`)),
     )
-  }
-
-  #run<T>(load: () => T): T {
-    this.#stats.loads++
-    return load()
   }
 
   /** Makes an entry of what was loaded, and stores it unless it was overtaken meanwhile. */
