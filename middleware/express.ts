@@ -51,7 +51,7 @@ export interface CachedRoute extends Middleware, RouteHandle, Clearable {
  */
 export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
   const route = new Route<Request>(cache, options, 'express')
-  const middleware = (req: Request, _res: Response, next: NextFunction): void => void route.visit(visitOf(req, next)).catch(next)
+  const middleware = (req: Request, _res: Response, next: NextFunction): void => void route.visit(visitOf(req, next))?.catch(next)
   return branded(Object.defineProperties(middleware, Object.getOwnPropertyDescriptors(route.handle()))) as unknown as CachedRoute
 }
 

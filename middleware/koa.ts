@@ -57,6 +57,6 @@ export function invalidates(target: Target<Context>, second?: unknown, third?: I
     const visit = new KoaVisit(ctx, next)
     clearBeforeAnswer(visit, mutation)
     visit.pass()
-    return visit.answered(Promise.resolve())
+    return visit.answered(undefined)
   }
 }

@@ -92,6 +92,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'watched-places',
     'departure',
     'capture',
+    'ready',
     'replay',
     'revalidation',
     'seal',

@@ -63,8 +63,10 @@ const SYMBOLS = [
 ]
 
 const blank = new IncomingMessage(new Socket())
-// A server says on the response how many requests a connection may have, and streams are looked over by names that some of them have.
+// A server says on the response how many requests a connection may have, streams are looked over by names that some of them have, and responses
+// by what those of HTTP/2 alone have.
 const ofNode = [
+  'createPushResponse',
   '_maxRequestsPerSocket',
   'readableErrored',
   'writableErrored',

@@ -45,22 +45,23 @@ export class Answers<Subject> {
     this.#refreshes = new Refreshes(engine, options)
   }
 
-  /** Answers a request, or lets its handler do so. */
-  answer(passage: Passage<Subject>, asked: Asked): Promise<void> {
+  /** Answers a request, or lets its handler do so; undefined where that is done already. */
+  answer(passage: Passage<Subject>, asked: Asked): Promise<void> | undefined {
     const demands = this.#options.requestDirectives ? demandsOf(asked.fields) : undefined
     // A copy of a request has no client that could demand anything.
     const isAnyone = demands === undefined || refreshOf(passage.visit.req) !== undefined
     return isAnyone ? this.#answer(passage, asked) : this.#answerDemanding(passage, asked, demands)
   }
 
-  async #answer(passage: Passage<Subject>, asked: Asked): Promise<void> {
-    // Without waiting for anything, since most requests end here.
+  #answer(passage: Passage<Subject>, asked: Asked): Promise<void> | undefined {
+    // Without a promise, since most requests end here.
     const found = asked.calls.fresh(asked.call.key)
     // What selects is no older for its age, and what it leads to may be served stale.
     const current = this.#current(asked, found ?? asked.calls.kept(asked.call.key))
     const entry = current === asked ? found : asked.calls.fresh(current.call.key)
-    if (entry !== undefined) return this.#hits.replay(passage, current, entry)
-    return this.#waitOrLoad({ passage, asked, current })
+    if (entry === undefined) return this.#waitOrLoad({ passage, asked, current })
+    this.#hits.replay(passage, current, entry)
+    return undefined
   }
 
   /** As its client's directives have it. RFC 9111 §5.2.1 */

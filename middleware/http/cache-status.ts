@@ -45,9 +45,16 @@ const LONGEST_TEXT = 256
 
 /** The Cache-Status field with this cache's member behind what is there: the last member is the cache nearest to the client. RFC 9211 §2 */
 export function cacheStatusWith(existing: FieldValue, outcome: Outcome): string {
-  const before = valueOf({ 'cache-status': existing }, 'cache-status')
-  const member = serializeItem([new Token(CACHE_NAME), parametersOf(outcome)])
+  const before = existing === undefined ? undefined : valueOf({ 'cache-status': existing }, 'cache-status')
+  const member = memberOf(outcome)
   return before ? `${before}, ${member}` : member
+}
+
+function memberOf(outcome: Outcome): string {
+  // The commonest, which says no text.
+  if (outcome.hit && outcome.key === undefined && outcome.detail === undefined && Number.isFinite(outcome.freshFor))
+    return `${CACHE_NAME};hit;ttl=${wholeSeconds(outcome.freshFor)}`
+  return serializeItem([new Token(CACHE_NAME), parametersOf(outcome)])
 }
 
 function parametersOf(outcome: Outcome): Map<string, BareItem> {

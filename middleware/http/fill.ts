@@ -155,9 +155,8 @@ class Fill {
     const { found, clock, fwd, shownKey, route } = this.#options
     const now = clock()
     if (found === undefined || !mayServeStale(this.#visit, found, now)) return undefined
-    const cacheStatus = (existing: string | undefined): string =>
-      cacheStatusWith(existing, { fwd, freshFor: found.freshUntil - now, detail, key: shownKey })
-    const said = { age: now - found.loadedAt, now: Date.now(), ...(route.cacheStatus && { cacheStatus }) }
+    const outcome = route.cacheStatus ? { fwd, freshFor: found.freshUntil - now, detail, key: shownKey } : undefined
+    const said = { age: now - found.loadedAt, now: Date.now(), outcome }
     putInstead(this.#visit.res, found.value, this.#baseline, said)
     this.#failure = detail
     return { keep: false, ...bodyInstead(this.#replacing, found.value, said.now) }

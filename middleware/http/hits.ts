@@ -2,11 +2,12 @@
 
 import type { Engine, Entry } from '../../src/door.ts'
 import { deltaSeconds } from './cache-control.ts'
-import { cacheStatusWith } from './cache-status.ts'
 import type { Outcome } from './cache-status.ts'
 import { membersOf } from './fields.ts'
+import type { Fields } from './fields.ts'
 import type { HandlerLoads } from './handler-loads.ts'
 import type { Passage } from './passage.ts'
+import type { ReplayOptions } from './replay.ts'
 import type { Condition } from './request-directives.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { Asked } from './route-calls.ts'
@@ -32,14 +33,15 @@ export class Hits<Subject> {
     if (isAnswered(visit)) return
     const unkeyed = this.#loads.whyNotFor(visit, entry)
     if (unkeyed !== undefined) return passage.forward({ fwd: 'miss', detail: `unkeyed ${unkeyed}` })
-    const key = this.#options.debug ? asked.call.key : undefined
-    const said = outcome ?? { hit: true, freshFor: entry.freshUntil - this.#engine.clock() }
-    this.#send(visit, entry.value, { ...said, key }, this.#engine.clock() - entry.loadedAt)
+    const now = this.#engine.clock()
+    const said = outcome ?? { hit: true, freshFor: entry.freshUntil - now }
+    const shown = this.#options.debug ? { ...said, key: asked.call.key } : said
+    this.#send(visit, asked.fields, entry.value, { age: now - entry.loadedAt, outcome: shown })
   }
 
   /** Says that nothing stored will do. RFC 9111 §5.2.1.7 */
   refuse({ visit }: Passage<Subject>): void {
-    if (!isAnswered(visit)) this.#send(visit, NOT_STORED, { detail: 'only-if-cached' }, undefined)
+    if (!isAnswered(visit)) this.#send(visit, headersOf(visit.req), NOT_STORED, { age: undefined, outcome: { detail: 'only-if-cached' } })
   }
 
   /** A stored response as a client sees it now. */
@@ -53,10 +55,9 @@ export class Hits<Subject> {
     }
   }
 
-  #send(visit: Visit<Subject>, stored: StoredResponse, outcome: Outcome, age: number | undefined): void {
-    const { req, method } = visit
-    const said = this.#options.cacheStatus && { cacheStatus: (existing: string | undefined) => cacheStatusWith(existing, outcome) }
-    visit.replay(stored, { method, fields: headersOf(req) }, { age, now: Date.now(), ...said })
+  #send(visit: Visit<Subject>, fields: Fields, stored: StoredResponse, { age, outcome }: Pick<ReplayOptions, 'age' | 'outcome'>): void {
+    const said = this.#options.cacheStatus ? outcome : undefined
+    visit.replay(stored, { method: visit.method, fields }, { age, now: Date.now(), outcome: said })
   }
 }
 

@@ -7,26 +7,30 @@ import type { Visit } from './visit.ts'
 /** One request on its way. */
 export class Passage<Subject> {
   readonly visit: Visit<Subject>
-  /** Resolves when its handler has been entered. */
-  readonly entered: Promise<void>
-  #hasEntered = false
   readonly #saysStatus: boolean
-  #enter!: () => void
+  #hasEntered = false
+  #entered: Promise<void> | undefined
+  #enter: (() => void) | undefined
 
   constructor(visit: Visit<Subject>, saysStatus: boolean) {
     this.visit = visit
     this.#saysStatus = saysStatus
-    this.entered = new Promise((resolve) => (this.#enter = resolve))
   }
 
   get hasEntered(): boolean {
     return this.#hasEntered
   }
 
+  /** Resolves when its handler has been entered. */
+  get entered(): Promise<void> {
+    // Who is answered at once never asks.
+    return (this.#entered ??= this.#hasEntered ? Promise.resolve() : new Promise((resolve) => (this.#enter = resolve)))
+  }
+
   /** From here on the answer is its handler's own. */
   enter(): void {
     this.#hasEntered = true
-    this.#enter()
+    this.#enter?.()
   }
 
   /** Lets the handler answer, unobserved, and says why. */

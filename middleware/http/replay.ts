@@ -1,16 +1,18 @@
 // Knows how to answer with a stored response, and what every answer of a cached route says to its client besides what the handler said.
 
-import { validateHeaderName, validateHeaderValue } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { parseCacheControl, permits, restricts } from './cache-control.ts'
+import { cacheStatusWith } from './cache-status.ts'
+import type { Outcome } from './cache-status.ts'
 import { isNotModified, weakTag } from './conditional.ts'
 import { membersOf, valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import { setReason, turnNotModified, turnPartial } from './head.ts'
 import type { Head } from './head.ts'
 import { partOf } from './range.ts'
-import { isKept } from './stored-response.ts'
-import type { StoredField, StoredResponse } from './stored-response.ts'
+import { readyOf } from './ready.ts'
+import type { Ready, ReadyField } from './ready.ts'
+import type { StoredResponse } from './stored-response.ts'
 import { privateTargets } from './targeted.ts'
 import { varyWith } from './vary.ts'
 
@@ -80,67 +82,70 @@ export interface ReplayOptions {
   readonly age: number | undefined
   /** The time of day. */
   readonly now: number
-  /** The Cache-Status field to send with it, given what is there; undefined for none. */
-  cacheStatus?(existing: string | undefined): string
+  /** What to say in Cache-Status; undefined for nothing. */
+  readonly outcome?: Outcome | undefined
 }
+
+/** What a request gets of a stored response: its body, a part of it, or nothing. */
+export type Answer = Buffer | 'not modified'
 
 /** Answers with a stored response. Fields of outer layers stay, but those that the handler took away or set itself. */
 export function replay(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): void {
-  putHead(res, stored, options)
-  const answer = answerTo(res, stored, request, options.now)
-  if (answer === 'not modified') res.end()
-  else if (request.method === 'HEAD') {
-    // RFC 9110 §9.3.2: what the GET would say.
-    if (stored.status !== 204) res.setHeader('Content-Length', stored.body.byteLength)
-    res.end()
-  } else if (answer.byteLength === 0) res.end()
+  const answer = putAnswer(res, stored, request, options)
+  if (answer === 'not modified') turnNotModified(res)
+  // RFC 9110 §9.3.2: what the GET would say.
+  else if (request.method === 'HEAD' && stored.status !== 204) res.setHeader('Content-Length', stored.body.byteLength)
+  if (answer === 'not modified' || request.method === 'HEAD' || answer.byteLength === 0) res.end()
   else res.end(answer)
 }
 
-/** What of a stored response, whose head is on `res`, a request gets: its body, a part of it, or nothing. Makes the head that of it. */
-export function answerTo(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, now: number): Buffer | 'not modified' {
-  const body = Buffer.from(stored.body.buffer, stored.body.byteOffset, stored.body.byteLength)
-  const { status } = stored
+/** Puts what a request gets of a stored response onto one that has sent nothing yet. Of a 304 what outer layers said of the 200 is still there. */
+export function putAnswer(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): Answer {
+  const ready = readyOf(stored)
+  const { fields } = request
+  const isConditional = fields['if-none-match'] !== undefined || fields['if-modified-since'] !== undefined
   // RFC 9110 §13.2.2: in this order.
-  if (isNotModified(request.method, request.fields, status, res.getHeaders(), now)) {
-    turnNotModified(res)
+  if (isConditional && isNotModified(request.method, fields, stored.status, validatorsOf(res, ready), options.now)) {
+    putReady(res, ready, ready.onNotModified, options)
     return 'not modified'
   }
-  if (request.fields['range'] === undefined) return body
-  const part = partOf(request.method, request.fields, { status, fields: res.getHeaders(), length: body.length }, now)
+  putReady(res, ready, ready.fields, options)
+  return fields['range'] === undefined ? ready.body : partAskedFor(res, ready, request, options.now)
+}
+
+/** What of a stored response, whose head is on `res`, a request gets. Makes the head that of a part. */
+export function answerTo(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, now: number): Answer {
+  if (isNotModified(request.method, request.fields, stored.status, res.getHeaders(), now)) return 'not modified'
+  return request.fields['range'] === undefined ? readyOf(stored).body : partAskedFor(res, readyOf(stored), request, now)
+}
+
+/** Puts status and fields of a stored response onto one that has sent nothing yet. */
+export function putHead(res: ServerResponse, stored: StoredResponse, options: ReplayOptions): void {
+  const ready = readyOf(stored)
+  putReady(res, ready, ready.fields, options)
+}
+
+/** What a response will say, once a stored one is on it, that conditions ask for. */
+function validatorsOf(res: ServerResponse, { stored, byName }: Ready): Fields {
+  const valueAfter = (name: string): Fields[string] => byName.get(name) ?? (stored.removed.includes(name) ? undefined : res.getHeader(name))
+  return { etag: valueAfter('etag'), 'last-modified': valueAfter('last-modified'), date: valueAfter('date') }
+}
+
+function partAskedFor(res: ServerResponse, { stored, body }: Ready, request: ReplayRequest, now: number): Buffer {
+  const part = partOf(request.method, request.fields, { status: stored.status, fields: res.getHeaders(), length: body.length }, now)
   if (part === undefined) return body
   turnPartial(res, part, body.length)
   return part === 'none' ? body.subarray(0, 0) : body.subarray(part.first, part.last + 1)
 }
 
-/** Puts status and fields of a stored response onto one that has sent nothing yet. */
-export function putHead(res: ServerResponse, stored: StoredResponse, options: ReplayOptions): void {
+function putReady(res: ServerResponse, { stored }: Ready, fields: readonly ReadyField[], { age, outcome }: ReplayOptions): void {
   res.statusCode = stored.status
   if (stored.statusMessage !== '') setReason(res, stored.statusMessage)
   for (const name of stored.removed) res.removeHeader(name)
-  for (const field of stored.fields) putField(res, field)
+  for (const { name, value, nominated } of fields)
+    res.setHeader(name, nominated === undefined ? value : (varyWith(res.getHeader('vary'), nominated) ?? ''))
   // RFC 9111 §4, §5.1: in place of any Age it came with, which is part of the new one.
   const arrivedAt = Number(res.getHeader('age') ?? 0) || 0
-  if (options.age !== undefined) res.setHeader('Age', String(arrivedAt + Math.max(0, Math.floor(options.age / 1000))))
-  const status = options.cacheStatus?.(valueOf(res.getHeaders(), 'cache-status'))
-  if (status !== undefined) res.setHeader('Cache-Status', status)
-}
-
-function putField(res: ServerResponse, [name, value]: StoredField): void {
-  const key = name.toLowerCase()
-  if (!isKept(key) || !isValid(name, value)) return
-  // An outer layer may vary by more today than when this was stored.
-  if (key === 'vary') res.setHeader(name, varyWith(res.getHeader('vary'), membersOf({ vary: value }, 'vary')) ?? '')
-  else res.setHeader(name, value)
-}
-
-// RFC 9110 §5.5: what a store gives back may be someone else's doing; a line break in it would be a field, or a response, of theirs.
-function isValid(name: string, value: string | readonly string[]): boolean {
-  try {
-    validateHeaderName(name)
-    for (const line of [value].flat()) validateHeaderValue(name, line)
-    return true
-  } catch {
-    return false
-  }
+  if (age !== undefined) res.setHeader('Age', String(arrivedAt + Math.max(0, Math.floor(age / 1000))))
+  if (outcome !== undefined) res.setHeader('Cache-Status', cacheStatusWith(res.getHeader('cache-status'), outcome))
 }

@@ -47,20 +47,24 @@ export class Route<Subject> {
     return handleOf(this.#engine, this.#calls)
   }
 
-  /** Takes a request. Resolves once it is answered, or its handler has been entered; never rejects. */
-  async visit(visit: Visit<Subject>): Promise<void> {
+  /** Takes a request. Undefined where it is answered, or its handler has been entered; else resolves once that is so. Never rejects. */
+  visit(visit: Visit<Subject>): Promise<void> | undefined {
     if (!isAnswerable(visit.method)) return this.#write(visit)
     const asked = this.#ask(visit)
-    if (asked === undefined) return visit.pass()
-    if ('why' in asked) return this.#passage(visit).forward({ fwd: 'bypass', detail: asked.why })
-    return this.#serve(visit, asked)
+    if (asked !== undefined && 'call' in asked) return this.#serve(visit, asked)
+    if (asked === undefined) visit.pass()
+    else this.#passage(visit).forward({ fwd: 'bypass', detail: asked.why })
+    return undefined
   }
 
   /** Takes a request that is written through. RFC 9111 §4 */
-  #write(visit: Visit<Subject>): void {
+  #write(visit: Visit<Subject>): undefined {
     const passage = this.#passage(visit)
     const asked = this.#mayKeepAnswer(visit) ? this.#ask(visit) : undefined
-    if (asked !== undefined && 'call' in asked) return this.#loads.post(asked, passage)
+    if (asked !== undefined && 'call' in asked) {
+      this.#loads.post(asked, passage)
+      return
+    }
     if (!isSafe(visit.method)) clearBeforeAnswer(visit, ownUri)
     // RFC 9211 §2.2: what its method alone sends to the handler.
     passage.forward({ fwd: 'method' })
@@ -87,8 +91,8 @@ export class Route<Subject> {
       const { bypass } = this.#options
       if (bypass !== undefined && told(asked.calls.name, 'bypass', () => bypass(visit.subject))) return { why: 'bypass' }
       // RFC 9110 §7.8: to go on in another protocol is between the client and the handler.
-      const headers = headersOf(req)
-      const why = headers.upgrade !== undefined ? 'upgrade' : isAnswerable(visit.method) ? whyBypassed(headers) : undefined
+      const { fields } = asked
+      const why = fields['upgrade'] !== undefined ? 'upgrade' : isAnswerable(visit.method) ? whyBypassed(fields) : undefined
       return why === undefined ? asked : { why }
     } catch (error) {
       if (!(error instanceof KeyError)) this.#engine.report(error)
@@ -100,14 +104,23 @@ export class Route<Subject> {
     return new Passage(visit, this.#options.cacheStatus)
   }
 
-  async #serve(visit: Visit<Subject>, asked: Asked): Promise<void> {
+  #serve(visit: Visit<Subject>, asked: Asked): Promise<void> | undefined {
     const passage = this.#passage(visit)
-    const answered = this.#answers.answer(passage, asked).catch((error: unknown) => {
-      this.#engine.report(error)
-      // Whatever fails here, the handler still answers.
-      if (!passage.hasEntered && !visit.res.headersSent) passage.forward({ fwd: 'bypass', detail: 'error' })
-    })
-    // The handler's answer may take as long as it likes, and a framework that sends only afterwards must not wait for it.
-    await Promise.race([answered, passage.entered])
+    try {
+      const answering = this.#answers.answer(passage, asked)
+      if (answering === undefined) return undefined
+      const answered = answering.catch((error: unknown) => this.#failed(passage, error))
+      // The handler's answer may take as long as it likes, and a framework that sends only afterwards must not wait for it.
+      return Promise.race([answered, passage.entered])
+    } catch (error) {
+      this.#failed(passage, error)
+      return undefined
+    }
+  }
+
+  /** Whatever fails here, the handler still answers. */
+  #failed(passage: Passage<Subject>, error: unknown): void {
+    this.#engine.report(error)
+    if (!passage.hasEntered && !passage.visit.res.headersSent) passage.forward({ fwd: 'bypass', detail: 'error' })
   }
 }

@@ -11,7 +11,7 @@ import { hold } from '../http/hold.ts'
 import type { HoldOptions, Release } from '../http/hold.ts'
 import { filterUrl } from '../http/query.ts'
 import type { Query, QueryRule } from '../http/query.ts'
-import { answerTo, putHead } from '../http/replay.ts'
+import { putAnswer } from '../http/replay.ts'
 import type { ReplayOptions, ReplayRequest } from '../http/replay.ts'
 import type { StoredResponse } from '../http/stored-response.ts'
 import type { DerivedProperty } from '../http/unkeyed.ts'
@@ -22,6 +22,8 @@ import { matchedRouteOf, routedPath } from './matched-route.ts'
 import type { MatchedRoute } from './matched-route.ts'
 import { Recoded } from './recoded.ts'
 import { RouterHost } from './router-host.ts'
+
+const AT_ONCE = Promise.resolve()
 
 /** One request that passes a middleware of this package: what the route asks of it, and when its middleware is done. */
 export class KoaVisit implements Visit<Context> {
@@ -63,7 +65,12 @@ export class KoaVisit implements Visit<Context> {
   }
 
   /** Resolves when Koa may send, rejects as the handler did. `visited` is what the route does with this visit. */
-  async answered(visited?: Promise<void>): Promise<void> {
+  answered(visited: Promise<void> | undefined): Promise<void> {
+    // One for all that are answered at once: a promise costs as much as its answer.
+    return visited === undefined && this.#answer === undefined ? AT_ONCE : this.#answered(visited)
+  }
+
+  async #answered(visited: Promise<void> | undefined): Promise<void> {
     await visited
     await this.#answer
   }
@@ -180,11 +187,9 @@ export class KoaVisit implements Visit<Context> {
   replay(stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): void {
     const { subject: ctx, res } = this
     ctx.status = stored.status
-    putHead(res, stored, options)
-    const answer = answerTo(res, stored, request, options.now)
+    const answer = putAnswer(res, stored, request, options)
     if (answer === 'not modified') notModified(ctx)
     else putBody(ctx, answer)
-    this.#answer = Promise.resolve()
   }
 
   hold(options: HoldOptions): void {

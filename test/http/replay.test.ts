@@ -111,11 +111,11 @@ describe('a stored response', () => {
   })
 
   test('says what the cache did behind what others said', async () => {
-    const cacheStatus = (existing: string | undefined): string => `${existing ?? '-'}, Us; hit`
-    expect((await replayed({ fields: [['Cache-Status', 'Origin; hit']] }, {}, { cacheStatus })).headers).toMatchObject({
-      'cache-status': 'Origin; hit, Us; hit',
+    const outcome = { hit: true, freshFor: 1_000 } as const
+    expect((await replayed({ fields: [['Cache-Status', 'Origin; hit']] }, {}, { outcome })).headers).toMatchObject({
+      'cache-status': 'Origin; hit, CacheAlchemy;hit;ttl=1',
     })
-    expect((await replayed({}, {}, { cacheStatus })).headers).toMatchObject({ 'cache-status': '-, Us; hit' })
+    expect((await replayed({}, {}, { outcome })).headers).toMatchObject({ 'cache-status': 'CacheAlchemy;hit;ttl=1' })
     expect((await replayed({}, {}, {})).headers['cache-status']).toBeUndefined()
   })
 })
