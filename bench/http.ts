@@ -35,7 +35,7 @@ const KB = '1024'
 export const comparisons: readonly Comparison[] = [
   { name: 'express 1 KB', id: KB, servers: [...express, ...node] },
   { name: 'express 100 KB', id: `${100 * 1024}`, servers: [...express, ...node] },
-  { name: 'express 304', id: KB, conditional: true, servers: ['express send', 'express ours', 'express apicache', 'express ocache'] },
+  { name: 'express 304', id: KB, conditional: true, servers: ['express send', 'express ours', 'express ocache'] },
   { name: 'koa 1 KB', id: KB, servers: koa },
   { name: 'koa 100 KB', id: `${100 * 1024}`, servers: koa },
   { name: 'koa 304', id: KB, conditional: true, servers: ['koa fresh', 'koa ours', 'koa koa-cash'] },
@@ -100,10 +100,11 @@ async function take(server: Child, load: Child, asked: Load, into: Served): Prom
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]!).href) {
-  const [wanted = '', ...rest] = process.argv.slice(2)
-  const [rounds = 9, seconds = 1.2, starts = 3] = rest.map(Number)
-  for (const comparison of comparisons.filter(({ name }) => name.includes(wanted))) {
-    const all = await compare(comparison, { rounds, seconds, starts })
+  const [wanted = '', rounds = 9, seconds = 1.2, starts = 3, only = ''] = process.argv.slice(2)
+  for (const whole of comparisons.filter(({ name }) => name.includes(`${wanted}`))) {
+    const servers = whole.servers.filter((name, index) => index === 0 || `${only}`.split(',').some((part) => name.includes(part)))
+    const comparison = { ...whole, servers }
+    const all = await compare(comparison, { rounds: Number(rounds), seconds: Number(seconds), starts: Number(starts) })
     console.log(comparison.name)
     for (const { server, requestsPerSecond, cpuMicrosecondsPerRequest, busy } of all) {
       const [limit] = all
