@@ -2,11 +2,10 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 
-/** A process that answers questions. */
-export interface Child {
+/** A process that answers questions, until it is disposed of. */
+export interface Child extends AsyncDisposable {
   /** Rejects when the answer is an error, and when the process ends instead. */
   ask<Answer>(question: string, about?: unknown): Promise<Answer>
-  end(): Promise<void>
 }
 
 interface Reply {
@@ -26,7 +25,7 @@ export function start(file: URL, args: readonly string[] = [], nodeArgs: readonl
       if (error !== undefined) throw new Error(`${question}: ${error}`)
       return answer as Answer
     },
-    async end() {
+    async [Symbol.asyncDispose]() {
       if (child.connected) child.disconnect()
       await exited
     },

@@ -14,19 +14,19 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 
 /** Makes the one of this name; `redisPort` is where the Redis is for those that have one. */
 export const expressApps: Record<string, (redisPort: number) => RequestListener> = {
-  constant: () => express().get('/films/:id', constant({ 'cache-control': 'no-cache', etag: 'W/"400-Uu1sAvUpX7IYgi5hzKGSAjVe1Gg"' })),
-  'bare constant': () => express().get('/films/:id', constant({})),
-  send: () => express().get('/films/:id', send()),
-  json: () => express().get('/films/:id', page),
-  ours: () => ours(),
-  'ours in Redis': ours,
+  'a constant': () => express().get('/films/:id', constant({ 'cache-control': 'no-cache', etag: 'W/"400-Uu1sAvUpX7IYgi5hzKGSAjVe1Gg"' })),
+  'a constant, neither ETag nor Cache-Control': () => express().get('/films/:id', constant({})),
+  'res.send of a Buffer': () => express().get('/films/:id', send()),
+  'no cache, res.json': () => express().get('/films/:id', (req, res) => void res.json(pageOf(req.params.id))),
+  'cache-alchemy': () => own(),
+  'cache-alchemy, from Redis': own,
   apicache: () => express().get('/films/:id', apicache.middleware('1 hour'), page),
-  'apicache in Redis': apicacheInRedis,
+  'apicache, from Redis': apicacheInRedis,
   'route-cache': () => express().get('/films/:id', routeCache.cacheSeconds(3600), page),
   ocache: () => express().get('/films/:id', ocachePage()),
 }
 
-function ours(redisPort?: number): RequestListener {
+function own(redisPort?: number): RequestListener {
   const { cache, page } = filmCache(redisPort)
   return express().get('/films/:id', cached(cache, redisPort === undefined ? {} : { store: 'redis' }), async (req, res) => {
     runs.handler++

@@ -13,11 +13,11 @@ const TAG = 'W/"400-Uu1sAvUpX7IYgi5hzKGSAjVe1Gg"'
 
 /** Makes the one of this name. */
 export const koaApps: Record<string, () => RequestListener> = {
-  constant: () => appOf(constant((ctx) => ctx.set({ 'cache-control': 'no-cache', etag: TAG }))),
-  'bare constant': () => appOf(constant(() => {})),
-  fresh: () => appOf(fresh()),
-  json: () => appOf((ctx) => void (ctx.body = pageOf(ctx['params'].id))),
-  ours,
+  'a constant': () => appOf(constant(() => {})),
+  'a constant, with ETag and Cache-Control': () => appOf(constant((ctx) => ctx.set({ 'cache-control': 'no-cache', etag: TAG }))),
+  'a constant, asked by ctx.fresh': () => appOf(fresh()),
+  'no cache, ctx.body of the object': () => appOf((ctx) => void (ctx.body = pageOf(ctx['params'].id))),
+  'cache-alchemy': own,
   'koa-cash': cash,
 }
 
@@ -26,7 +26,7 @@ function appOf(...handlers: Middleware[]): RequestListener {
   return (req, res) => void callback(req, res)
 }
 
-function ours(): RequestListener {
+function own(): RequestListener {
   const { cache, page } = filmCache()
   return appOf(cached(cache), async (ctx) => {
     runs.handler++
