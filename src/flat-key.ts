@@ -1,6 +1,6 @@
 // Knows a cheaper text of an argument list: what JSON says exactly is written by JSON, in the order that it has.
 
-import { shortened, textOfArgs, withoutTrailing } from './key.ts'
+import { quoted, shortened, textOfArgs, withoutTrailing } from './key.ts'
 
 // Of what is left, no canonical text begins so.
 const CANONICAL = '~'
@@ -12,7 +12,7 @@ const DEEPEST = 100
  */
 export function flatText(args: readonly unknown[]): string {
   const given = withoutTrailing(args, undefined)
-  if (given.length === 1 && typeof given[0] === 'string') return shortened(JSON.stringify(given[0]))
+  if (given.length === 1 && typeof given[0] === 'string') return shortened(quoted(given[0]))
   return shortened(isJsonList(given, 0) ? JSON.stringify(given) : `${CANONICAL}${textOfArgs(given)}`)
 }
 

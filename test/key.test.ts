@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, KeyError } from '../src/errors.ts'
-import { any, isPlainObject, keyOf } from '../src/key.ts'
+import { any, isPlainObject, keyOf, textOfArgs } from '../src/key.ts'
 import { anyArguments, respelled, twoArguments } from './support/arguments.ts'
 import { BytesAsFloats, FloatsAsDate, Ids, isSameCall, MapAsSet, Money, Weight } from './support/meaning.ts'
 
@@ -213,6 +213,37 @@ describe('a key', () => {
   })
 })
 
+// Processes of different versions share them.
+describe('the text of plain data is byte for byte what JSON writes of it with the properties sorted', () => {
+  const text = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc.string({
+      unit: fc.constantFrom('a', '"', '\\', '\x1f', ' ', '\x7f', '\ud7ff', '\ud800', '\udfff', '\ue000', '\u2028'),
+      maxLength: 45,
+    }),
+  )
+  const name = fc.oneof(fc.constantFrom('id', 'lang', 'a', '10', '9', '__proto__'), text)
+
+  test('for any texts, names, and orders of names', () => {
+    const data = fc.letrec((tie) => ({
+      any: fc.oneof({ maxDepth: 3 }, text, fc.integer(), fc.boolean(), fc.constant(null), tie('list'), tie('object')),
+      list: fc.array(tie('any'), { maxLength: 3 }),
+      object: fc.dictionary(name, tie('any'), { maxKeys: 6, noNullPrototype: true }),
+    })).any
+    fc.assert(
+      fc.property(data, (value) => textOfArgs([value]) === sortedJson(value)),
+      { numRuns: 3000 },
+    )
+  })
+
+  test('for more sets of names than are remembered, however long or many, and for each again', () => {
+    const objects = Array.from({ length: 3000 }, (_, i) => ({ lang: 'en', [`x${i % 1500}`]: i, id: 7, ...(i % 7 === 0 && { a: true }) }))
+    const large = [30, 300].map((count) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`n${(i * 7) % count}`, i])))
+    const long = ['x'.repeat(41), 'y'.repeat(10_000)].map((each) => ({ [each]: 1, a: 2 }))
+    for (const value of [...objects, ...large, ...long, ...large, ...long]) expect(textOfArgs([value])).toBe(sortedJson(value))
+  })
+})
+
 describe('an argument that cannot be a key is a KeyError', () => {
   const cycle: { self?: unknown } = {}
   cycle.self = cycle
@@ -336,6 +367,14 @@ test('an object is plain by its prototype, in whichever realm it was written', (
   ]
   expect(others.filter(isPlainObject)).toEqual([])
 })
+
+/** By JSON alone, which sorts nothing and hoists names that are numbers: so property by property. */
+function sortedJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(sortedJson).join(',')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const named = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return `{${named.map(([name, inner]) => `${JSON.stringify(name)}:${sortedJson(inner)}`).join(',')}}`
+}
 
 class User {
   readonly id = 1
