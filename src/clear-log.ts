@@ -103,6 +103,11 @@ export class ClearLog {
     raise(this.#floor, { position: NEVER, epoch })
   }
 
+  /** Whether there are records of a name: a ref of any other is overlapped by none of those that are kept one by one. */
+  names(name: string): boolean {
+    return this.#names.clear.has(name) || this.#names.expire.has(name)
+  }
+
   /** Whether something that overlaps one of the refs was cleared after the local position `since`. */
   clearedSince(refs: readonly Ref[], since: number): boolean {
     return since < this.position && this.#find('clear', refs, (mark) => mark.position > since) !== undefined

@@ -2,7 +2,7 @@
 
 import type { ClearLog } from './clear-log.ts'
 import type { Codec } from './codec.ts'
-import type { Entry } from './entry.ts'
+import { Entry } from './entry.ts'
 import type { NewRemoteEntry, RemoteEntry } from './entry-bytes.ts'
 import type { Epochs } from './epochs.ts'
 import { CodecError, UnsupportedError, type CacheError } from './errors.ts'
@@ -135,11 +135,11 @@ export class Entries<V> {
     const isWanted = this.#remote !== undefined && (here === undefined || now >= here.freshUntil)
     const [isVerified, there] = await Promise.all([freshness.isVerified(now) || shared?.log.ask(), isWanted ? this.#read(key) : undefined])
     if (isVerified !== true) return this.kept(key)
-    const admitted = there === undefined ? undefined : await this.#admit(there, now, isAgain)
+    const admitted = there === undefined ? undefined : await this.#admit(key, there, now, isAgain)
     if (there !== undefined && admitted === undefined) this.#remote?.discard?.(this.#options.name, key, this.#options.version)
     const local = this.#surviving(key)
     if (local !== undefined) {
-      local.trustFrom = Math.max(local.trustFrom, freshness.verifiedAt)
+      local.trustFrom = Math.max(local.trustFrom, Math.floor(freshness.verifiedAt))
       if (admitted === undefined || admitted.freshUntil <= local.freshUntil) return local
     }
     if (admitted === undefined) return undefined
@@ -181,11 +181,11 @@ export class Entries<V> {
     if (this.#remote !== undefined && this.#remote.all === undefined) throw notWalked(name)
     const counted = new Set<string>()
     for (const [key, entry] of this.#memory?.entries() ?? []) {
-      if (freshness.isFresh(entry) && isCounted(ownRef(entry), entry.refs)) counted.add(key)
+      if (freshness.isFresh(entry) && isCounted(entry.own, entry.refs)) counted.add(key)
     }
     for await (const [key, remote] of this.#remote?.all?.(name, version) ?? []) {
-      if (!isCounted(ownRef(remote), remote.refs) || counted.has(key)) continue
-      const entry = await this.#admit(remote, freshness.clock(), true)
+      if (!isCounted(remote.refs[0]!, remote.refs) || counted.has(key)) continue
+      const entry = await this.#admit(key, remote, freshness.clock(), true)
       if (entry !== undefined && freshness.clock() < entry.freshUntil) counted.add(key)
     }
     return counted.size
@@ -235,7 +235,7 @@ export class Entries<V> {
    * Checks an entry from beyond this process against all that is known, and decodes it: undefined when it may not be served. `sent`: when it
    * was asked for; an answer may have lain here unread.
    */
-  async #admit(remote: RemoteEntry, sent: number, isAgain: boolean): Promise<Entry<V> | undefined> {
+  async #admit(key: string, remote: RemoteEntry, sent: number, isAgain: boolean): Promise<Entry<V> | undefined> {
     const { log, epochs, freshness } = this.#options
     if (epochs.generation !== undefined && remote.generation !== epochs.generation) return undefined
     const reached = epochs.reach(remote.epoch)
@@ -249,7 +249,8 @@ export class Entries<V> {
     const value = this.#decode(remote)
     if (value === undefined) return undefined
     const expiredAt = epochs.expiredSince(remote.refs, remote.epoch) ?? Number.POSITIVE_INFINITY
-    return {
+    return new Entry<V>({
+      key,
       value: value.value,
       refs: remote.refs,
       order: 0,
@@ -259,7 +260,7 @@ export class Entries<V> {
       cost: remote.cost ?? 0,
       bytes: this.#options.size?.(value.value, remote.refs) ?? remote.payload.byteLength,
       trustFrom: freshness.verifiedAt,
-    }
+    })
   }
 
   #decode(remote: RemoteEntry): { value: V } | undefined {
@@ -310,9 +311,4 @@ export class Entries<V> {
 
 function notWalked(name: string): UnsupportedError {
   return new UnsupportedError(`"${name}" cannot count its entries: they are in a store of your own, which cannot be walked.`)
-}
-
-/** Of what an entry was computed from, the call itself is the first. */
-function ownRef(entry: { readonly refs: readonly Ref[] }): Ref {
-  return entry.refs[0]!
 }

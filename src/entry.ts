@@ -1,12 +1,35 @@
 // Knows what one cached result is.
 
-import type { Ref } from './ref.ts'
+import { exactRef, type Ref } from './ref.ts'
 
-/** One cached result, as this process holds it. */
-export interface Entry<V> {
+/** What an entry is made of. */
+export interface NewEntry<V> {
+  readonly key: string
   readonly value: V
   /** The call itself first, then everything it was computed from. */
   readonly refs: readonly Ref[]
+  readonly order: number
+  readonly checked: number
+  readonly loadedAt: number
+  readonly freshUntil: number
+  readonly cost: number
+  readonly bytes: number
+  readonly trustFrom: number
+}
+
+const NONE: readonly Ref[] = []
+
+/**
+ * One cached result, as this process holds it: of the calls of a function there are many, so times are whole milliseconds, which V8 keeps in
+ * the object itself, what most have none of is shared, and the ref of the call is made when it is asked for.
+ */
+export class Entry<V> {
+  /** Of the function, and which of its calls this is. */
+  readonly name: string
+  readonly key: string
+  readonly value: V
+  /** What it was computed from besides the call itself. */
+  readonly read: readonly Ref[]
   /** The place of its load among those of its function in this process, by when they began; 0 where another process loaded it. */
   readonly order: number
   /** Up to which position of the clear log nothing was found that clears it. */
@@ -20,4 +43,45 @@ export interface Entry<V> {
   bytes: number
   /** From when on this process vouches for it without word from Redis. */
   trustFrom: number
+  /** Its neighbours in the order in which a function's entries were used. */
+  older: Entry<V> | undefined = undefined
+  newer: Entry<V> | undefined = undefined
+  #own: Ref | undefined
+
+  constructor({ key, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
+    const own = refs[0]!
+    this.name = own.name
+    this.key = key
+    this.value = value
+    this.read = refs.length === 1 ? NONE : refs.slice(1)
+    this.order = order
+    this.checked = checked
+    this.loadedAt = Math.floor(loadedAt)
+    this.freshUntil = Math.floor(freshUntil)
+    this.cost = Math.ceil(cost)
+    this.bytes = bytes
+    this.trustFrom = Math.floor(trustFrom)
+    this.#own = own.exact && own.text === key ? undefined : own
+  }
+
+  /** The call itself. */
+  get own(): Ref {
+    return (this.#own ??= exactRef(this.name, this.key))
+  }
+
+  /** The call itself first, then everything it was computed from. */
+  get refs(): readonly Ref[] {
+    return [this.own, ...this.read]
+  }
+
+  /** The same, and stale. */
+  get outdated(): Entry<V> {
+    return new Entry({ ...this.made, freshUntil: Number.NEGATIVE_INFINITY })
+  }
+
+  /** What it was made of, as it is by now. */
+  get made(): NewEntry<V> {
+    const { key, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom } = this
+    return { key, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }
+  }
 }

@@ -43,9 +43,10 @@ export class Freshness {
   survives(entry: Entry<unknown>): boolean {
     const log = this.#log
     if (entry.checked === log.position) return true
-    if (log.clearedSince(entry.refs, entry.checked)) return false
-    const expiredAt = log.expiredSince(entry.refs, entry.checked)
-    if (expiredAt !== undefined && expiredAt < entry.freshUntil) entry.freshUntil = expiredAt
+    const refs = log.names(entry.name) ? entry.refs : entry.read
+    if (log.clearedSince(refs, entry.checked)) return false
+    const expiredAt = log.expiredSince(refs, entry.checked)
+    if (expiredAt !== undefined && expiredAt < entry.freshUntil) entry.freshUntil = Math.floor(expiredAt)
     entry.checked = log.position
     return true
   }

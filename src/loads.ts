@@ -71,7 +71,9 @@ export class Loads<V> {
 
   /** Tells the load that reads an entry what it has read. */
   report(reader: Frame | undefined, entry: Entry<V>, stale: boolean): void {
-    reader?.add(entry.refs, this.#engine.freshness.trustOf(entry), stale)
+    if (reader === undefined) return
+    reader.refs.add(entry.own)
+    reader.add(entry.read, this.#engine.freshness.trustOf(entry), stale)
   }
 
   /** The running flight of a key, when this caller may wait for it. */
@@ -108,8 +110,7 @@ export class Loads<V> {
     return landing.then(
       (outcome) => this.#takeFrom(flight, reader, arrived, outcome),
       (error: unknown) => {
-        const isOurs =
-          arrived === 'load' || flight.position === undefined || this.arrivals.isLater(flight.position, arrived, flight.frame.refs)
+        const isOurs = arrived === 'load' || flight.position === undefined || this.arrivals.isLater(flight.position, arrived, flight.frame)
         if (error === LEFT || !isOurs) return undefined
         this.#missed(flight, reader)
         throw error
@@ -238,7 +239,7 @@ export class Loads<V> {
   /** Whether a load of a call is on its way that nothing has overtaken. */
   isLoading(call: Call): boolean {
     const running = this.flights.get(call.key)
-    return running !== undefined && !this.arrivals.isOvertaken(running.frame.refs, running.position ?? this.#engine.log.position)
+    return running !== undefined && !this.arrivals.isOvertaken(running.frame, running.position ?? this.#engine.log.position)
   }
 
   refreshBehind(call: Call, newLoad: () => Load<V>, newerThan?: number): void {
@@ -343,7 +344,7 @@ export class Loads<V> {
       // What is there at once is stored at once: a getter may be read again in the same tick.
       const outcome = this.runs.land(call, loading instanceof Promise ? await loading : loading, flight, began)
       // What was cleared meanwhile says nothing of what others have loaded since.
-      const isLatest = !this.arrivals.isOvertaken(outcome.entry.refs, flight.position!)
+      const isLatest = !this.arrivals.isOvertaken(outcome.entry, flight.position!)
       const mayReplace = !find || found !== undefined
       if (mayReplace && isLatest && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
       return outcome

@@ -1,6 +1,5 @@
 // Knows the entries that live in this process, least recently used out first.
 
-import { LRUCache } from 'lru-cache'
 import type { Budget, Holder } from './budget.ts'
 import type { Entry } from './entry.ts'
 
@@ -15,31 +14,29 @@ export interface MemoryOptions<V> {
   readonly isDead: (entry: Entry<V>) => boolean
 }
 
-const LARGEST_RESERVED = 10_000
+// So many are left to the bound, which pushes out what is of no use.
+const MOST_UNSWEPT = 10_000
 
-// Where no bound pushes them out, each new entry looks at this many old ones: space is given back as fast as it is taken.
+// Where no bound pushes them out soon, each new entry looks at this many old ones: space is given back as fast as it is taken.
 const SWEPT_A_SET = 2
 
-/** The entries of one function by key. */
+/** The entries of one function by key, and in the order of their last use: each knows its neighbours. */
 export class Memory<V> implements Holder {
-  readonly #lru: LRUCache<string, Entry<V>>
+  readonly #entries: Map<string, Entry<V>> = new Map()
+  readonly #limit: number
   readonly #budget: Budget
+  readonly #onEvict: () => void
   readonly #isDead: ((entry: Entry<V>) => boolean) | undefined
-  /** Goes round all entries, a few steps with each that comes; and the entry that it comes from. */
-  #hand: Iterator<[string, Entry<V>]> | undefined
-  #left: [string, Entry<V>] | undefined
+  #oldest: Entry<V> | undefined
+  #newest: Entry<V> | undefined
+  /** Goes round all entries, a few steps with each that comes: the next one to look at. */
+  #hand: Entry<V> | undefined
   #bytes = 0
 
   constructor({ limit, budget, onEvict, isDead }: MemoryOptions<V>) {
-    const dispose = (entry: Entry<V>, _key: string, reason: LRUCache.DisposeReason): void => {
-      this.#count(-entry.bytes)
-      if (reason === 'evict') onEvict()
-    }
-    const isReserved = limit <= LARGEST_RESERVED
-    // `max` takes the room for all entries at once, gigabytes where it is large. Without it there is room as it is filled; each entry counts as one.
-    const bound = isReserved ? { max: limit } : { maxSize: Math.min(limit, Number.MAX_SAFE_INTEGER), sizeCalculation: () => 1 }
-    this.#lru = new LRUCache({ ...bound, dispose })
-    this.#isDead = isReserved ? undefined : isDead
+    this.#limit = limit
+    this.#onEvict = onEvict
+    this.#isDead = limit <= MOST_UNSWEPT ? undefined : isDead
     this.#budget = budget
     budget.join(this)
   }
@@ -49,17 +46,26 @@ export class Memory<V> implements Holder {
   }
 
   get(key: string): Entry<V> | undefined {
-    return this.#lru.get(key)
+    const entry = this.#entries.get(key)
+    if (entry !== undefined && entry !== this.#newest) {
+      this.#unlink(entry)
+      this.#link(entry)
+    }
+    return entry
   }
 
   /** As `get`, without counting as a use. */
   peek(key: string): Entry<V> | undefined {
-    return this.#lru.peek(key)
+    return this.#entries.get(key)
   }
 
   set(key: string, entry: Entry<V>): void {
-    if (this.#lru.peek(key) === entry) return
-    this.#lru.set(key, entry)
+    const there = this.#entries.get(key)
+    if (there === entry) return
+    if (there !== undefined) this.#leave(there)
+    else if (this.#entries.size >= this.#limit) this.evictOldest()
+    this.#entries.set(key, entry)
+    this.#link(entry)
     this.#count(entry.bytes)
     this.#budget.enforce()
     if (this.#isDead !== undefined) this.#sweep(this.#isDead)
@@ -67,37 +73,68 @@ export class Memory<V> implements Holder {
 
   /** Says how large an entry is, where that is known only after it was stored. */
   resize(key: string, entry: Entry<V>, bytes: number): void {
-    if (this.#lru.peek(key) !== entry) return
+    if (this.#entries.get(key) !== entry) return
     this.#count(bytes - entry.bytes)
     entry.bytes = bytes
     this.#budget.enforce()
   }
 
   delete(key: string): void {
-    this.#lru.delete(key)
+    const entry = this.#entries.get(key)
+    if (entry !== undefined) this.#remove(entry)
   }
 
   clear(): void {
-    this.#lru.clear()
+    for (const entry of this.#entries.values()) this.#remove(entry)
   }
 
   entries(): Iterable<[string, Entry<V>]> {
-    return this.#lru.entries() as Iterable<[string, Entry<V>]>
+    return this.#entries
   }
 
   evictOldest(): boolean {
-    return this.#lru.pop() !== undefined
+    if (this.#oldest === undefined) return false
+    this.#remove(this.#oldest)
+    this.#onEvict()
+    return true
   }
 
+  #remove(entry: Entry<V>): void {
+    this.#entries.delete(entry.key)
+    this.#leave(entry)
+  }
+
+  #leave(entry: Entry<V>): void {
+    this.#unlink(entry)
+    this.#count(-entry.bytes)
+  }
+
+  /** Makes an entry the one that was used last. */
+  #link(entry: Entry<V>): void {
+    entry.older = this.#newest
+    if (this.#newest === undefined) this.#oldest = entry
+    else this.#newest.newer = entry
+    this.#newest = entry
+  }
+
+  #unlink(entry: Entry<V>): void {
+    const { older, newer } = entry
+    if (this.#hand === entry) this.#hand = older
+    if (older === undefined) this.#oldest = newer
+    else older.newer = newer
+    if (newer === undefined) this.#newest = older
+    else newer.older = older
+    // What was let go of keeps nothing else.
+    entry.older = entry.newer = undefined
+  }
+
+  /** From the newest to the oldest: one that is used meanwhile is behind the hand, which so comes to an end. */
   #sweep(isDead: (entry: Entry<V>) => boolean): void {
-    this.#hand ??= this.entries()[Symbol.iterator]()
     for (let looked = 0; looked < SWEPT_A_SET; looked++) {
-      const next = this.#hand.next()
-      // An entry is let go of when the hand has left it: the next that comes takes its place in the list, and the hand would go there too.
-      const [key, entry] = this.#left ?? []
-      if (entry !== undefined && this.#lru.peek(key!) === entry && isDead(entry)) this.#lru.delete(key!)
-      this.#left = next.done === true ? undefined : next.value
-      if (next.done === true) return void (this.#hand = undefined)
+      const entry = this.#hand ?? this.#newest
+      if (entry === undefined) return
+      this.#hand = entry.older
+      if (isDead(entry)) this.#remove(entry)
     }
   }
 

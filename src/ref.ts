@@ -61,7 +61,12 @@ export class Ref {
 /** The ref of one call. `key` is the call's key, whose text is the same while it is readable. */
 export function callRef(name: string, args: readonly unknown[], key: string): Ref {
   // A digest begins so, and an instance of a class, whose text comes out the same.
-  return new Ref(name, key.startsWith('#') ? callText(args) : key, true)
+  return exactRef(name, key.startsWith('#') ? callText(args) : key)
+}
+
+/** The ref of one call by its text. */
+export function exactRef(name: string, text: string): Ref {
+  return new Ref(name, text, true)
 }
 
 /** The ref of every call that has these leading arguments. */
@@ -85,6 +90,11 @@ export function uriRef(uri: string): Ref {
 /** The ref of the responses that say they are in a group. */
 export function groupRef(group: string): Ref {
   return new Ref(GROUP, patternText([group]), true)
+}
+
+/** Whether two refs are one pattern. */
+export function isSame(a: Ref, b: Ref): boolean {
+  return a.name === b.name && a.text === b.text && a.exact === b.exact
 }
 
 /** The ref of everything a cache holds. */

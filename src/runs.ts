@@ -13,7 +13,7 @@ import {
 } from './call.ts'
 import type { Began, Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
-import type { Entry } from './entry.ts'
+import { Entry } from './entry.ts'
 import { TimeoutError } from './errors.ts'
 import type { Flight } from './flight.ts'
 import { Lanes } from './lanes.ts'
@@ -182,7 +182,8 @@ export class Runs<V> {
     const bytes = loaded.store && size !== undefined ? size(loaded.value, refs) : 0
     const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
     const lifetime = { fresh: isStale ? 0 : ttl * (1 - jitter * random()), stale: longestOf(this.#windowsOf(loaded.value)) }
-    const entry: Entry<V> = {
+    const entry = new Entry<V>({
+      key: call.key,
       value: loaded.value,
       refs,
       order: frame.order,
@@ -192,7 +193,7 @@ export class Runs<V> {
       cost: now - frame.began,
       bytes: bytes ?? 0,
       trustFrom: frame.trustFrom,
-    }
+    })
     const isCleared = log.clearedSince(refs, position)
     const isWanted = loaded.store && bytes !== undefined
     const mayStore = !frame.isTentative && !isCleared
@@ -208,12 +209,12 @@ export class Runs<V> {
 
   /** Stores what a load gave of another call: as old as the load's own result, and of the same. */
   #keepAlso({ call, value, ttl }: Also<V>, own: Entry<V>, began: Began | undefined): void {
-    const refs = [call.ref, ...own.refs.filter((ref) => ref !== call.ref)]
+    const refs = [call.ref, ...own.refs.filter(({ id }) => id !== call.ref.id)]
     const bytes = this.#options.size === undefined ? 0 : this.#options.size(value, refs)
     const lifetime = { fresh: ttl, stale: longestOf(this.#windowsOf(value)) }
     if (bytes === undefined || lifetime.fresh + lifetime.stale <= 0) return
     this.#engine.keepFor(lifetime.fresh + lifetime.stale)
-    const entry = { ...own, value, refs, bytes, freshUntil: own.loadedAt + lifetime.fresh }
+    const entry = new Entry<V>({ ...own.made, key: call.key, value, refs, bytes, freshUntil: own.loadedAt + lifetime.fresh })
     this.#entries?.store(call.key, entry, lifetime, began && { ...began, lease: undefined })
   }
 }

@@ -2,9 +2,11 @@
 
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import type { Flight } from './flight.ts'
-import { wholeRef, type Ref } from './ref.ts'
+import { isSame, wholeRef, type Ref } from './ref.ts'
 
 const MOST_REFS = 500
+// So many are compared with each other faster than by their ids.
+const FEW = 16
 
 /** What one load has read. */
 export class Frame {
@@ -59,11 +61,20 @@ export class Frame {
   }
 }
 
+/** Each ref once: of equal ones the last, which is that of the entry that was read. */
 function distinct(refs: ReadonlySet<Ref>): readonly Ref[] {
-  if (refs.size <= 1) return Array.from(refs)
+  const list = [...refs]
+  if (list.length <= FEW && !hasEqual(list)) return list
   const byId = new Map<string, Ref>()
   for (const ref of refs) byId.set(ref.id, ref)
   return byId.size <= MOST_REFS ? Array.from(byId.values()) : coarser(Array.from(byId.values()))
+}
+
+function hasEqual(refs: readonly Ref[]): boolean {
+  for (let i = 1; i < refs.length; i++) {
+    for (let j = 0; j < i; j++) if (isSame(refs[i]!, refs[j]!)) return true
+  }
+  return false
 }
 
 /** Past the bound the functions with the most refs count as a whole, which clears more than it must and never less. */

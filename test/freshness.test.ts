@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ClearLog } from '../src/clear-log.ts'
-import type { Entry } from '../src/entry.ts'
+import { Entry } from '../src/entry.ts'
 import { Freshness, type Trust } from '../src/freshness.ts'
 import { keyOf } from '../src/key.ts'
 import { callRef, patternRef } from '../src/ref.ts'
@@ -22,7 +22,8 @@ function newScene(trust?: Trust): Scene {
   const log = new ClearLog(100)
   const entry = (trustFrom = clock.now()): Entry<string> => {
     const { position } = log
-    return {
+    return new Entry({
+      key: ref.text,
       value: 'Ada',
       refs: [ref],
       order: 1,
@@ -32,7 +33,7 @@ function newScene(trust?: Trust): Scene {
       cost: 0,
       bytes: 0,
       trustFrom,
-    }
+    })
   }
   return { clock, log, freshness: new Freshness(log, clock.now, 1000, trust), entry }
 }
@@ -50,7 +51,7 @@ describe('an entry', () => {
 
   test('without an end is fresh for ever', () => {
     const { clock, freshness, entry } = newScene()
-    const user = { ...entry(), freshUntil: Infinity }
+    const user = Object.assign(entry(), { freshUntil: Infinity })
     clock.advance(Number.MAX_SAFE_INTEGER / 2)
     expect(freshness.isFresh(user)).toBe(true)
   })
@@ -84,7 +85,7 @@ describe('an entry', () => {
 
   test('that was stale before it was expired keeps its earlier time', () => {
     const { clock, log, freshness, entry } = newScene()
-    const user = { ...entry(), freshUntil: 1005 }
+    const user = Object.assign(entry(), { freshUntil: 1005 })
     clock.advance(10)
     log.append('expire', ofUser, clock.now(), false)
     expect([freshness.survives(user), user.freshUntil]).toEqual([true, 1005])
@@ -102,7 +103,7 @@ describe('an entry', () => {
 describe('without Redis', () => {
   test('this process vouches for everything, for ever', () => {
     const { clock, freshness, entry } = newScene()
-    const user = { ...entry(), freshUntil: Infinity }
+    const user = Object.assign(entry(), { freshUntil: Infinity })
     clock.advance(1e9)
     expect([freshness.isVerified(clock.now()), freshness.isTrusted(user, clock.now()), freshness.isFresh(user)]).toEqual([true, true, true])
     expect(freshness.verifiedAt).toBe(clock.now())

@@ -1,7 +1,12 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
+import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
+import { Budget } from '../src/budget.ts'
 import { openCache, type Cache } from '../src/cache.ts'
+import { Entry } from '../src/entry.ts'
 import type { MemoizeOptions } from '../src/memoize-options.ts'
+import { Memory } from '../src/memory.ts'
+import { callRef } from '../src/ref.ts'
 import { newClock, type Clock } from './support/clock.ts'
 
 let clock: Clock
@@ -143,6 +148,73 @@ describe('without a bound', () => {
     expect(square.stats()).toMatchObject({ cleared: 100, evictions: 0 })
   })
 })
+
+test('whatever is taken, put, replaced and dropped in whatever order, the one that was used longest ago goes first', () => {
+  const key = fc.constantFrom('a', 'b', 'c', 'd', 'e')
+  const act = fc.oneof(
+    fc.record({ kind: fc.constantFrom('get' as const, 'set' as const, 'delete' as const), key }),
+    fc.constant({ kind: 'evict' as const, key: '' }),
+  )
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+      const memory = new Memory<number>({ limit: 3, budget: new Budget(100), onEvict: () => {}, isDead: () => false })
+      let model: string[] = []
+      for (const it of acts) {
+        const isThere = model.includes(it.key)
+        if (it.kind === 'evict') memory.evictOldest()
+        else if (it.kind === 'get') expect(memory.get(it.key) !== undefined).toBe(isThere)
+        else if (it.kind === 'delete') memory.delete(it.key)
+        else memory.set(it.key, newEntry(it.key))
+        const rest = model.filter((other) => other !== it.key)
+        if (it.kind === 'set' || (it.kind === 'get' && isThere)) model = [...rest, it.key].slice(-3)
+        else if (it.kind === 'delete') model = rest
+        else if (it.kind === 'evict') model = model.slice(1)
+        expect(Array.from(memory.entries(), ([each]) => each).toSorted()).toEqual(model.toSorted())
+        expect(memory.bytes).toBe(model.length)
+      }
+      const order: string[] = []
+      for (let left = Array.from(memory.entries()); left.length > 0; left = Array.from(memory.entries())) {
+        memory.evictOldest()
+        order.push(...left.map(([each]) => each).filter((each) => memory.peek(each) === undefined))
+      }
+      expect(order).toEqual(model)
+    }),
+  )
+})
+
+describe('an entry', () => {
+  const COUNT = 20_000
+  const bytesOf = async (reads: number): Promise<number> => {
+    const names = Array.from({ length: 10 }, (_, n) => n)
+    const rows = names.map((n) => cache.memoize(async (id: string) => id, { name: `row ${n} of ${reads}` }))
+    const page = cache.memoize(
+      async (n: number) => {
+        for (const row of rows.slice(0, reads)) await row(String(n % 100))
+        return n
+      },
+      { name: `page ${reads}`, limit: COUNT },
+    )
+    for (const row of rows) for (let n = 0; n < 100; n++) await row(String(n))
+    for (let n = 0; n < 100; n++) await page(n)
+    await collected()
+    const before = process.memoryUsage().heapUsed
+    for (let n = 100; n < COUNT; n++) await page(n)
+    await collected()
+    return (process.memoryUsage().heapUsed - before) / (COUNT - 100)
+  }
+
+  test('takes no more than 200 bytes beside its key and value, and one dependency no more than 60', async () => {
+    // The text of a number's key: a header and up to eight characters.
+    const [none, ten] = [(await bytesOf(0)) - 24, (await bytesOf(10)) - 24]
+    expect(none).toBeLessThan(200)
+    expect((ten - none) / 10).toBeLessThan(60)
+  })
+})
+
+function newEntry(key: string): Entry<number> {
+  const times = { order: 1, checked: 0, loadedAt: 0, freshUntil: 0, cost: 0, trustFrom: 0 }
+  return new Entry({ key, value: 1, refs: [callRef('square', [key], key)], bytes: 1, ...times })
+}
 
 /** Lets the garbage collector take what nobody holds. */
 async function collected(): Promise<void> {

@@ -134,7 +134,7 @@ export class Answers<Subject> {
     const asking = { ...current, fwd, demands }
     // Who has demands is not given what the handler failed to confirm: it is there to be asked after.
     const usable = (found: Entry<StoredResponse> | undefined): Entry<StoredResponse> | undefined =>
-      found && (demands === undefined ? found : { ...found, freshUntil: Number.NEGATIVE_INFINITY })
+      found && (demands === undefined ? found : found.outdated)
     return (frame, found) => this.#loads.load({ ...asking, frame, found: usable(found) }, passage)
   }
 

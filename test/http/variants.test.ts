@@ -6,7 +6,8 @@ import { placed, signAgain } from '../../middleware/http/variants.ts'
 import { selectionOf, type Selection } from '../../middleware/http/vary.ts'
 import { engineOf, openCache } from '../../src/cache.ts'
 import { Calls } from '../../src/calls.ts'
-import type { Entry, Loaded } from '../../src/door.ts'
+import type { Loaded } from '../../src/door.ts'
+import { Entry } from '../../src/entry.ts'
 import { keyOf } from '../../src/key.ts'
 
 const DAY = 24 * 60 * 60 * 1000
@@ -67,17 +68,19 @@ test('a sign lives and is kept for as long as what it leads to may be served sta
 
 test('a sign past its freshness still says what selects, and a response past its own does not', () => {
   const asked = newAsked()
-  const entryOf = (value: StoredResponse): Entry<StoredResponse> => ({
-    value,
-    refs: [asked.primary.ref],
-    order: 1,
-    checked: 0,
-    loadedAt: 0,
-    freshUntil: 0,
-    cost: 0,
-    bytes: 0,
-    trustFrom: 0,
-  })
+  const entryOf = (value: StoredResponse): Entry<StoredResponse> =>
+    new Entry({
+      key: asked.primary.key,
+      value,
+      refs: [asked.primary.ref],
+      order: 1,
+      checked: 0,
+      loadedAt: 0,
+      freshUntil: 0,
+      cost: 0,
+      bytes: 0,
+      trustFrom: 0,
+    })
   const sign = signOf(size, 1000)
   expect(signAgain(asked, entryOf(sign))).toEqual({ value: sign, store: true, share: true, ttl: DAY })
   expect(signAgain(asked, entryOf(response))).toBeUndefined()
