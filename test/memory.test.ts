@@ -182,6 +182,40 @@ test('whatever is taken, put, replaced and dropped in whatever order, the one th
   )
 })
 
+test('what is of no use goes as others come, and takes nothing with it that was put in its place', () => {
+  const act = fc.record({ kind: fc.constantFrom('get', 'set', 'set', 'delete', 'kill'), key: fc.constantFrom('a', 'b', 'c', 'd', 'e') })
+  fc.assert(
+    fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
+      const dead = new WeakSet<object>()
+      const memory = new Memory<number>({
+        limit: Infinity,
+        budget: new Budget(100),
+        onEvict: () => {},
+        isDead: (entry) => dead.has(entry),
+      })
+      const alive = new Map<string, Entry<number>>()
+      for (const { kind, key } of acts) {
+        if (kind === 'get') memory.get(key)
+        else if (kind === 'set') {
+          const entry = newEntry(key)
+          memory.set(key, entry)
+          alive.set(key, entry)
+        } else {
+          if (kind === 'delete') memory.delete(key)
+          const entry = memory.peek(key)
+          if (entry !== undefined) dead.add(entry)
+          alive.delete(key)
+        }
+        for (const [each, entry] of alive) expect(memory.peek(each)).toBe(entry)
+        expect(memory.bytes).toBe(Array.from(memory.entries()).length)
+      }
+      for (let n = 0; n < 10; n++) memory.set('other', newEntry('other'))
+      expect(Array.from(memory.entries(), ([each]) => each).toSorted()).toEqual(Array.from(new Set([...alive.keys(), 'other'])).toSorted())
+    }),
+    { numRuns: 1000 },
+  )
+})
+
 describe('an entry', () => {
   const COUNT = 20_000
   const bytesOf = async (reads: number): Promise<number> => {
