@@ -144,9 +144,9 @@ export class Definition {
     }
     const { ttl, shouldCache } = this.#options
     const isWanted = isTracked && (shouldCache === undefined || (this.#ask('shouldCache', () => shouldCache(value, ...args)) ?? false))
-    if (typeof ttl !== 'function' || !isWanted) return { ...this.#kept(value, isWanted), share: true }
+    if (typeof ttl !== 'function' || !isWanted) return this.#kept(value, isWanted)
     const lifetime = this.#ask('ttl', () => toLifetime(ttl(value, ...args), 'ttl'))
-    const loaded = { ...this.#kept(value, lifetime !== undefined), share: true }
+    const loaded = this.#kept(value, lifetime !== undefined)
     return lifetime === undefined ? loaded : { ...loaded, ttl: lifetime }
   }
 
@@ -154,12 +154,12 @@ export class Definition {
     return asked({ engine: this.engine, name: this.calls.name }, option, ask)
   }
 
-  #kept(value: unknown, isWanted: boolean): { readonly value: unknown; readonly store: boolean } {
+  #kept(value: unknown, isWanted: boolean): Loaded<unknown> {
     try {
-      return { value: this.#isolation.keep(value), store: isWanted }
+      return { value: this.#isolation.keep(value), store: isWanted, share: true }
     } catch (error) {
       this.engine.report(error)
-      return { value: this.#isolation.keepAsIs(value), store: false }
+      return { value: this.#isolation.keepAsIs(value), store: false, share: true }
     }
   }
 

@@ -143,7 +143,7 @@ export class Engine {
   }
 
   /** Adds declared refs to what a load has read, and what their own functions declare in turn. */
-  declare(read: Set<Ref>, declared: readonly Ref[], followed: Set<string> = new Set()): void {
+  declare(read: { add(ref: Ref): void }, declared: readonly Ref[], followed: Set<string> = new Set()): void {
     for (const ref of declared) {
       if (followed.has(ref.id)) continue
       followed.add(ref.id)

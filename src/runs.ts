@@ -181,7 +181,8 @@ export class Runs<V> {
     const ttl = loaded.ttl ?? this.#options.ttl
     const bytes = loaded.store && size !== undefined ? size(loaded.value, refs) : 0
     const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
-    const lifetime = { fresh: isStale ? 0 : ttl * (1 - jitter * random()), stale: longestOf(this.#windowsOf(loaded.value)) }
+    const fresh = isStale ? 0 : jitter === 0 ? ttl : ttl * (1 - jitter * random())
+    const lifetime = { fresh, stale: longestOf(this.#windowsOf(loaded.value)) }
     const entry = new Entry<V>({
       key: call.key,
       value: loaded.value,
@@ -199,7 +200,7 @@ export class Runs<V> {
     const mayStore = !frame.isTentative && !isCleared
     const isStored = isWanted && mayStore && (ttl > 0 || this.#options.staleOf !== undefined) && lifetime.fresh + lifetime.stale > 0
     // Before its own: who waits for that one may look for these next.
-    if (mayStore) for (const other of loaded.also ?? []) this.#keepAlso(isStale ? { ...other, ttl: 0 } : other, entry, began)
+    if (mayStore) loaded.also?.forEach((other) => this.#keepAlso(isStale ? { ...other, ttl: 0 } : other, entry, began))
     if (isStored) this.#engine.keepFor(lifetime.fresh + lifetime.stale)
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     else began?.lease?.end(loaded.ending ?? (loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored'))

@@ -8,9 +8,26 @@ const MOST_REFS = 500
 // So many are compared with each other faster than by their ids.
 const FEW = 16
 
+/** Refs, each of them once: a list, since there are few of most, with an index once they are many. */
+export class Refs implements Iterable<Ref> {
+  readonly list: Ref[] = []
+  #index: Set<Ref> | undefined
+
+  add(ref: Ref): void {
+    if (this.#index?.has(ref) ?? this.list.includes(ref)) return
+    this.list.push(ref)
+    if (this.#index !== undefined) this.#index.add(ref)
+    else if (this.list.length > FEW) this.#index = new Set(this.list)
+  }
+
+  [Symbol.iterator](): Iterator<Ref> {
+    return this.list[Symbol.iterator]()
+  }
+}
+
 /** What one load has read. */
 export class Frame {
-  readonly refs: Set<Ref> = new Set<Ref>()
+  readonly refs: Refs = new Refs()
   /** The load that this one runs in, if any. */
   readonly parent: Frame | undefined
   readonly flight: Flight<unknown> | undefined
@@ -57,14 +74,13 @@ export class Frame {
   /** Ends the load: every ref it was computed from, each once. */
   close(): readonly Ref[] {
     this.open = false
-    return distinct(this.refs)
+    return distinct(this.refs.list)
   }
 }
 
-/** Each ref once: of equal ones the last, which is that of the entry that was read. */
-function distinct(refs: ReadonlySet<Ref>): readonly Ref[] {
-  const list = [...refs]
-  if (list.length <= FEW && !hasEqual(list)) return list
+/** Each pattern once: of equal refs the last, which is that of the entry that was read. */
+function distinct(refs: readonly Ref[]): readonly Ref[] {
+  if (refs.length <= FEW && !hasEqual(refs)) return refs
   const byId = new Map<string, Ref>()
   for (const ref of refs) byId.set(ref.id, ref)
   return byId.size <= MOST_REFS ? Array.from(byId.values()) : coarser(Array.from(byId.values()))

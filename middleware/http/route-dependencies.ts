@@ -15,7 +15,7 @@ import type { Visit } from './visit.ts'
 /** A load as far as is known what it was computed from. */
 interface Reading {
   readonly calls: { readonly name: string }
-  readonly frame: { readonly refs: ReadonlySet<Ref> }
+  readonly frame: { readonly refs: Iterable<Ref> }
 }
 
 /** The dependencies of one route's responses. */
