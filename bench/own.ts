@@ -1,6 +1,6 @@
 // Knows this package as it is measured: in memory, with its defaults, and a function that calls three others.
 import { createCache, type Cache } from '../dist/src/index.js'
-import type { Source, Value } from './source.ts'
+import { LIMIT, type Source, type Value } from './source.ts'
 
 /** A function of the cache whose result is computed from three other cached calls. */
 export function ownOf(source: Source, cache: Cache = createCache({ redis: false })): (id: string) => Promise<Value> {
@@ -14,7 +14,26 @@ export function ownOf(source: Source, cache: Cache = createCache({ redis: false 
   )
 }
 
-/** The same of a function that takes an object of three properties. */
+/** A function whose result is computed from calls of so many others, each of an argument that `partOf` makes of its own. */
+export function ownOfParts(load: Source['load'], { parts, partOf, limit = LIMIT }: Parts): (id: string) => Promise<Value> {
+  const cache = createCache({ redis: false })
+  const others = Array.from({ length: parts }, (_, index) => cache.memoize(load, { name: `part${index}` }))
+  return cache.memoize(
+    async (id: string) => {
+      for (const other of others) await other(partOf(id))
+      return await load(id)
+    },
+    { name: 'whole', limit },
+  )
+}
+
+export interface Parts {
+  readonly parts: number
+  readonly limit?: number
+  partOf(id: string): string
+}
+
+/** The same as `ownOf` of a function that takes an object of three properties. */
 export function ownOfFilter(source: Source): (filter: Filter) => Promise<Value> {
   const cache = createCache({ redis: false })
   const { nameOf, tagsOf, isActive } = partsOf(source, cache)

@@ -29,7 +29,8 @@ export const peersByFilter: Readonly<Record<string, (load: Call) => Call>> = {
     const cache = createAsyncCacheDedupe({ ttl: TTL / 1000, storage: { type: 'memory', options: { size: LIMIT } } }).define('find', load)
     return (filter) => cache.find(filter)
   },
-  'ocache, its own key': (load) => defineCachedFunction(load, { name: 'find', maxAge: TTL / 1000, storage: createMemoryStorage() }),
+  'ocache, its own key': (load) =>
+    defineCachedFunction(load, { name: 'find', maxAge: TTL / 1000, storage: createMemoryStorage({ maxSize: LIMIT, maxBytes: Infinity }) }),
   'cacheable, its own key': (load) =>
     new Cacheable({ primary: createKeyv({ lruSize: LIMIT, useClone: false }) }).wrap(load, { ttl: TTL, keyPrefix: 'find' }),
 }

@@ -14,43 +14,51 @@ import { LIMIT, TTL, type Source, type Value } from './source.ts'
 
 type Call = (id: string) => Promise<Value | null | undefined>
 
+/** Makes a cache of what a source loads that holds so many entries, where that can be said. */
+export type Open = (source: Source, limit?: number) => Call
+
 /** Each by its name: how it caches what a source loads, keyed by a string. */
-export const peers: Readonly<Record<string, (source: Source) => Call>> = {
+export const peers: Readonly<Record<string, Open>> = {
   'layered-loader': layeredLoader,
-  memoizee: ({ load }) => memoizee(load, { promise: true, primitive: true, maxAge: TTL, max: LIMIT }),
+  memoizee: ({ load }, limit = LIMIT) => memoizee(load, { promise: true, primitive: true, maxAge: TTL, max: limit }),
   'p-memoize': ({ load }) => pMemoize(load),
   'async-cache-dedupe': asyncCacheDedupe,
-  ocache: ({ load }) =>
-    defineCachedFunction(load, { name: 'user', maxAge: TTL / 1000, getKey: (id) => id, storage: createMemoryStorage() }),
+  ocache: ({ load }, limit = LIMIT) =>
+    defineCachedFunction(load, {
+      name: 'user',
+      maxAge: TTL / 1000,
+      getKey: (id) => id,
+      storage: createMemoryStorage({ maxSize: limit, maxBytes: Infinity }),
+    }),
   cachified: cachifiedOverLru,
   bentocache: bentocacheInMemory,
-  cacheable: ({ load }) => new Cacheable({ primary: inMemory() }).wrap(load, { ttl: TTL, keyPrefix: 'user' }),
-  'cache-manager': ({ load }) => {
-    const cache = createCacheManager({ stores: [inMemory()], ttl: TTL })
+  cacheable: ({ load }, limit = LIMIT) => new Cacheable({ primary: inMemory(limit) }).wrap(load, { ttl: TTL, keyPrefix: 'user' }),
+  'cache-manager': ({ load }, limit = LIMIT) => {
+    const cache = createCacheManager({ stores: [inMemory(limit)], ttl: TTL })
     return (id) => cache.wrap(id, () => load(id))
   },
 }
 
-function layeredLoader({ load }: Source): Call {
-  const inMemoryCache = { cacheType: 'lru-object', ttlInMsecs: TTL, maxItems: LIMIT } as const
+function layeredLoader({ load }: Source, limit = LIMIT): Call {
+  const inMemoryCache = { cacheType: 'lru-object', ttlInMsecs: TTL, maxItems: limit } as const
   const loader = new Loader<Value>({ inMemoryCache, dataSourceGetOneFn: load })
   return (id) => loader.get(id)
 }
 
-function asyncCacheDedupe({ load }: Source): Call {
-  const cache = createAsyncCacheDedupe({ ttl: TTL / 1000, storage: { type: 'memory', options: { size: LIMIT } } }).define('user', load)
+function asyncCacheDedupe({ load }: Source, limit = LIMIT): Call {
+  const cache = createAsyncCacheDedupe({ ttl: TTL / 1000, storage: { type: 'memory', options: { size: limit } } }).define('user', load)
   return (id) => cache.user(id)
 }
 
-function bentocacheInMemory({ load }: Source): Call {
-  const store = bentostore().useL1Layer(memoryDriver({ maxItems: LIMIT, serialize: false }))
+function bentocacheInMemory({ load }: Source, limit = LIMIT): Call {
+  const store = bentostore().useL1Layer(memoryDriver({ maxItems: limit, serialize: false }))
   const bento = new BentoCache({ default: 'memory', stores: { memory: store } })
   return (id) => bento.getOrSet({ key: id, ttl: TTL, factory: () => load(id) })
 }
 
 /** The adapter of its documentation. */
-function cachifiedOverLru({ load }: Source): Call {
-  const lru = new LRUCache<string, CacheEntry>({ max: LIMIT })
+function cachifiedOverLru({ load }: Source, limit = LIMIT): Call {
+  const lru = new LRUCache<string, CacheEntry>({ max: limit })
   const cache: CachifiedCache = {
     get: (key) => lru.get(key),
     set: (key, entry) => lru.set(key, entry, { ttl: totalTtl(entry.metadata), start: entry.metadata.createdTime }),
@@ -59,6 +67,6 @@ function cachifiedOverLru({ load }: Source): Call {
   return (id) => cachified({ key: id, cache, ttl: TTL, getFreshValue: () => load(id) })
 }
 
-function inMemory() {
-  return createKeyv({ lruSize: LIMIT, useClone: false })
+function inMemory(limit: number) {
+  return createKeyv({ lruSize: limit, useClone: false })
 }

@@ -4,5 +4,5 @@ import type { Suite } from './suite.ts'
 /** Loads a suite with what it measures, by its name. */
 export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>> = {
   memory: () => import('./memory.ts'),
-  http: () => import('./http.ts'),
+  miss: () => import('./miss.ts'),
 }

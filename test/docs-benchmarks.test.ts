@@ -14,7 +14,7 @@ function bare(text: string): string {
 
 /** The same results with the first figure of a suite changed. */
 function mutated(name: string): Results {
-  const changed = structuredClone(results) as { suites: Record<string, { tables: { rows: unknown[][] }[] }> }
+  const changed = structuredClone(results) as unknown as { suites: Record<string, { tables: { rows: unknown[][] }[] }> }
   const row = changed.suites[name]!.tables[0]!.rows[0]!
   row[1] = Number(row[1]) * 2 + 1
   return changed as unknown as Results
