@@ -27,7 +27,7 @@ process.send!(bytes, () => process.exit())
 
 function openerOf(name: string): Open {
   if (name === 'lru-cache') return lru
-  return peers[name] ?? (({ load }, limit = ENTRIES) => ownOfParts(load, { parts: Number(parts), partOf, limit }))
+  return peers[name] ?? (({ load }, limit = ENTRIES) => ownOfParts(load, { count: Number(parts), partOf, limit }))
 }
 
 /** Shared: one of a thousand calls that stay cached. Else a call of the entry's own. */

@@ -40,10 +40,10 @@ export const suite: Suite = {
 const LRU = 'lru-cache'
 
 const ids = Array.from({ length: 256 }, (_, index) => `id-${index}`)
-const strings: Asked<string> = { keys: ids, idOf: (id) => id }
+const strings: Asked<string> = { keys: ids, expected: valueOf }
 const filters: Asked<Filter> = {
   keys: ids.map((author, index) => ({ author, page: index % 10, sort: 'name' })),
-  idOf: ({ author }) => author,
+  expected: ({ author }) => valueOf(author),
 }
 
 function stringCases(): Case[] {

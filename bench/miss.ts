@@ -1,7 +1,6 @@
 // Knows what a miss costs: looking, loading and storing. And what is stored beyond the key and the value.
 import { deepStrictEqual, strictEqual } from 'node:assert'
 import { LRUCache } from 'lru-cache'
-import { createCache } from '../dist/src/index.js'
 import { bytesTables } from './bytes.ts'
 import { ownOfParts } from './own.ts'
 import { peers, type Open } from './peers.ts'
@@ -55,7 +54,7 @@ function misses(name: string, open: Open): Case {
 }
 
 function own({ load }: Source): (id: string) => Promise<Value> {
-  return createCache({ redis: false }).memoize(load, { name: 'user' })
+  return ownOfParts(load, { count: 0 })
 }
 
 function lru({ load }: Source): (id: string) => Promise<Value> {
@@ -75,7 +74,8 @@ function overLru<T extends NonNullable<unknown>>(load: (id: string) => Promise<T
 
 /** Reads each of three others that `lru-cache` keeps. */
 function lruOfParts({ load }: Source): (id: string) => Promise<Value> {
-  const parts = [overLru(load), overLru(load), overLru(load)]
+  const part = async (id: string) => id
+  const parts = [overLru(part), overLru(part), overLru(part)]
   return overLru(async (id) => {
     for (const part of parts) await part(tailOf(id))
     return await load(id)
@@ -83,7 +83,7 @@ function lruOfParts({ load }: Source): (id: string) => Promise<Value> {
 }
 
 function ownOfThree({ load }: Source): (id: string) => Promise<Value> {
-  return ownOfParts(load, { parts: 3, partOf: tailOf })
+  return ownOfParts(load, { partOf: tailOf })
 }
 
 /** Which of the few parts that are kept an entry is made of. */

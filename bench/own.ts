@@ -1,5 +1,6 @@
 // Knows this package as it is measured: in memory, with its defaults, and a function that calls three others.
-import { createCache, type Cache } from '../dist/src/index.js'
+import { Redis } from 'ioredis'
+import { createCache, type Cache, type CacheOptions } from '../dist/src/index.js'
 import { LIMIT, type Source, type Value } from './source.ts'
 
 /** A function of the cache whose result is computed from three other cached calls. */
@@ -14,23 +15,27 @@ export function ownOf(source: Source, cache: Cache = createCache({ redis: false 
   )
 }
 
-/** A function whose result is computed from calls of so many others, each of an argument that `partOf` makes of its own. */
-export function ownOfParts(load: Source['load'], { parts, partOf, limit = LIMIT }: Parts): (id: string) => Promise<Value> {
-  const cache = createCache({ redis: false })
-  const others = Array.from({ length: parts }, (_, index) => cache.memoize(load, { name: `part${index}` }))
-  return cache.memoize(
-    async (id: string) => {
-      for (const other of others) await other(partOf(id))
-      return await load(id)
-    },
-    { name: 'whole', limit },
-  )
+/** A function whose result is loaded after calls of so many others. */
+export function ownOfParts<T>(load: (id: string) => Promise<T>, parts: Parts = {}): (id: string) => Promise<T> {
+  const { cache = createCache({ redis: false }), count = 3, partOf = (id) => id, ...options } = parts
+  const part = async (id: string) => id
+  const others = Array.from({ length: count }, (_, index) => cache.memoize(part, { name: `part${index}`, ...options, limit: LIMIT }))
+  const whole = async (id: string) => {
+    for (const other of others) await other(partOf(id))
+    return await load(id)
+  }
+  return cache.memoize(count === 0 ? load : whole, { name: 'whole', ...options })
 }
 
 export interface Parts {
-  readonly parts: number
+  readonly cache?: Cache
+  /** @default 3 */
+  readonly count?: number
+  /** The argument of these calls. @default its own */
+  partOf?(id: string): string
   readonly limit?: number
-  partOf(id: string): string
+  readonly store?: 'memory' | 'redis' | 'tiered'
+  readonly codec?: 'structured' | 'json'
 }
 
 /** The same as `ownOf` of a function that takes an object of three properties. */
@@ -67,6 +72,11 @@ export interface Filter {
   readonly author: string
   readonly page: number
   readonly sort: string
+}
+
+/** A client of the ioredis that others use here too, which is not the one whose types this package was built with. */
+export function clientOf(port: number): NonNullable<CacheOptions['redis']> {
+  return new Redis(port) as unknown as NonNullable<CacheOptions['redis']>
 }
 
 function partsOf(source: Source, cache: Cache) {

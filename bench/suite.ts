@@ -50,6 +50,17 @@ export function sideBySide(title: string, timings: readonly Timing[], base: stri
   return { title, columns: [unit, `ratio to ${base}`, 'middle half of rounds'], rows }
 }
 
+/** A table of how often a second each case does its work, and in what ratio to the one that is called `base`: more is better. */
+export function rates(title: string, timings: readonly Timing[], base: string): Table {
+  const limit = timingOf(base, timings)
+  const rows = timings.map((timing): Row => {
+    const [low, high] = quartiles(limit, timing)
+    const spread = timing === limit ? null : `${low.toFixed(2)}–${high.toFixed(2)}`
+    return [timing.name, Math.round(1000 / median(timing.rounds)), rounded(ratio(limit, timing)), spread]
+  })
+  return { title, columns: ['a second', `ratio to ${base}`, 'middle half of rounds'], rows }
+}
+
 /** To four digits: more are noise. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(4))

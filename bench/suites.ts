@@ -5,4 +5,5 @@ import type { Suite } from './suite.ts'
 export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Suite }>>> = {
   memory: () => import('./memory.ts'),
   miss: () => import('./miss.ts'),
+  redis: () => import('./redis.ts'),
 }
