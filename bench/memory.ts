@@ -8,7 +8,7 @@ import { ownOf, ownOfFilter, ownSync, type Filter } from './own.ts'
 import { keyByHand, peersByFilter } from './peers-by-filter.ts'
 import { peers } from './peers.ts'
 import { measure, ratio, timingOf, type Case, type Timing } from './rounds.ts'
-import { checkHits, LIMIT, newSource, TTL, valueOf, type Asked, type Source, type Value } from './source.ts'
+import { checkHits, hitting, LIMIT, newSource, TTL, valueOf, type Asked, type Source, type Value } from './source.ts'
 import { atMost, OWN, sideBySide, type Suite } from './suite.ts'
 
 export const suite: Suite = {
@@ -86,14 +86,14 @@ function syncCases(): Case[] {
   return Object.entries(openers).map(([name, open]) => {
     const source = newSource()
     const call = open(source)
-    return { name, run: syncLoop(call, ids), check: () => checkHits(call, strings, source) }
+    return { name, run: hitting(syncLoop(call, ids), source), check: () => checkHits(call, strings, source) }
   })
 }
 
 function hits<K>(name: string, open: (source: Source) => (key: K) => Promise<unknown>, asked: Asked<K>): Case {
   const source = newSource()
   const call = open(source)
-  return { name, run: asyncLoop(call, asked.keys), check: () => checkHits(call, asked, source) }
+  return { name, run: hitting(asyncLoop(call, asked.keys), source), check: () => checkHits(call, asked, source) }
 }
 
 function lru(): (id: string) => Promise<unknown> {

@@ -20,12 +20,11 @@ export const redisPeers: Readonly<Record<string, OpenOnRedis>> = {
   'layered-loader, one group': inGroup,
   'async-cache-dedupe': (load, redis) => dedupe(load, redis, false),
   'async-cache-dedupe, three references': (load, redis) => dedupe(load, redis, true),
-  bentocache: (load, redis) => bento(load, redis, []),
-  'bentocache, three tags': (load, redis) => bento(load, redis, ['one', 'two', 'three']),
+  bentocache: (load, redis) => bento(load, redis, false),
+  'bentocache, three tags': (load, redis) => bento(load, redis, true),
   'cachified, over get and set': cachifiedOverRedis,
 }
 
-/** The group is an entry's own: one that all share would be asked for by all at once. */
 function inGroup(load: Load, redis: Redis): (id: string) => Promise<unknown> {
   const asyncCache = new RedisGroupCache<object>(redis, { json: true, ttlInMsecs: TTL, groupTtlInMsecs: TTL, prefix: 'llg' })
   const loader = new GroupLoader<object>({
@@ -38,15 +37,20 @@ function inGroup(load: Load, redis: Redis): (id: string) => Promise<unknown> {
 function dedupe(load: Load, client: Redis, isTagged: boolean): (id: string) => Promise<unknown> {
   const invalidation = isTagged && { referencesTTL: TTL / 1000 }
   const cache = createAsyncCacheDedupe({ ttl: TTL / 1000, storage: { type: 'redis', options: { client, invalidation } } })
-  const references = (id: string) => (isTagged ? ['one', 'two', `three-${id}`] : [])
+  const references = (id: string) => (isTagged ? tagsOf(id) : [])
   const defined = isTagged ? cache.define('tagged', { references }, load) : cache.define('plain', load)
   return (id) => ('tagged' in defined ? defined.tagged(id) : defined.plain(id))
 }
 
-function bento(load: Load, connection: Redis, tags: string[]): (id: string) => Promise<unknown> {
+function bento(load: Load, connection: Redis, isTagged: boolean): (id: string) => Promise<unknown> {
   const store = bentostore().useL2Layer(redisDriver({ connection }))
-  const cache = new BentoCache({ default: 'redis', prefix: `bento${tags.length}`, stores: { redis: store } })
-  return (id) => cache.getOrSet({ key: id, ttl: TTL, tags, factory: () => load(id) })
+  const cache = new BentoCache({ default: 'redis', prefix: isTagged ? 'bento-tagged' : 'bento', stores: { redis: store } })
+  return (id) => cache.getOrSet({ key: id, ttl: TTL, tags: isTagged ? tagsOf(id) : [], factory: () => load(id) })
+}
+
+/** Of an entry's own, as its dependencies are here: one that all share would be asked for by all at once. */
+function tagsOf(id: string): string[] {
+  return [`one-${id}`, `two-${id}`, `three-${id}`]
 }
 
 /** As its documentation has it for Redis. */

@@ -6,7 +6,7 @@ import { crowdLoop } from './callers.ts'
 import { clientOf, ownOfParts, type Parts } from './own.ts'
 import { redisPeers } from './redis-peers.ts'
 import { measure, ratio, timingOf, type Case, type Timing } from './rounds.ts'
-import { checkHits, newSourceOf, type Asked, type Source } from './source.ts'
+import { checkHits, hitting, newSourceOf, type Asked, type Source } from './source.ts'
 import { atLeast, OWN, rates, type Suite, type Target } from './suite.ts'
 import { besideMemory } from './tiered.ts'
 
@@ -23,8 +23,8 @@ export const suite: Suite = {
   name: 'redis',
   title: 'Hits from Redis',
   async run() {
-    await using server = await startRedis()
-    const { port } = server
+    // Ends with this process.
+    const { port } = await startRedis()
     const small = await measure(casesOf(port, asked(100)))
     await new Redis(port).flushall()
     const large = await measure(casesOf(port, asked(10_000)))
@@ -90,5 +90,5 @@ function bareOf(name: string, asked: Asked<string>, redis: Redis): Case {
 function caseOf(name: string, asked: Asked<string>, open: (source: Source<object>) => (id: string) => Promise<unknown>): Case {
   const source = newSourceOf(asked.expected)
   const call = open(source)
-  return { name, check: () => checkHits(call, asked, source), run: crowdLoop(call, asked.keys, CALLERS) }
+  return { name, check: () => checkHits(call, asked, source), run: hitting(crowdLoop(call, asked.keys, CALLERS), source) }
 }

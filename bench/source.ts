@@ -1,6 +1,7 @@
 // Knows what is cached here, and what of it is right.
 import { deepStrictEqual, strictEqual } from 'node:assert'
 import { setImmediate as turn } from 'node:timers/promises'
+import type { Case } from './rounds.ts'
 
 /** What a load gives. */
 export interface Value {
@@ -65,4 +66,13 @@ export async function checkHits<K>(
   const { loads } = source
   for (const key of keys) deepStrictEqual(await call(key), expected(key))
   strictEqual(source.loads, loads, 'a hit has loaded')
+}
+
+/** Work that is to be hits, which fails where something was loaded meanwhile. */
+export function hitting(run: Case['run'], source: { readonly loads: number }): (times: number) => Promise<void> {
+  return async (times) => {
+    const { loads } = source
+    await run(times)
+    strictEqual(source.loads, loads, 'a hit has loaded')
+  }
 }

@@ -6,4 +6,6 @@ export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Sui
   memory: () => import('./memory.ts'),
   miss: () => import('./miss.ts'),
   redis: () => import('./redis.ts'),
+  clear: () => import('./clear.ts'),
+  herd: () => import('./herd.ts'),
 }

@@ -8,7 +8,7 @@ import { createCache } from '../dist/src/index.js'
 import { asyncLoop } from './loops.ts'
 import { clientOf, ownOf } from './own.ts'
 import { measure, ratio, timingOf, type Case } from './rounds.ts'
-import { checkHits, LIMIT, newSource, TTL, valueOf, type Asked, type Source, type Value } from './source.ts'
+import { checkHits, hitting, LIMIT, newSource, TTL, valueOf, type Asked, type Source, type Value } from './source.ts'
 import { atLeast, OWN, rates, type Table, type Target } from './suite.ts'
 
 const MEMORY = `${OWN}, memory`
@@ -33,7 +33,7 @@ const asked: Asked<string> = { keys: Array.from({ length: 256 }, (_, index) => `
 function hits(name: string, open: (source: Source) => (id: string) => Promise<unknown>): Case {
   const source = newSource()
   const call = open(source)
-  return { name, check: () => checkHits(call, asked, source), run: asyncLoop(call, asked.keys) }
+  return { name, check: () => checkHits(call, asked, source), run: hitting(asyncLoop(call, asked.keys), source) }
 }
 
 function layered({ load }: Source, port: number): (id: string) => Promise<unknown> {
