@@ -20,7 +20,7 @@ interface Clearer {
 const SIZES = [1e2, 1e5, 1e6]
 const ROUNDS = 9
 /** After so many milliseconds no further round begins: filling takes what it takes. */
-const BEARABLE = 4000
+const BEARABLE = 8000
 
 const inMemory: readonly Clearer[] = [
   { name: OWN, open: own, most: 1e6 },
@@ -41,6 +41,8 @@ export const suite: Suite = {
   name: 'clear',
   title: 'One clear',
   async run() {
+    // What comes first in a process waits for its code to be compiled.
+    for (const clearer of inMemory) await cleared(clearer, SIZES[0]!)
     const memory: Cleared[] = []
     for (const clearer of inMemory) for (const size of sizesOf(clearer)) memory.push(await cleared(clearer, size))
     const redis: Cleared[] = []
