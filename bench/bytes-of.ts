@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setImmediate as turn } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
+import { answer } from './child.ts'
 import { ownOfParts } from './own.ts'
 import { peers, type Open } from './peers.ts'
 import { newSource, valueOf, type Value } from './source.ts'
@@ -13,7 +14,9 @@ const values = new Map(Array.from({ length: ENTRIES }, (_, index) => `id-${index
 const source = { ...newSource(), load: async (id: string) => values.get(id) ?? valueOf(id) }
 const open = openerOf(name)
 
-const bytes = await new AsyncLocalStorage<true>().run(true, async () => {
+answer({ bytes: () => new AsyncLocalStorage<true>().run(true, bytes) })
+
+async function bytes(): Promise<number> {
   // What is made once, of the first cache, is not an entry's.
   await open(source, ENTRIES)('first')
   const before = await heap()
@@ -22,8 +25,7 @@ const bytes = await new AsyncLocalStorage<true>().run(true, async () => {
   const taken = (await heap()) - before
   if ((await call('id-7')) !== values.get('id-7')) throw new Error(`${name} gives a copy, or something else.`)
   return taken / ENTRIES
-})
-process.send!(bytes, () => process.exit())
+}
 
 function openerOf(name: string): Open {
   if (name === 'lru-cache') return lru

@@ -1,8 +1,6 @@
 // Knows how many bytes an entry takes beyond its key and its value, and how many each dependency adds.
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { start } from './child.ts'
 import { peers } from './peers.ts'
 import { atMost, OWN, rounded, type Measured } from './suite.ts'
 
@@ -55,10 +53,6 @@ async function allBytes(whats: readonly What[]): Promise<number[]> {
 }
 
 async function bytesOf(what: What): Promise<number> {
-  const child = fork(join(import.meta.dirname, 'bytes-of.ts'), what, { execArgv: ['--expose-gc', '--import', 'tsx'] })
-  const exited = once(child, 'exit')
-  const told = await Promise.race([once(child, 'message'), exited.then(() => undefined)])
-  await exited
-  if (told === undefined) throw new Error(`The bytes of ${what.join(', ')} were not told.`)
-  return told[0] as number
+  await using child = start(new URL('bytes-of.ts', import.meta.url), what)
+  return await child.ask<number>('bytes')
 }

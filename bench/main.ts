@@ -1,8 +1,6 @@
 // Measures this package beside others: all suites, or those that are named. Writes bench/results.json and docs/benchmarks.md.
 // `npm run bench`, `npm run bench -- memory redis`, or `npm run bench -- docs` to write the page anew without measuring.
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { join } from 'node:path'
+import { start } from './child.ts'
 import { writePage } from './page.ts'
 import { readResults, stamp, withSuite, writeResults, type SuiteResult } from './results.ts'
 import { suites } from './suites.ts'
@@ -22,12 +20,8 @@ for (const name of asked.length > 0 ? asked.filter((name) => name !== 'docs') : 
 writePage(readResults())
 
 async function runSuite(name: string): Promise<Omit<SuiteResult, 'date' | 'commit'>> {
-  const child = fork(join(import.meta.dirname, 'one.ts'), [name], { execArgv: ['--expose-gc', '--import', 'tsx'] })
-  const exited = once(child, 'exit')
-  const told = await Promise.race([once(child, 'message'), exited.then(() => undefined)])
-  await exited
-  if (told === undefined) throw new Error(`The suite "${name}" ended without results.`)
-  return told[0] as Omit<SuiteResult, 'date' | 'commit'>
+  await using child = start(new URL('one.ts', import.meta.url), [name], ['--expose-gc'])
+  return await child.ask<Omit<SuiteResult, 'date' | 'commit'>>('run')
 }
 
 function summaryOf({ title, tables, targets }: Omit<SuiteResult, 'date' | 'commit'>): string {

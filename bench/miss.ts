@@ -61,7 +61,7 @@ function lru({ load }: Source): (id: string) => Promise<Value> {
   return overLru(load)
 }
 
-function overLru<T extends NonNullable<unknown>>(load: (id: string) => Promise<T>): (id: string) => Promise<T> {
+function overLru<T extends object | string>(load: (id: string) => Promise<T>): (id: string) => Promise<T> {
   const cache = new LRUCache<string, T>({ max: LIMIT })
   return async (id) => {
     const found = cache.get(id)

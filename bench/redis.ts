@@ -25,9 +25,9 @@ export const suite: Suite = {
   async run() {
     // Ends with this process.
     const { port } = await startRedis()
-    const small = await measure(casesOf(port, asked(100)))
+    const small = await measure(casesOf(port, asked(100)), { length: 100 })
     await new Redis(port).flushall()
-    const large = await measure(casesOf(port, asked(10_000)))
+    const large = await measure(casesOf(port, asked(10_000)), { length: 100 })
     const tiered = await besideMemory(port)
     return {
       tables: [rates(`${CALLERS} callers, 100 bytes`, small, BARE), rates(`${CALLERS} callers, 10 KB`, large, BARE), tiered.table],

@@ -8,4 +8,5 @@ export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Sui
   redis: () => import('./redis.ts'),
   clear: () => import('./clear.ts'),
   herd: () => import('./herd.ts'),
+  http: () => import('./http.ts'),
 }
