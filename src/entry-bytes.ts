@@ -2,7 +2,7 @@
 
 import { show } from './duration.ts'
 import { CodecError } from './errors.ts'
-import { fromWire, toWire, type Ref } from './ref.ts'
+import { Ref } from './ref.ts'
 
 /** What one process computed and any may serve, as far as the clear log lets it. */
 export interface RemoteEntry {
@@ -24,76 +24,65 @@ export interface NewRemoteEntry extends Omit<RemoteEntry, 'remaining'> {
   readonly staleWindow: number
 }
 
-/** An entry out of its bytes, and the stamp that it was given. */
-export interface ReadEntry extends NewRemoteEntry {
-  readonly stamp: Stamp | undefined
-}
-
-/** What a place that only keeps bytes cannot say by itself: when they came, and how many they were. */
-export interface Stamp {
-  readonly storedAt: number
-  readonly length: number
-}
-
-interface Header extends Partial<Stamp> {
-  readonly generation: string
-  readonly epoch: number
-  readonly lifetime: number | null
-  readonly staleWindow: number
-  readonly cost?: number | undefined
-  readonly refs: readonly unknown[]
-}
-
-const FORMAT = 'cache-alchemy:1 '
+const FORMAT_NAME = 'cache-alchemy:2'
+const FORMAT = `${FORMAT_NAME} `
 const ANY_FORMAT = /^cache-alchemy:\d+ /
 const LINE_END = 0x0a
 // Longer than any name of a format.
 const LONGEST_FORMAT = 60
+const FIELDS = 8
+const NO_COST = '-'
+const NO_HEADER = 'has no header that can be read'
+const EXACT = '='.charCodeAt(0)
+const PATTERN = '~'.charCodeAt(0)
 
-/** `storedAt`: for a place that does not count the time which is left, when the entry comes there, by the clock that will be asked again. */
-export function encodeEntry(entry: NewRemoteEntry, storedAt?: number): Buffer {
+/**
+ * The header in two parts: between them belongs when the entry comes to where it is kept, in milliseconds, by the clock that will be asked
+ * again. Its own bytes follow. Such as `cache-alchemy:2 ` and ` 17 <generation> <epoch> 60000 0 -⇥=getUser("42")⇥~listPosts({"author":"42"}`,
+ * with tabs for the arrows; the number that follows the time is how many bytes the value has.
+ */
+export function headerOf(entry: NewRemoteEntry): readonly [before: string, after: string] {
   const { generation, epoch, lifetime, staleWindow, cost, refs, payload } = entry
-  const stamp = storedAt === undefined ? {} : { storedAt, length: payload.byteLength }
-  const ends = Number.isFinite(lifetime) ? lifetime : null
-  const header: Header = { generation, epoch, lifetime: ends, staleWindow, cost, ...stamp, refs: refs.map(toWire) }
-  return Buffer.concat([Buffer.from(`${FORMAT}${JSON.stringify(header)}\n`), payload])
+  const fields = [payload.byteLength, generation, epoch, lifetime, staleWindow, cost ?? NO_COST]
+  return [FORMAT, ` ${fields.join(' ')}${refs.map(writeRef).join('')}\n`]
 }
 
-/** Undefined for another format, such as an older or a newer release has. Throws a `CodecError` that names `at`, the key, for garbage. */
-export function decodeEntry(bytes: Buffer, at: string): ReadEntry | undefined {
+/** An entry as one piece of bytes. */
+export function encodeEntry(entry: NewRemoteEntry, storedAt: number): Buffer {
+  const [before, after] = headerOf(entry)
+  return Buffer.concat([Buffer.from(`${before}${storedAt}${after}`, 'latin1'), entry.payload])
+}
+
+/**
+ * An entry out of its bytes, at `now` by the clock that said when it was stored. Undefined where its time is up, and for another format, such
+ * as an older or a newer release has. Throws a `CodecError` that names `at`, the key, for garbage.
+ */
+export function decodeEntry(bytes: Buffer, at: string, now: number): RemoteEntry | undefined {
   const end = bytes.indexOf(LINE_END)
-  const line = bytes.toString('utf8', 0, end < 0 ? LONGEST_FORMAT : end)
+  const line = bytes.toString('latin1', 0, end < 0 ? LONGEST_FORMAT : end)
   if (!line.startsWith(FORMAT) && ANY_FORMAT.test(line)) return undefined
-  const header = end < 0 ? undefined : readHeader(line)
-  const refs = header?.refs.map(fromWire)
-  // An entry whose dependencies are not all known could not be cleared.
-  if (header === undefined || refs === undefined || !refs.every((ref) => ref !== undefined))
-    throw garbage(at, 'has no header that can be read')
-  const { generation, epoch, lifetime, staleWindow, cost, storedAt, length } = header
+  const parts = line.split('\t')
+  const fields = parts[0]!.split(' ')
+  if (end < 0 || fields[0] !== FORMAT_NAME || fields.length !== FIELDS) throw garbage(at, NO_HEADER)
   const payload = bytes.subarray(end + 1)
-  if (length !== undefined && length !== payload.byteLength) throw garbage(at, `has ${payload.byteLength} of ${length} bytes`)
-  const stamp = storedAt === undefined || length === undefined ? undefined : { storedAt, length }
-  const entry = { generation, epoch, refs, lifetime: lifetime ?? Number.POSITIVE_INFINITY, staleWindow, payload, stamp }
-  return cost === undefined ? entry : { ...entry, cost }
+  const lifetime = Number(fields[5])
+  // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
+  const remaining = lifetime - Math.max(now - Number(fields[1]), 0)
+  const left = remaining + Number(fields[6])
+  const epoch = Number(fields[4])
+  if (!Number.isSafeInteger(epoch) || Number.isNaN(left)) throw garbage(at, NO_HEADER)
+  if (payload.byteLength !== Number(fields[2])) throw garbage(at, `has ${payload.byteLength} of ${fields[2]} bytes`)
+  const refs: Ref[] = []
+  for (let i = 1; i < parts.length; i++) refs.push(readRef(parts[i]!, at))
+  if (left <= 0) return undefined
+  const cost = fields[7] === NO_COST ? undefined : Number(fields[7])
+  return { generation: fields[3]!, epoch, refs, lifetime, remaining, cost, payload }
 }
 
-function readHeader(line: string): Header | undefined {
-  if (!line.startsWith(FORMAT)) return undefined
-  try {
-    const header = JSON.parse(line.slice(FORMAT.length)) as Partial<Header>
-    const isHeader =
-      typeof header.generation === 'string' &&
-      Number.isSafeInteger(header.epoch) &&
-      (header.lifetime === null || typeof header.lifetime === 'number') &&
-      typeof header.staleWindow === 'number' &&
-      isNumberOrNothing(header.storedAt) &&
-      isNumberOrNothing(header.length) &&
-      isNumberOrNothing(header.cost) &&
-      Array.isArray(header.refs)
-    return isHeader ? (header as Header) : undefined
-  } catch {
-    return undefined
-  }
+/** Of an entry that begins with these bytes: what was known of the clear log when its load began. */
+export function dateOf(head: Buffer): { readonly generation: string; readonly epoch: number } | undefined {
+  const [, generation, epoch] = /^\S+ \d+ \d+ (\S+) (\d+) /.exec(head.toString('latin1')) ?? []
+  return generation === undefined ? undefined : { generation, epoch: Number(epoch) }
 }
 
 /** What is told of something that stands in the place of an entry and is none. */
@@ -101,6 +90,24 @@ export function garbage(at: string, why: string): CodecError {
   return new CodecError(`What is stored as ${show(at)} is no entry: it ${why}. It counts as a miss, and the next entry replaces it.`)
 }
 
-function isNumberOrNothing(value: unknown): boolean {
-  return value === undefined || typeof value === 'number'
+function writeRef({ name, text, exact }: Ref): string {
+  return `\t${exact ? '=' : '~'}${escaped(name).replaceAll('(', '%0028')}(${escaped(text)}`
+}
+
+function readRef(part: string, at: string): Ref {
+  const middle = part.indexOf('(')
+  const sign = part.charCodeAt(0)
+  // An entry whose dependencies are not all known could not be cleared.
+  if (middle < 1 || (sign !== EXACT && sign !== PATTERN)) throw garbage(at, NO_HEADER)
+  return new Ref(unescaped(part.slice(1, middle)), unescaped(part.slice(middle + 1)), sign === EXACT)
+}
+
+/** In characters that are one byte each, and none that ends a field or the line. */
+function escaped(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]|%/g, (unit) => `%${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+function unescaped(text: string): string {
+  if (!text.includes('%')) return text
+  return text.replaceAll(/%([0-9a-f]{4})/g, (_, unit: string) => String.fromCharCode(Number.parseInt(unit, 16)))
 }

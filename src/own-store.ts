@@ -1,7 +1,7 @@
 // Knows a store of one's own: what it has to do, and how far it is relied on, which is not to answer, nor in time, nor with what was set.
 
 import { show } from './duration.ts'
-import { decodeEntry, encodeEntry, garbage, type NewRemoteEntry, type RemoteEntry } from './entry-bytes.ts'
+import { decodeEntry, encodeEntry, type NewRemoteEntry, type RemoteEntry } from './entry-bytes.ts'
 import { CacheError, ConfigError, StoreError } from './errors.ts'
 import { newLimit } from './redis/limit.ts'
 import { entryKeyOf, lifetimeInRedis } from './redis/naming.ts'
@@ -84,13 +84,7 @@ export class OwnStore {
   }
 
   #decode(bytes: Buffer, at: string): RemoteEntry | undefined {
-    const entry = decodeEntry(bytes, at)
-    if (entry === undefined) return undefined
-    if (entry.stamp === undefined) throw garbage(at, 'does not say when it was stored')
-    const { generation, epoch, refs, lifetime, staleWindow, cost, payload, stamp } = entry
-    // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
-    const remaining = lifetime - Math.max(this.#options.date() - stamp.storedAt, 0)
-    return remaining + staleWindow > 0 ? { generation, epoch, refs, lifetime, remaining, cost, payload } : undefined
+    return decodeEntry(bytes, at, this.#options.date())
   }
 
   /** Resolves when the store has it. Rejects with a `StoreError` or a `TimeoutError`. */

@@ -132,7 +132,7 @@ describe('a herd', () => {
     wire.hold()
     gate.open()
     expect(await caller).toBe('old')
-    await until(() => wire.sent().includes('cache-alchemy:1'))
+    await until(() => wire.sent().includes('cache-alchemy:2 '))
     expect([wire.sent().includes(endLeaseScript.sha), waiting(b)]).toEqual([false, 1])
     wire.release()
     expect([await other, row.loads]).toEqual(['old', 1])

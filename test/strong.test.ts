@@ -174,7 +174,7 @@ test('the question and the look beyond this process are sent together', async ()
   const before = wire.sent().length
   wire.hold()
   const reading = found()
-  await expect.poll(() => wire.sent().slice(before)).toMatch(/evalsha[^]*pttl[^]*get/)
+  await expect.poll(() => wire.sent().slice(before)).toMatch(/evalsha[^]*time[^]*mget/)
   wire.release()
   expect(await reading).toBe('row')
   await Promise.all([here!.close(), there!.close()])

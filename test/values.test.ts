@@ -164,14 +164,10 @@ describe.each(places)('$name', ({ store, isBytes, isMemory }) => {
 
   test.each<[string, (bytes: Buffer) => Buffer, told?: string]>([
     ['garbage', () => Buffer.from('garbage'), 'is no entry: it has no header that can be read'],
-    [
-      'a header that was damaged',
-      (bytes) => Buffer.from(bytes.toString().replace('"epoch":', '"epoch":x')),
-      'is no entry: it has no header',
-    ],
+    ['a header that was damaged', (bytes) => Buffer.from(bytes.toString().replace(/^(\S+) \d+/, '$1 x')), 'is no entry: it has no header'],
     // As while two releases run beside each other: nobody needs to hear of it.
-    ['an older format', (bytes) => Buffer.from(bytes.toString().replace('cache-alchemy:1', 'cache-alchemy:0'))],
-    ['a newer format', (bytes) => Buffer.from(bytes.toString().replace('cache-alchemy:1', 'cache-alchemy:12'))],
+    ['an older format', (bytes) => Buffer.from(bytes.toString().replace('cache-alchemy:2', 'cache-alchemy:1'))],
+    ['a newer format', (bytes) => Buffer.from(bytes.toString().replace('cache-alchemy:2', 'cache-alchemy:12'))],
     [
       'a value in a form that its codec does not know',
       (bytes) => Buffer.concat([bytes.subarray(0, bytes.indexOf('\n') + 1), Buffer.of(1, 2, 3)]),

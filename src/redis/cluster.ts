@@ -16,6 +16,7 @@ const MOST_REDIRECTIONS = 5
 export class ClusterServers implements Servers {
   readonly keyPrefix: string
   readonly database = 0
+  readonly isOne = false
   readonly #options: ServerOptions
   readonly #slots: Slots
   readonly #servers: Map<string, Server> = new Map()

@@ -76,6 +76,11 @@ export class RedisConnection {
     return this.#servers.database
   }
 
+  /** Whether all keys are one server's. */
+  get isOneServer(): boolean {
+    return this.#servers.isOne
+  }
+
   /** Called when commands can be sent, and again after every reconnection. */
   onReady(handler: () => void): void {
     this.#readyHandlers.push(handler)
@@ -91,7 +96,7 @@ export class RedisConnection {
   }
 
   /** Runs a script by its hash, or by its text where the server does not have it. `argsOf` is called when it is sent. */
-  script(script: Script, key: string, argsOf: () => readonly string[]): Promise<unknown> {
+  script(script: Script, key: string, argsOf: () => ReadonlyArray<string | Buffer>): Promise<unknown> {
     return this.#within(async (limit) => {
       try {
         return await this.#servers.send(key, (client) => client.evalsha(script.sha, 1, key, ...argsOf()), limit)
@@ -107,6 +112,11 @@ export class RedisConnection {
     const groups = this.#servers.together(Array.from(new Set(keys)))
     const answers = sendSteps(groups, steps, (key, run) => this.command(key, run))
     return keys.map((key) => answers.get(key)!)
+  }
+
+  /** Keys whose commands can travel together, as far as is known. */
+  groups(keys: readonly string[]): Array<readonly string[]> {
+    return this.#servers.together(keys)
   }
 
   /** Removes keys. Rejects with a `StoreError` where one could not be removed. */

@@ -25,6 +25,11 @@ export function isClusterDown(error: unknown): boolean {
   return textOf(error)?.startsWith('CLUSTERDOWN ') === true
 }
 
+/** Whether a node of a Cluster was given a command about keys of several slots. */
+export function isAcrossSlots(error: unknown): boolean {
+  return textOf(error)?.startsWith('CROSSSLOT ') === true
+}
+
 /** Whether it was said by a replica, which a connection to a master is not meant for: after a failover, say. */
 export function isOfReplica(error: unknown): boolean {
   // Within a script it stands behind the script's own words.

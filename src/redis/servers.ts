@@ -13,6 +13,8 @@ export interface Servers {
   readonly database: number
   /** Whether commands can be sent. */
   readonly isReady: boolean
+  /** Whether all keys are one server's: one command may be about any number of them. */
+  readonly isOne: boolean
   /** Sends what `run` sends, one command, to the server that has `key`; again, where that one says who has it. */
   send<T>(key: string, run: (client: Redis) => Promise<T>, limit: Limit): Promise<T>
   /** Keys whose commands can travel together, as far as is known. */
@@ -28,6 +30,7 @@ export interface Servers {
 export class OneServer implements Servers {
   readonly keyPrefix: string
   readonly database: number
+  readonly isOne = true
   readonly #template: Redis
   readonly #attemptTimeout: number
   readonly #server: Server

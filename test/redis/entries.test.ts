@@ -35,6 +35,12 @@ function newEntry(changes: Partial<NewRemoteEntry> = {}): NewRemoteEntry {
 
 const keyOf = (name: string, key: string) => `${encodeURIComponent(prefix)}:${name}(${key})`
 
+/** Makes the entry of a user so many milliseconds older than it is. */
+async function age(key: string, ms: number): Promise<void> {
+  const [, storedAt, rest] = /^cache-alchemy:2 (\d+)(.*)$/s.exec((await server.plain.getBuffer(keyOf('user', key)))!.toString('latin1'))!
+  await server.plain.set(keyOf('user', key), Buffer.from(`cache-alchemy:2 ${Number(storedAt) - ms}${rest}`, 'latin1'), 'KEEPTTL')
+}
+
 async function allOf(entries: RedisEntries, name: string): Promise<Array<[string, RemoteEntry]>> {
   const found: Array<[string, RemoteEntry]> = []
   for await (const pair of entries.all(name)) found.push(pair)
@@ -69,14 +75,16 @@ describe('read', () => {
     const entries = newEntries()
     await entries.write('user', '"42"', newEntry({ lifetime: 10_000, staleWindow: 5000 }))
     expect((await entries.read('user', '"42"'))?.remaining).toSatisfy((ms) => ms > 9000 && ms <= 10_000)
-    await server.plain.pexpire(keyOf('user', '"42"'), 4000)
+    await age('"42"', 11_000)
     expect((await entries.read('user', '"42"'))?.remaining).toSatisfy((ms) => ms > -2000 && ms <= -1000)
+    await age('"42"', 4000)
+    expect(await entries.read('user', '"42"')).toBeUndefined()
   })
 
   test('never takes an entry for fresher than it was when it was stored', async () => {
     const entries = newEntries()
     await entries.write('user', '"42"', newEntry({ lifetime: 1000 }))
-    await server.plain.pexpire(keyOf('user', '"42"'), 3_600_000)
+    await age('"42"', -3_600_000)
     expect((await entries.read('user', '"42"'))?.remaining).toBe(1000)
   })
 
@@ -94,43 +102,56 @@ describe('read', () => {
 
   test('takes another format for nothing: an older release has it, or a newer one', async () => {
     const entries = newEntries()
-    for (const format of ['cache-alchemy:0 {}\nbytes', 'cache-alchemy:2 bytes', 'cache-alchemy:17 {"generation":1}\n']) {
+    for (const format of ['cache-alchemy:1 {}\nbytes', 'cache-alchemy:3 bytes', 'cache-alchemy:20 {"generation":1}\n']) {
       await server.plain.set(keyOf('user', '"42"'), format, 'PX', 1000)
       expect(await entries.read('user', '"42"')).toBeUndefined()
     }
   })
 
   test.each([
-    ['garbage', 'garbage', 1000],
-    ['nothing at all', '', 1000],
-    ['a header without its end', 'cache-alchemy:1 {"generation":"g","epoch":1', 1000],
-    ['a header that is no JSON', 'cache-alchemy:1 {generation}\nbytes', 1000],
-    ['a header without its marks', 'cache-alchemy:1 {"lifetime":1,"staleWindow":0,"refs":[]}\nbytes', 1000],
-    [
-      'a dependency that cannot be read',
-      'cache-alchemy:1 {"generation":"g","epoch":1,"lifetime":1,"staleWindow":0,"refs":[["user"]]}\nbytes',
-      1000,
-    ],
-    ['no expiry', 'cache-alchemy:1 {"generation":"g","epoch":1,"lifetime":1,"staleWindow":0,"refs":[]}\nbytes', undefined],
-  ])('rejects %s with a CodecError that names the key', async (_, stored, ttl) => {
+    ['garbage', 'garbage'],
+    ['nothing at all', ''],
+    ['a header without its end', 'cache-alchemy:2 1 0 g 1 1 0 -\t=user(1'],
+    ['a header without a field', 'cache-alchemy:2 1 0 g 1 1 0\n'],
+    ['a header with a field too many', 'cache-alchemy:2 1 0 g 1 1 0 - -\n'],
+    ['an epoch that is no number', 'cache-alchemy:2 1 0 g one 1 0 -\n'],
+    ['a time that is no number', 'cache-alchemy:2 now 0 g 1 1 0 -\n'],
+    ['a dependency without arguments', 'cache-alchemy:2 1 0 g 1 1 0 -\t=user\n'],
+    ['a dependency without a sign', 'cache-alchemy:2 1 0 g 1 1 0 -\tuser(1\n'],
+  ])('rejects %s with a CodecError that names the key', async (_, stored) => {
     const entries = newEntries()
     await server.plain.set(keyOf('user', '"42"'), stored)
-    if (ttl !== undefined) await server.plain.pexpire(keyOf('user', '"42"'), ttl)
     const message = expect.stringContaining(`${JSON.stringify(keyOf('user', '"42"'))} is no entry: it has no`)
     await expect(entries.read('user', '"42"')).rejects.toMatchObject({ code: 'CODEC', message })
   })
 
-  test('rejects another type of value alike, and the next write replaces it', async () => {
+  test('rejects an entry that was cut short or lengthened', async () => {
+    const entries = newEntries()
+    for (const change of [(bytes: Buffer) => bytes.subarray(0, -1), (bytes: Buffer) => Buffer.concat([bytes, Buffer.of(0)])]) {
+      await entries.write('user', '"42"', newEntry())
+      await server.plain.set(keyOf('user', '"42"'), change((await server.plain.getBuffer(keyOf('user', '"42"')))!), 'KEEPTTL')
+      const message = expect.stringMatching(/it has [57] of 6 bytes/)
+      await expect(entries.read('user', '"42"')).rejects.toMatchObject({ code: 'CODEC', message })
+    }
+  })
+
+  test('takes another type of value for nothing, and the next write replaces it', async () => {
     const entries = newEntries()
     await server.plain.lpush(keyOf('user', '"42"'), 'x')
-    const [broken, other] = await Promise.allSettled([entries.read('user', '"42"'), entries.read('user', '"7"')])
-    expect(broken).toMatchObject({
-      status: 'rejected',
-      reason: { code: 'CODEC', message: expect.stringContaining('it is of another type') },
-    })
-    expect(other).toEqual({ status: 'fulfilled', value: undefined })
+    await entries.write('user', '"7"', newEntry())
+    const [broken, other] = await Promise.all([entries.read('user', '"42"'), entries.read('user', '"7"')])
+    expect([broken, other?.generation]).toEqual([undefined, 'abc'])
     await entries.write('user', '"42"', newEntry())
     expect(await entries.read('user', '"42"')).toBeDefined()
+  })
+
+  test('gives back refs of any text', async () => {
+    const entries = newEntries()
+    const names = ['a(b', 'tab\tline\nend', 'ü 漢 😀', '\ud800', '100 %', '%0041', '', '=~(']
+    const refs = names.flatMap((name) => [callOf(name, name), patternOf(name, { [name]: name })])
+    await entries.write('user', '"42"', newEntry({ refs }))
+    const read = (await entries.read('user', '"42"'))!
+    expect(read.refs.map(({ name, text, exact }) => [name, text, exact])).toEqual(refs.map(({ name, text, exact }) => [name, text, exact]))
   })
 
   test('rejects with a StoreError where Redis is away, for every read of the tick, and so does a write', async () => {
