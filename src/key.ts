@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { types } from 'node:util'
 import { propertiesNamed, type Properties } from './properties.ts'
+import { RecentKeys, type Kind } from './recent-keys.ts'
 import { reading, Unkeyable } from './unkeyable.ts'
 
 /** In a ref, stands for an argument whose value does not matter: `listPosts.clear(any, 2)`. */
@@ -19,6 +20,11 @@ const BACKSLASH = 0x5c
 const FIRST_SURROGATE = 0xd800
 const LAST_SURROGATE = 0xdfff
 const LONGEST_SCANNED = 40
+
+const recent = new RecentKeys()
+const MOST_LISTED = 8
+// Those of objects are positive.
+const lists: readonly Kind[] = Array.from({ length: MOST_LISTED + 1 }, (_, length) => ({ id: -length }))
 
 /** Whether a value is an object by literal: what a ref may name some properties of. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -107,9 +113,12 @@ function propertiesOf(value: object): Properties {
 }
 
 function textOfPlain(value: Record<string, unknown>, depth: number): string {
-  const { names, openings } = propertiesOf(value)
+  return textOfProperties(propertiesOf(value), Object.values(value), depth)
+}
+
+function textOfProperties({ places, openings }: Properties, values: readonly unknown[], depth: number): string {
   let text = ''
-  for (let i = 0; i < names.length; i++) text += openings[i]! + textOf(value[names[i]!], depth)
+  for (let i = 0; i < places.length; i++) text += openings[i]! + textOf(values[places[i]!], depth)
   return text === '' ? '{}' : `${text}}`
 }
 
@@ -201,7 +210,25 @@ export function keyUnless(args: readonly unknown[], text: KeyText, isLeftOut: (v
 
 /** The text that `keyOf` makes of an argument list. */
 export function strictText(args: readonly unknown[]): string {
+  const only = args.length === 1 ? args[0] : undefined
+  if (isWrittenPlain(only)) return keyOfPlain(only)
+  const list = lists[args.length]
+  return (list && recent.get(list, args, keyOfList)) ?? keyOfList(list, args)
+}
+
+function keyOfList(_: unknown, args: readonly unknown[]): string {
   return shortened(textOfArgs(withoutTrailing(args, undefined)))
+}
+
+function keyOfPlain(value: Record<string, unknown>): string {
+  const properties = propertiesOf(value)
+  // Each is read once: what a getter gives the second time would be kept as the key of what it gave the first time.
+  const values = Object.values(value)
+  return recent.get(properties, values, keyOfProperties) ?? keyOfProperties(properties, values)
+}
+
+function keyOfProperties(properties: Properties, values: readonly unknown[]): string {
+  return shortened(textOfProperties(properties, values, 1))
 }
 
 /** The canonical text of an argument list, whatever its length. */

@@ -1,9 +1,13 @@
 // Knows the one order in which the properties of an object are written, whatever order they came in.
 
-/** The properties of the objects that have these names. */
-export interface Properties {
+import type { Kind } from './recent-keys.ts'
+
+/** The properties of the objects that have these names, and have them in this order. */
+export interface Properties extends Kind {
   /** In their one order. */
   readonly names: readonly string[]
+  /** Where each of them came. */
+  readonly places: readonly number[]
   /** What is written before the value of each: `{"author":`, `,"page":`. */
   readonly openings: readonly string[]
 }
@@ -21,6 +25,7 @@ const LONGEST_NAME = 40
 
 let known = newBeginning()
 let count = 0
+let lastId = 0
 
 /** How the properties of an object are written. `names`: as `Object.keys` gives them. */
 export function propertiesNamed(names: readonly string[]): Properties {
@@ -60,5 +65,6 @@ function newBeginning(): Beginning {
 
 function sorted(given: readonly string[]): Properties {
   const names = given.toSorted()
-  return { names, openings: names.map((name, index) => `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`) }
+  const openings = names.map((name, index) => `${index === 0 ? '{' : ','}${JSON.stringify(name)}:`)
+  return { id: ++lastId, names, places: names.map((name) => given.indexOf(name)), openings }
 }
