@@ -32,6 +32,11 @@ export function start(file: URL, args: readonly string[] = [], nodeArgs: readonl
   }
 }
 
+/** To end all of them at once. */
+export function endingAll(children: readonly Child[]): AsyncDisposable {
+  return { [Symbol.asyncDispose]: async () => void (await Promise.all(children.map((child) => child[Symbol.asyncDispose]()))) }
+}
+
 /** In such a process: answers what it is asked, until nobody is there to ask. */
 export function answer(answers: Record<string, (about: never) => unknown>): void {
   process.on('disconnect', () => process.exit())

@@ -8,7 +8,7 @@ import routeCache from 'route-cache'
 import { cached } from '../dist/middleware/express.js'
 import { filmCache } from './film-cache.ts'
 import { jsonOf, pageOf } from './films.ts'
-import { runs } from './runs.ts'
+import { served } from './served.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -20,23 +20,24 @@ export const expressApps: Record<string, (redisPort: number) => RequestListener>
   'no cache, res.json': () => express().get('/films/:id', (req, res) => void res.json(pageOf(req.params.id))),
   'cache-alchemy': () => own(),
   'cache-alchemy, from Redis': own,
-  apicache: () => express().get('/films/:id', apicache.middleware('1 hour'), page),
+  apicache: apicacheByGroups,
   'apicache, from Redis': apicacheInRedis,
   'route-cache': () => express().get('/films/:id', routeCache.cacheSeconds(3600), page),
   ocache: () => express().get('/films/:id', ocachePage()),
 }
 
 function own(redisPort?: number): RequestListener {
-  const { cache, page } = filmCache(redisPort)
+  const { cache, page, clear } = filmCache(redisPort)
+  served.clear = clear
   return express().get('/films/:id', cached(cache, redisPort === undefined ? {} : { store: 'redis' }), async (req, res) => {
-    runs.handler++
+    served.runs++
     res.json(await page(req.params.id))
   })
 }
 
 /** The handler that others have a cache in front of. */
 function page(req: Request<{ id: string }>, res: Response): void {
-  runs.handler++
+  served.runs++
   res.json(pageOf(req.params.id))
 }
 
@@ -68,6 +69,15 @@ function send() {
   }
 }
 
+/** It clears by groups, which its handler names. */
+function apicacheByGroups(): RequestListener {
+  served.clear = (id) => apicache.clear(`film:${id}`)
+  return express().get('/films/:id', apicache.middleware('1 hour'), (req: Request<{ id: string }>, res) => {
+    Object.assign(req, { apicacheGroup: `film:${req.params.id}` })
+    page(req, res)
+  })
+}
+
 /** It asks whether its client is `connected`, as those of Redis once said: ioredis does not, and otherwise works. */
 function apicacheInRedis(redisPort: number): RequestListener {
   const redisClient = Object.assign(new Redis(redisPort), { connected: true })
@@ -78,7 +88,7 @@ function apicacheInRedis(redisPort: number): RequestListener {
 function ocachePage() {
   const handler = defineCachedHandler(
     (event) => {
-      runs.handler++
+      served.runs++
       const id = new URL(event.req.url).pathname.slice('/films/'.length)
       return new Response(jsonOf(id), { headers: { 'content-type': JSON_TYPE } })
     },

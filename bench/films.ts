@@ -18,6 +18,11 @@ export function pageOf(id: string): FilmPage {
   return made
 }
 
+/** The id of one of many documents of 1 KB. */
+export function filmAt(index: number): string {
+  return `1024-${index}`
+}
+
 export function jsonOf(id: string): string {
   return JSON.stringify(pageOf(id))
 }

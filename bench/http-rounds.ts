@@ -1,6 +1,6 @@
 // Knows how servers are asked for the same in turn, round by round, and what they had to give before that.
 import { startRedis } from '../test/support/redis.ts'
-import { start, type Child } from './child.ts'
+import { endingAll, start, type Child } from './child.ts'
 import { jsonOf } from './films.ts'
 import type { Usage } from './http-server.ts'
 import type { Load, Loaded } from './load.ts'
@@ -71,10 +71,6 @@ function nameOf(server: string): string {
 
 function serverOf(server: string, redisPort: number): Child {
   return start(new URL('http-server.ts', import.meta.url), [server.slice(0, server.indexOf('/')), nameOf(server), `${redisPort}`])
-}
-
-function endingAll(children: readonly Child[]): AsyncDisposable {
-  return { [Symbol.asyncDispose]: async () => void (await Promise.all(children.map((child) => child[Symbol.asyncDispose]()))) }
 }
 
 /** Asks for the right answer, which has to be a hit from the second time on, until the server is warm. */

@@ -5,10 +5,11 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { performance } from 'node:perf_hooks'
 import { answer } from './child.ts'
+import { clearingAt, type ClearRates } from './clear-rates.ts'
 import { expressApps } from './express-apps.ts'
-import { jsonOf } from './films.ts'
+import { filmAt, jsonOf } from './films.ts'
 import { koaApps } from './koa-apps.ts'
-import { runs } from './runs.ts'
+import { served } from './served.ts'
 
 /** What a server has done up to now. */
 export interface Usage {
@@ -41,10 +42,20 @@ const make = { 'node:http': nodeApps, express: expressApps, koa: koaApps }[frame
 const server = createServer(make(Number(redisPort))).listen(0, '127.0.0.1')
 await once(server, 'listening')
 
+let clearing: NodeJS.Timeout | undefined
+
 answer({
   port: () => (server.address() as AddressInfo).port,
   usage: (): Usage => {
     const { user, system } = process.cpuUsage()
-    return { cpu: (user + system) / 1000, busy: performance.eventLoopUtilization().active, runs: runs.handler }
+    return { cpu: (user + system) / 1000, busy: performance.eventLoopUtilization().active, runs: served.runs }
+  },
+  /** Clears at these rates from now on. */
+  clears(rates: ClearRates) {
+    clearInterval(clearing)
+    if (rates.unrelated + rates.related === 0) return
+    const began = performance.now()
+    const clear = clearingAt(rates, (index) => served.clear(filmAt(index)))
+    clearing = setInterval(() => clear(performance.now() - began), 1)
   },
 })

@@ -7,7 +7,7 @@ import { LRUCache } from 'lru-cache'
 import { cached } from '../dist/middleware/koa.js'
 import { filmCache } from './film-cache.ts'
 import { jsonOf, pageOf } from './films.ts'
-import { runs } from './runs.ts'
+import { served } from './served.ts'
 
 const TAG = 'W/"400-Uu1sAvUpX7IYgi5hzKGSAjVe1Gg"'
 
@@ -29,7 +29,7 @@ function appOf(...handlers: Middleware[]): RequestListener {
 function own(): RequestListener {
   const { cache, page } = filmCache()
   return appOf(cached(cache), async (ctx) => {
-    runs.handler++
+    served.runs++
     ctx.body = await page(ctx['params'].id)
   })
 }
@@ -70,7 +70,7 @@ function cash(): RequestListener {
   const around = koaCash({ get: (key) => store.get(key), set: (key, value) => void store.set(key, value as object) })
   return appOf(around, async (ctx) => {
     if (await ctx['cashed'](3_600_000)) return
-    runs.handler++
+    served.runs++
     ctx.set({ etag: TAG })
     ctx.body = pageOf(ctx['params'].id)
   })

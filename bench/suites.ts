@@ -9,4 +9,5 @@ export const suites: Readonly<Record<string, () => Promise<{ readonly suite: Sui
   clear: () => import('./clear.ts'),
   herd: () => import('./herd.ts'),
   http: () => import('./http.ts'),
+  latency: () => import('./latency.ts'),
 }
