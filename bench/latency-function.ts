@@ -30,7 +30,7 @@ export const functions: Readonly<Record<string, () => Promise<Cleared>>> = {
     const source = newSource()
     const cache = createCache({ redis: false })
     const call = ownOf(source, cache)
-    await checkHits(call, { keys, idOf: (id) => id }, source)
+    await checkHits(call, { keys, expected: valueOf }, source)
     return { call, clear: (id) => cache.clear(cache.ref('name', id)) }
   },
   async 'async-cache-dedupe'() {
@@ -39,7 +39,7 @@ export const functions: Readonly<Record<string, () => Promise<Cleared>>> = {
     const cache = createAsyncCacheDedupe({ ttl: TTL / 1000, storage })
     const { user } = cache.define('user', { references: (id: string) => [`name:${id}`] }, source.load)
     const call = (id: string) => user(id)
-    await checkHits(call, { keys, idOf: (id) => id }, source)
+    await checkHits(call, { keys, expected: valueOf }, source)
     return { call, clear: (id) => cache.invalidateAll(`name:${id}`) }
   },
 }
