@@ -4,7 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { startRedis } from '../test/support/redis.ts'
 import { crowdLoop } from './callers.ts'
-import { asyncCacheDedupe, bentocache, cacheable, layeredLoader, own, type Dependents, type OpenDependents, type Seen } from './clearing.ts'
+import {
+  asyncCacheDedupe,
+  bentocache,
+  cacheable,
+  idOf,
+  layeredLoader,
+  own,
+  type Dependents,
+  type OpenDependents,
+  type Seen,
+} from './clearing.ts'
 import { clientCommandsDuring } from './commands.ts'
 import { median } from './rounds.ts'
 import { stalledBy } from './stall.ts'
@@ -62,13 +72,19 @@ export const suite: Suite = {
   },
 }
 
-interface Cleared {
+interface Taken {
+  /** Milliseconds. */
+  readonly took: number
+  /** The longest stall, and that of as long a time in which nothing is cleared. */
+  readonly longest: number
+  readonly idle: number
+  readonly commands: number
+}
+
+interface Cleared extends Omit<Taken, 'commands'> {
   readonly name: string
   readonly size: number
   readonly rounds: number
-  /** Milliseconds. */
-  readonly took: number
-  readonly longest: number
   readonly commands?: number
 }
 
@@ -86,9 +102,9 @@ async function cleared({ name, open }: Clearer, size: number, port?: number): Pr
   }
   const dependents = open(load, size, port)
   const check = async (): Promise<void> => {
-    for (const id of ['id-0', 'id-50', `id-${size - 1}`]) deepStrictEqual(await dependents.read(id), { id, version: seen.version }, name)
+    for (const id of [0, 50, size - 1].map(idOf)) deepStrictEqual(await dependents.read(id), { id, version: seen.version }, name)
   }
-  const taken: { took: number; longest: number; commands: number }[] = []
+  const taken: Taken[] = []
   const began = performance.now()
   while (taken.length < ROUNDS && (taken.length === 0 || performance.now() - began < BEARABLE)) {
     await fill(dependents, size)
@@ -96,19 +112,20 @@ async function cleared({ name, open }: Clearer, size: number, port?: number): Pr
     await check()
     strictEqual(seen.loads, loads, `${name} did not keep ${size} dependents`)
     globalThis.gc!()
+    const idle = await stalledBy(async () => {})
     seen.version++
-    taken.push(await clientCommandsDuring(port, () => stalledBy(dependents.clear)))
+    taken.push({ ...(await clientCommandsDuring(port, () => stalledBy(dependents.clear))), idle: idle.longest })
     await check()
   }
   await dependents.close?.()
-  const of = (key: 'took' | 'longest' | 'commands') => median(taken.map((each) => each[key]))
+  const of = (key: keyof Taken) => median(taken.map((each) => each[key]))
   const commands = port === undefined ? {} : { commands: Math.min(...taken.map((each) => each.commands)) }
-  return { name, size, rounds: taken.length, took: of('took'), longest: of('longest'), ...commands }
+  return { name, size, rounds: taken.length, took: of('took'), longest: of('longest'), idle: of('idle'), ...commands }
 }
 
 async function fill({ read, copy }: Dependents, size: number): Promise<void> {
   const asked = copy === undefined ? size : 1
-  const ids = Array.from({ length: asked }, (_, index) => `id-${index}`)
+  const ids = Array.from({ length: asked }, (_, index) => idOf(index))
   await crowdLoop(read, ids, 256)(asked)
   // What is written behind an answer is there soon.
   await delay(20)
@@ -116,12 +133,12 @@ async function fill({ read, copy }: Dependents, size: number): Promise<void> {
 }
 
 function tableOf(title: string, all: readonly Cleared[]): Table {
-  const rows = all.map(({ name, size, rounds, took, longest, commands }): Row => {
+  const rows = all.map(({ name, size, rounds, took, longest, idle, commands }): Row => {
     const sent = commands === undefined ? [] : [commands]
-    return [`${name}, ${shown(size)}`, rounded(took), rounded(longest), ...sent, rounds]
+    return [`${name}, ${shown(size)}`, rounded(took), rounded(longest), rounded(idle), ...sent, rounds]
   })
   const sent = all.some(({ commands }) => commands !== undefined) ? ['commands to Redis'] : []
-  return { title, columns: ['ms', 'longest stall, ms', ...sent, 'rounds'], rows }
+  return { title, columns: ['ms', 'longest stall, ms', 'where nothing is cleared', ...sent, 'rounds'], rows }
 }
 
 function shown(size: number): string {

@@ -26,6 +26,11 @@ export interface Dependents {
   close?(): Promise<void>
 }
 
+/** All of one length, so that one entry is another's with the id replaced. */
+export function idOf(index: number): string {
+  return String(index).padStart(7, '0')
+}
+
 type Load = (id: string) => Promise<Seen>
 
 /** Makes a cache of that, which holds so many: in memory, or in the Redis at a port. */
@@ -34,8 +39,12 @@ export type OpenDependents = (load: Load, count: number, port?: number) => Depen
 export const own: OpenDependents = (load, _count, port) => {
   const cache = createCache({ redis: port === undefined ? false : clientOf(port), prefix: 'clearing', limit: Infinity })
   const store = port === undefined ? 'memory' : 'redis'
-  const hot = cache.memoize(async () => (await load('')).version, { name: 'hot', store })
-  const read = cache.memoize(async (id: string): Promise<Seen> => ({ id, version: await hot() }), { name: 'page', store })
+  const hot = cache.memoize(async () => true, { name: 'hot', store })
+  const page = async (id: string): Promise<Seen> => {
+    await hot()
+    return await load(id)
+  }
+  const read = cache.memoize(page, { name: 'page', store })
   const all = { read, clear: () => hot.clear(), close: () => cache.close() }
   return port === undefined ? all : { ...all, copy: copying(new Redis(port), 'clearing:page') }
 }
@@ -46,12 +55,12 @@ function copying(redis: Redis, name: string): (count: number) => Promise<void> {
   const script = `
     local text = redis.call('GET', KEYS[1])
     for i = ARGV[1], ARGV[2] do
-      local id = 'id-' .. string.format('%d', i)
-      redis.call('SET', ARGV[3] .. '("' .. id .. '")', (text:gsub('id%-0', id)), 'PX', ${TTL})
+      local id = string.format('%07d', i)
+      redis.call('SET', ARGV[3] .. '("' .. id .. '")', (text:gsub('${idOf(0)}', id)), 'PX', ${TTL})
     end`
   return async (count) => {
     for (let from = 1; from < count; from += step) {
-      await redis.eval(script, 1, `${name}("id-0")`, from, Math.min(from + step, count) - 1, name)
+      await redis.eval(script, 1, `${name}("${idOf(0)}")`, from, Math.min(from + step, count) - 1, name)
     }
   }
 }

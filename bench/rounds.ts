@@ -25,15 +25,14 @@ export interface Rounds {
 
 const WARM_UP = 3
 
-/** Checks every case, then runs each in every round, in an order that is rotated by one each time. */
+/** Checks every case, then runs each in every round, in an order that is another each time. */
 export async function measure(cases: readonly Case[], { rounds = 11, length = 60 }: Rounds = {}): Promise<Timing[]> {
   for (const it of cases) await checked(it)
   const times: number[] = []
   for (const [index, it] of cases.entries()) times[index] = await calibrate(it, length)
   const taken: number[][] = cases.map(() => [])
   for (let round = -WARM_UP; round < rounds; round++) {
-    for (let turn = 0; turn < cases.length; turn++) {
-      const index = (turn + round + WARM_UP) % cases.length
+    for (const index of orderOf(round + WARM_UP, cases.length)) {
       const took = await timeOf(cases[index]!, times[index]!)
       if (round >= 0) taken[index]!.push(took / times[index]!)
     }
@@ -76,6 +75,18 @@ async function checked(it: Case): Promise<void> {
   } catch (error) {
     throw new Error(`"${it.name}" is not measured, since what it gives is wrong: ${String(error)}`, { cause: error })
   }
+}
+
+/** Rotated by one, and in another stride each time: who comes before a case leaves it warm caches, or garbage, and is not always the same. */
+function orderOf(round: number, count: number): number[] {
+  const strides = Array.from({ length: count }, (_, index) => index + 1).filter((stride) => divisor(stride, count) === 1)
+  const stride = strides[round % strides.length]!
+  return Array.from({ length: count }, (_, turn) => (turn * stride + round) % count)
+}
+
+/** The greatest common one. */
+function divisor(a: number, b: number): number {
+  return b === 0 ? a : divisor(b, a % b)
 }
 
 /** How often a case has to do its work to be busy for so many milliseconds. */
