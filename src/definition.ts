@@ -99,11 +99,12 @@ export class Definition {
     return this.calls.call(keyArgs, key ?? keyUnless(keyArgs, this.#keyText, () => false)!)
   }
 
-  /** What a load gave that ran inside of the frame that the engine made for it. */
-  load(args: unknown[], frame: Frame, run: () => unknown): Promise<Loaded<unknown>> {
+  /** Loads inside of the frame that the engine made for it. `run`: in place of the function itself. */
+  load(self: unknown, args: unknown[], frame: Frame, run?: (args: unknown[], frame: Frame) => unknown): Promise<Loaded<unknown>> {
     const isTracked = this.#declared.track(args, frame)
     const isOfCall = this.#isOfCall(args, frame)
-    return Promise.resolve(run()).then((value) => {
+    const running = run === undefined ? this.original.apply(self, args) : run(args, frame)
+    return Promise.resolve(running).then((value) => {
       const loaded = this.#loaded(value, args, isTracked)
       return isOfCall ? loaded : { ...loaded, store: false, share: false }
     })

@@ -27,8 +27,9 @@ export class Flight<T> {
   #result: Promise<T> | undefined
   #settle: ((running: unknown) => void) | undefined
 
-  constructor(newFrame: (flight: Flight<T>) => Frame) {
-    this.frame = newFrame(this)
+  constructor(frame: Frame) {
+    this.frame = frame
+    frame.flight = this
   }
 
   /** Begins; what `run` throws is a rejection. */
@@ -89,9 +90,10 @@ export class Flight<T> {
   }
 }
 
-function promised<T>(run: () => Promise<T>): Promise<T> {
+/** What work gives; what it throws is a rejection. */
+export function promised<T>(work: () => Promise<T>): Promise<T> {
   try {
-    return run()
+    return work()
   } catch (error) {
     return Promise.reject(error)
   }

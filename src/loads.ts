@@ -2,12 +2,12 @@
 
 import type { Caller } from './abort.ts'
 import { Arrivals, type Arrival } from './arrival.ts'
-import { cycle, type Call, type Load, type Served, type ServeOptions } from './call.ts'
+import { cycle, type Call, type Load, type Loaded, type Served, type ServeOptions } from './call.ts'
 import type { Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
-import { Flight } from './flight.ts'
+import { Flight, promised } from './flight.ts'
 import { Looks } from './looks.ts'
 import { patiently } from './patience.ts'
 import type { Lease } from './redis/lease.ts'
@@ -176,8 +176,8 @@ export class Loads<V> {
     )
   }
 
-  #newFlight(call: Call, reader: Frame | undefined, { find, join, refresh, after, caller }: LeadOptions<V>): Flight<Outcome<V>> {
-    const flight = new Flight<Outcome<V>>((self) => this.runs.newFrame(call, reader, self))
+  #newFlight(call: Call, reader: Frame | undefined, { find, join, refresh, after, caller, since }: LeadOptions<V>): Flight<Outcome<V>> {
+    const flight = new Flight<Outcome<V>>(this.runs.newFrame(call, reader, since))
     flight.finds = find && refresh !== false
     if (after !== undefined && this.flights.get(call.key) === after) after.next = flight
     else if (join) this.flights.set(call.key, flight)
@@ -269,9 +269,10 @@ export class Loads<V> {
     if (found !== undefined) flight.fallback = () => this.#slow(found)
     // Who was given up while it looked stands in no line.
     flight.audience?.check()
-    const run = (): Promise<Outcome<V>> => this.#inTurn(call, load, flight, options, found)
     // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
-    return options.place === undefined ? this.runs.inLane(flight, run) : run()
+    return options.place === undefined && this.runs.hasLanes
+      ? this.runs.inLane(flight, () => this.#inTurn(call, load, flight, options, found))
+      : this.#inTurn(call, load, flight, options, found)
   }
 
   /** What a caller may have in place of a load that is slow. */
@@ -290,13 +291,12 @@ export class Loads<V> {
     options: LeadOptions<V>,
     found: Entry<V> | undefined,
   ): Promise<Outcome<V>> {
-    const run = (lease: Lease | undefined): Promise<Outcome<V>> => this.#loadOr(call, load, flight, options, found, lease)
-    return (
-      this.#turn(call, flight, options)?.then((turn) => {
-        if (turn.to === 'leave') throw LEFT
-        return turn.to === 'serve' ? this.#found(turn.found) : run(turn.lease)
-      }) ?? run(undefined)
-    )
+    const waiting = this.#turn(call, flight, options)
+    if (waiting === undefined) return this.#loadOr(call, load, flight, options, found, undefined)
+    return waiting.then((turn) => {
+      if (turn.to === 'leave') throw LEFT
+      return turn.to === 'serve' ? this.#found(turn.found) : this.#loadOr(call, load, flight, options, found, turn.lease)
+    })
   }
 
   #forget(call: Call, flight: Flight<Outcome<V>>): void {
@@ -330,7 +330,7 @@ export class Loads<V> {
     })
   }
 
-  async #loadOr(
+  #loadOr(
     call: Call,
     load: Load<V>,
     flight: Flight<Outcome<V>>,
@@ -339,24 +339,40 @@ export class Loads<V> {
     lease: Lease | undefined,
   ): Promise<Outcome<V>> {
     const began = this.#entries?.began(lease)
-    try {
-      const loading = this.runs.load(call, load, flight, { isTimed: place === undefined, found })
-      // What is there at once is stored at once: a getter may be read again in the same tick.
-      const outcome = this.runs.land(call, loading instanceof Promise ? await loading : loading, flight, began)
-      // What was cleared meanwhile says nothing of what others have loaded since.
-      const isLatest = !this.arrivals.isOvertaken(outcome.entry, flight.position!)
-      const mayReplace = !find || found !== undefined
-      if (mayReplace && isLatest && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
-      return outcome
-    } catch (error) {
-      const isGivenUp = flight.audience?.isGone === true
-      lease?.end(isGivenUp ? 'overtaken' : 'failed')
-      if (isGivenUp) throw error
-      this.#stats.errors++
-      if (found === undefined || !this.staleness.mayReplace(found)) throw error
-      this.#engine.report(new CacheError('LOAD', `Loading ${String(call.ref)} failed; its stale value was served.`, error))
-      return staleOf(found)
+    const landed = (loaded: Loaded<V>): Outcome<V> => {
+      try {
+        return this.#landed(call, flight, this.runs.land(call, loaded, flight, began), !find || found !== undefined)
+      } catch (error) {
+        return failed(error)
+      }
     }
+    const failed = (error: unknown): Outcome<V> => this.#failed(call, flight, error, found, lease)
+    try {
+      const loading = this.runs.load(call, load, flight, place === undefined, found)
+      // What is there at once is stored at once: a getter may be read again in the same tick.
+      return loading instanceof Promise ? loading.then(landed, failed) : Promise.resolve(landed(loading))
+    } catch (error) {
+      return promised(() => Promise.resolve(failed(error)))
+    }
+  }
+
+  /** A load has given a result. `mayReplace`: whether an older entry may be stored. */
+  #landed(call: Call, flight: Flight<Outcome<V>>, outcome: Outcome<V>, mayReplace: boolean): Outcome<V> {
+    // What was cleared meanwhile says nothing of what others have loaded since.
+    const isLatest = !this.arrivals.isOvertaken(outcome.entry, flight.position!)
+    if (mayReplace && isLatest && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
+    return outcome
+  }
+
+  /** What is served in place of a load that failed; throws where nothing may be. */
+  #failed({ ref }: Call, { audience }: Flight<Outcome<V>>, error: unknown, found?: Entry<V>, lease?: Lease): Outcome<V> {
+    const isGivenUp = audience?.isGone === true
+    lease?.end(isGivenUp ? 'overtaken' : 'failed')
+    if (isGivenUp) throw error
+    this.#stats.errors++
+    if (found === undefined || !this.staleness.mayReplace(found)) throw error
+    this.#engine.report(new CacheError('LOAD', `Loading ${String(ref)} failed; its stale value was served.`, error))
+    return staleOf(found)
   }
 }
 

@@ -87,9 +87,8 @@ export class Batch {
   #gather(): Gathering {
     const { engine, calls, loadMany } = this.#options
     const load = async (members: Args[]): Promise<readonly unknown[]> => listOf(await loadMany(members), members.length, calls.name)
-    return new Gathering(
-      (flight) => new Frame(engine.clock(), this.#reader, flight),
-      (frame, members) => this.#context.runInAsyncScope(() => calls.loadTogether(frame, () => load(members))),
+    return new Gathering(new Frame(engine.clock(), this.#reader), (frame, members) =>
+      this.#context.runInAsyncScope(() => calls.loadTogether(frame, () => load(members))),
     )
   }
 
@@ -105,12 +104,9 @@ class Gathering {
   readonly #members: Args[] = []
   readonly #flight: Flight<readonly unknown[]>
 
-  constructor(
-    newFrame: (flight: Flight<readonly unknown[]>) => Frame,
-    load: (frame: Frame, members: Args[]) => Promise<readonly unknown[]>,
-  ) {
+  constructor(frame: Frame, load: (frame: Frame, members: Args[]) => Promise<readonly unknown[]>) {
     const begun = new Promise<void>((resolve) => (this.begin = resolve))
-    this.#flight = new Flight(newFrame)
+    this.#flight = new Flight(frame)
     const fly = async (): Promise<readonly unknown[]> => {
       await begun
       return load(this.#flight.frame, this.#members)

@@ -32,18 +32,17 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
     if (entry !== undefined) return ahead(asked, self, entry)
     return await caller.until(() => entryFrom(calls, asked.call, load, { caller, place }))
   }
-  const loadOf = (asked: Pick<Asked, 'args' | 'caller'>, self: unknown, run: Run = (args) => fn.apply(self, args)): Load<unknown> => {
-    return (frame) => {
-      const args = asked.caller?.args ?? asked.args
-      return definition.load(args, frame, () => run(args, frame))
-    }
+  const loadOf = (asked: Pick<Asked, 'args' | 'caller'>, self: unknown, run?: Run): Load<unknown> => {
+    return (frame) => definition.load(self, asked.caller?.args ?? asked.args, frame, run)
   }
   /** A fresh entry, perhaps loaded anew behind it. */
   const ahead = (asked: Asked, self: unknown, entry: Entry<unknown>): Entry<unknown> => {
     if (calls.isDue(entry)) calls.refreshAhead(asked.call, loadOf(asked, self), entry)
     return entry
   }
-  const answer = (asked: Asked, self: unknown): Promise<unknown> => entryOf(asked, self).then((entry) => give(entry.value))
+  const valueOf = (entry: Entry<unknown>): unknown => give(entry.value)
+  const answer = (asked: Asked, self: unknown): Promise<unknown> =>
+    asked.caller === undefined ? answerFrom(calls, asked.call, loadOf(asked, self), {}, valueOf) : entryOf(asked, self).then(valueOf)
   const cached = function (this: unknown, ...args: unknown[]): Promise<unknown> {
     try {
       const keyArgs = definition.keyArgs(this, args)
@@ -85,11 +84,21 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
   })
 }
 
-/** The entry that a call is answered with. Who has waited for a value that is another caller's alone loads by itself. */
-export function entryFrom(calls: Calls<unknown>, call: Call, load: Load<unknown>, options?: ServeOptions): Promise<Entry<unknown>> {
-  return calls
-    .serve(call, load, options)
-    .then((served) => (served.from === 'unshared' ? entryFrom(calls, call, load, { ...options, join: false }) : served.entry))
+/** The entry that a call is answered with. */
+export function entryFrom(calls: Calls<unknown>, call: Call, load: Load<unknown>, options: ServeOptions = {}): Promise<Entry<unknown>> {
+  return answerFrom(calls, call, load, options, (entry) => entry)
+}
+
+/** What is taken of the entry that a call is answered with. Who has waited for a value that is another caller's alone loads by itself. */
+function answerFrom<T>(
+  calls: Calls<unknown>,
+  call: Call,
+  load: Load<unknown>,
+  options: ServeOptions,
+  take: (entry: Entry<unknown>) => T,
+): Promise<T> {
+  const serving = calls.serve(call, load, options)
+  return serving.then((it) => (it.from === 'unshared' ? answerFrom(calls, call, load, { ...options, join: false }, take) : take(it.entry)))
 }
 
 /** As `memoize`, for a synchronous function, in this process alone. */

@@ -62,8 +62,8 @@ export class Runs<V> {
     if (options.concurrency < Number.POSITIVE_INFINITY) this.#lanes = new Lanes(options.concurrency)
   }
 
-  newFrame(call: Call, reader: Frame | undefined, flight?: Flight<unknown>): Frame {
-    const frame = new Frame(this.#engine.clock(), reader, flight)
+  newFrame(call: Call, reader: Frame | undefined, since: number = this.#engine.clock()): Frame {
+    const frame = new Frame(since, reader)
     frame.call = call
     frame.refs.add(call.ref)
     frame.order = ++this.#begun
@@ -76,19 +76,21 @@ export class Runs<V> {
     return this.#options.track ? this.#engine.tracker.run(frame, work) : work()
   }
 
-  /** Runs work in a lane, when there is one free. */
-  inLane<T>({ frame, audience }: Flight<unknown>, work: () => Promise<T>): Promise<T> {
-    return this.#lanes === undefined ? work() : this.#queued(this.#lanes, frame, audience, work)
+  /** Whether loads wait for each other. */
+  get hasLanes(): boolean {
+    return this.#lanes !== undefined
   }
 
-  async #queued<T>(lanes: Lanes, frame: Frame, audience: Flight<unknown>['audience'], work: () => Promise<T>): Promise<T> {
-    const entering = lanes.enter(frame)
+  /** Runs work in a lane, when there is one free. */
+  async inLane<T>({ frame, audience }: Flight<unknown>, work: () => Promise<T>): Promise<T> {
+    if (this.#lanes === undefined) return work()
+    const entering = this.#lanes.enter(frame)
     const hasLane = entering instanceof Promise ? await entering : entering
     try {
       if (!hasLane) audience?.check()
       return await work()
     } finally {
-      if (hasLane) lanes.leave(frame)
+      if (hasLane) this.#lanes.leave(frame)
     }
   }
 
@@ -98,12 +100,7 @@ export class Runs<V> {
   }
 
   /** Begins a load. `isTimed`: whether `loadTimeout` is its own; a batch is timed as a whole. `found`: what is stored of it and stale. */
-  load(
-    call: Call,
-    load: Load<V>,
-    flight: Flight<unknown>,
-    { isTimed, found }: { readonly isTimed: boolean; readonly found: Entry<V> | undefined },
-  ): Loaded<V> | Promise<Loaded<V>> {
+  load(call: Call, load: Load<V>, flight: Flight<unknown>, isTimed: boolean, found: Entry<V> | undefined): Loaded<V> | Promise<Loaded<V>> {
     const { frame, audience } = flight
     // What was cleared until here came before the load, however long it has waited for its turn.
     flight.position = this.#engine.log.position

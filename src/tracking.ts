@@ -30,7 +30,7 @@ export class Frame {
   readonly refs: Refs = new Refs()
   /** The load that this one runs in, if any. */
   readonly parent: Frame | undefined
-  readonly flight: Flight<unknown> | undefined
+  flight: Flight<unknown> | undefined = undefined
   /** The call that it loads; undefined where it is a load for several. */
   call: { readonly key: string; readonly ref: Ref } | undefined
   /** The earliest moment at which something that was read was known to be fresh: trust does not add up along a chain. */
@@ -46,10 +46,9 @@ export class Frame {
   /** Its place among the loads of its function, by when they began. */
   order = 0
 
-  constructor(trustFrom: number, parent: Frame | undefined, flight?: Flight<unknown>) {
+  constructor(trustFrom: number, parent: Frame | undefined) {
     this.trustFrom = this.began = trustFrom
     this.parent = parent
-    this.flight = flight
   }
 
   /** Adds what a cached call returned that was read in this load. */
