@@ -83,6 +83,9 @@ export interface Lifetime {
   readonly stale: number
 }
 
+/** What work gives that may be ended before it is done: with what is to be had then. */
+export type Soon<V> = (work: Promise<Entry<V> | undefined>) => Promise<Entry<V> | undefined>
+
 export class Entries<V> {
   readonly #options: EntriesOptions<V>
   readonly #memory: Memory<V> | undefined
@@ -127,25 +130,49 @@ export class Entries<V> {
     return this.#memory?.peek(key) !== undefined
   }
 
-  /** As `kept`, with a look beyond this process and a word from Redis where it takes one. `isAgain`: what it finds cleared is counted already. */
-  async find(key: string, isAgain = false): Promise<Entry<V> | undefined> {
+  /**
+   * As `kept`, with a look beyond this process and a word from Redis where it takes one. A look alone ends in time by itself; what takes more
+   * goes through `soon`, which may end it. `isAgain`: what it finds cleared is counted already.
+   */
+  find(key: string, soon: Soon<V>, isAgain = false): Promise<Entry<V> | undefined> {
     const { freshness, shared } = this.#options
     const now = freshness.clock()
     const here = this.#surviving(key)
     const isWanted = this.#remote !== undefined && (here === undefined || now >= here.freshUntil)
-    const [isVerified, there] = await Promise.all([freshness.isVerified(now) || shared?.log.ask(), isWanted ? this.#read(key) : undefined])
-    if (isVerified !== true) return this.kept(key)
-    const admitted = there === undefined ? undefined : await this.#admit(key, there, now, isAgain)
-    if (there !== undefined && admitted === undefined) this.#remote?.discard?.(this.#options.name, key, this.#options.version)
-    const local = this.#surviving(key)
-    if (local !== undefined) {
-      local.trustFrom = Math.max(local.trustFrom, Math.floor(freshness.verifiedAt))
-      if (admitted === undefined || admitted.freshUntil <= local.freshUntil) return local
-    }
-    if (admitted === undefined) return undefined
-    this.#uses?.used(key, this.#options.version)
+    if (shared === undefined || freshness.isVerified(now))
+      return isWanted ? this.#read(key).then((there) => this.#take(key, there, now, soon, isAgain)) : Promise.resolve(this.#vouched(key))
+    const asking = Promise.all([shared.log.ask(), isWanted ? this.#read(key) : undefined])
+    return soon(asking.then(([isVerified, there]) => (isVerified ? this.#take(key, there, now, soon, isAgain) : this.kept(key))))
+  }
+
+  /** Takes over what was read beyond this process, if it may be served; else there is what is here. */
+  #take(
+    key: string,
+    there: RemoteEntry | undefined,
+    sent: number,
+    soon: Soon<V>,
+    isAgain: boolean,
+  ): Entry<V> | undefined | Promise<Entry<V> | undefined> {
+    if (there === undefined) return this.#vouched(key)
+    const admitted = this.#admit(key, there, sent, isAgain)
+    return admitted instanceof Promise ? soon(admitted.then((entry) => this.#taken(key, entry))) : this.#taken(key, admitted)
+  }
+
+  #taken(key: string, admitted: Entry<V> | undefined): Entry<V> | undefined {
+    const { name, version } = this.#options
+    if (admitted === undefined) this.#remote?.discard?.(name, key, version)
+    const local = this.#vouched(key)
+    if (admitted === undefined || (local !== undefined && admitted.freshUntil <= local.freshUntil)) return local
+    this.#uses?.used(key, version)
     this.#memory?.set(key, admitted)
     return admitted
+  }
+
+  /** What this process has of a key that was not cleared, now that Redis has said what was. */
+  #vouched(key: string): Entry<V> | undefined {
+    const local = this.#surviving(key)
+    if (local !== undefined) local.trustFrom = Math.max(local.trustFrom, Math.floor(this.#options.freshness.verifiedAt))
+    return local
   }
 
   /** Whether a load has to wait for its turn. */
@@ -222,26 +249,29 @@ export class Entries<V> {
     return true
   }
 
-  async #read(key: string): Promise<RemoteEntry | undefined> {
-    try {
-      return await this.#remote!.read(this.#options.name, key, this.#options.version)
-    } catch (error) {
+  #read(key: string): Promise<RemoteEntry | undefined> {
+    return this.#remote!.read(this.#options.name, key, this.#options.version).catch((error: unknown) => {
       this.#options.onError(error as CacheError)
       return undefined
-    }
+    })
   }
 
   /**
    * Checks an entry from beyond this process against all that is known, and decodes it: undefined when it may not be served. `sent`: when it
    * was asked for; an answer may have lain here unread.
    */
-  async #admit(key: string, remote: RemoteEntry, sent: number, isAgain: boolean): Promise<Entry<V> | undefined> {
-    const { log, epochs, freshness } = this.#options
+  #admit(key: string, remote: RemoteEntry, sent: number, isAgain: boolean): Entry<V> | undefined | Promise<Entry<V> | undefined> {
+    const { epochs } = this.#options
     if (epochs.generation !== undefined && remote.generation !== epochs.generation) return undefined
     const reached = epochs.reach(remote.epoch)
-    const isReached = typeof reached === 'boolean' ? reached : await reached
-    // From here to the end nothing is awaited: what is checked is what is handed on.
-    if (!isReached || remote.generation !== epochs.generation) return undefined
+    if (reached instanceof Promise)
+      return reached.then((isReached) => (isReached ? this.#admitReached(key, remote, sent, isAgain) : undefined))
+    return reached ? this.#admitReached(key, remote, sent, isAgain) : undefined
+  }
+
+  #admitReached(key: string, remote: RemoteEntry, sent: number, isAgain: boolean): Entry<V> | undefined {
+    const { log, epochs, freshness } = this.#options
+    if (remote.generation !== epochs.generation) return undefined
     if (epochs.clearedSince(remote.refs, remote.epoch)) {
       if (!isAgain) this.#options.onCleared()
       return undefined
