@@ -38,7 +38,7 @@ export const suite: Suite = {
 /** A case in which every call is of a key that was never asked for. */
 function misses(name: string, open: Open): Case {
   const source = newSource()
-  const call = open(source)
+  const call = open(source, LIMIT)
   let next = 0
   return {
     name,

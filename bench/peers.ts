@@ -21,7 +21,8 @@ export type Open = (source: Source, limit?: number) => Call
 export const peers: Readonly<Record<string, Open>> = {
   'layered-loader': layeredLoader,
   memoizee: ({ load }, limit = LIMIT) => memoizee(load, { promise: true, primitive: true, maxAge: TTL, max: limit }),
-  'p-memoize': ({ load }) => pMemoize(load),
+  // Without a limit its own Map, which has none.
+  'p-memoize': ({ load }, limit) => pMemoize(load, limit === undefined ? {} : { cache: new LRUCache<string, Value>({ max: limit }) }),
   'async-cache-dedupe': asyncCacheDedupe,
   ocache: ({ load }, limit = LIMIT) =>
     defineCachedFunction(load, {
