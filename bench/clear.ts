@@ -66,7 +66,7 @@ export const suite: Suite = {
         ...mine.map(({ size, took }) => atMost(`one clear with ${shown(size)} dependents, in memory`, 0.3, took, 'ms')),
         ...redis
           .filter(({ name }) => name === OWN)
-          .map(({ size, commands }) => atMost(`the same in Redis, ${shown(size)}`, 1, commands!, 'round trips')),
+          .map(({ size, commands }) => atMost(`the same in Redis, ${shown(size)}`, 1, commands!, 'round trip')),
       ],
     }
   },
