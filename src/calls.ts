@@ -189,8 +189,8 @@ export class Calls<V> implements Named {
     if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, call, load, reader, options)
     options.place?.pass()
     enter(flight, options.caller)
-    const following = this.#loads.follow(flight, reader, arrived, looked?.found)
-    return following.then((served) => served ?? this.#serveSince(arrived, call, load, reader, options))
+    const again = (): Promise<Served<V>> => this.#serveSince(arrived, call, load, reader, options)
+    return this.#loads.follow(flight, reader, arrived, again, looked?.found)
   }
 
   /** Looks for what is stored where others load in any case, and answers with it or waits for them. */
@@ -233,7 +233,7 @@ export class Calls<V> implements Named {
     place?.pass()
     const arrived = { position: this.#engine.log.position, time: this.#engine.clock() }
     // Who waits for it is not counted: it ends when it has loaded.
-    const served = next && (await this.#loads.follow(next, reader, arrived))
+    const served = next && (await this.#loads.follow(next, reader, arrived, () => undefined))
     return served ?? this.#loads.lead(call, load, reader, { find: false, join, place, after: running })
   }
 

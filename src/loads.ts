@@ -96,22 +96,23 @@ export class Loads<V> {
   }
 
   /**
-   * Waits for another caller's flight; undefined when what it gave may have been overtaken before this caller came. `arrived`: when that was;
+   * Waits for another caller's flight; `otherwise` when what it gave may have been overtaken before this caller came. `arrived`: when that was;
    * or 'load' where only a load will do, which begins later. `fallback`: what the caller has found, where the flight looks for nothing.
    */
-  follow(
+  follow<R>(
     flight: Flight<Outcome<V>>,
     reader: Frame | undefined,
     arrived: Arrival | 'load',
+    otherwise: () => R | Promise<R>,
     fallback?: Entry<V>,
-  ): Promise<Served<V> | undefined> {
+  ): Promise<Served<V> | R> {
     this.#stats.coalesced++
     const landing = this.#landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
     return landing.then(
-      (outcome) => this.#takeFrom(flight, reader, arrived, outcome),
+      (outcome) => this.#takeFrom(flight, reader, arrived, outcome) ?? otherwise(),
       (error: unknown) => {
         const isOurs = arrived === 'load' || flight.position === undefined || this.arrivals.isLater(flight.position, arrived, flight.frame)
-        if (error === LEFT || !isOurs) return undefined
+        if (error === LEFT || !isOurs) return otherwise()
         this.#missed(flight, reader)
         throw error
       },
@@ -143,7 +144,7 @@ export class Loads<V> {
     this.refuseCycle(call, reader, flight)
     options.place?.pass()
     enter(flight, options.caller)
-    return await this.follow(flight, reader, 'load')
+    return await this.follow(flight, reader, 'load', () => undefined)
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */

@@ -1,4 +1,5 @@
 // Who may wait for a load that runs, and what they are given meanwhile.
+import { createHook } from 'node:async_hooks'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { engineOf, openCache, type Cache } from '../src/cache.ts'
 import type { CacheOptions, MemoizeOptions, Store } from '../src/index.ts'
@@ -326,4 +327,31 @@ describe('a load with a transaction in it that was rolled back', () => {
     await outer()
     expect(runs).toBe(2)
   })
+})
+
+/** How many promises are made until work has ended, its own included. */
+async function promisesOf(work: () => Promise<unknown>): Promise<number> {
+  let made = 0
+  const hook = createHook({ init: (_id, type) => void (type === 'PROMISE' && made++) }).enable()
+  try {
+    await work()
+    return made
+  } finally {
+    hook.disable()
+  }
+}
+
+test('a caller waits behind few promises: behind four for its own load, behind two for that of another', async () => {
+  const value = Promise.resolve('value')
+  // Not async itself, so that whatever is made is made around it.
+  const read = openCache({ redis: false }, newClock().now).memoize((_id: string) => value, { name: 'few promises' })
+  await read('warm')
+  const nothing = await promisesOf(() => value)
+  expect((await promisesOf(() => read('1'))) - nothing).toBe(4)
+  const together = async (callers: number): Promise<number> =>
+    await promisesOf(() => {
+      for (let caller = 1; caller < callers; caller++) void read(`of ${callers}`)
+      return read(`of ${callers}`)
+    })
+  expect((await together(11)) - (await together(1))).toBe(20)
 })
