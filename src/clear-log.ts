@@ -1,7 +1,8 @@
 // Knows what was cleared and when: records in their order, and whether one overlaps a ref.
 
 import { NameRecords, never, NEVER, raise, type ClearRecord, type IsLater, type Mark, type RecordKind } from './name-records.ts'
-import { isEverything, overlaps, type Ref } from './ref.ts'
+import type { NameSet } from './name-sets.ts'
+import { everything, isEverything, overlaps, type Ref } from './ref.ts'
 
 export type { ClearRecord, RecordKind } from './name-records.ts'
 
@@ -103,9 +104,13 @@ export class ClearLog {
     raise(this.#floor, { position: NEVER, epoch })
   }
 
-  /** Whether there are records of a name: a ref of any other is overlapped by none of those that are kept one by one. */
-  names(name: string): boolean {
-    return this.#names.clear.has(name) || this.#names.expire.has(name)
+  /** Whether nothing was recorded of any of these names after the local position `since`: nothing that overlaps a ref of them can have been. */
+  isQuiet(set: NameSet, since: number): boolean {
+    if (set.seen !== this.position) {
+      set.newest = this.#newestOf(set.names)
+      set.seen = this.position
+    }
+    return set.newest <= since
   }
 
   /** Whether something that overlaps one of the refs was cleared after the local position `since`. */
@@ -142,6 +147,15 @@ export class ClearLog {
       if (found !== undefined) return found
     }
     return undefined
+  }
+
+  #newestOf(names: readonly string[]): number {
+    let newest = this.#floor.position
+    for (const name of names) {
+      if (name === everything.name) return this.position
+      for (const kind of ['clear', 'expire'] as const) newest = Math.max(newest, this.#names[kind].get(name)?.newest.position ?? NEVER)
+    }
+    return newest
   }
 
   #pendingFor(kind: RecordKind, refs: readonly Ref[]): ClearRecord | undefined {

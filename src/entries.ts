@@ -113,7 +113,7 @@ export class Entries<V> {
   /** The entry of a key, when one is in this process and may be served as fresh right now. */
   fresh(key: string): Entry<V> | undefined {
     const entry = this.#memory?.get(key)
-    if (entry === undefined || !this.#survives(key, entry) || !this.#options.freshness.isFresh(entry)) return undefined
+    if (entry === undefined || !this.#survives(key, entry) || !this.#options.freshness.isInTime(entry)) return undefined
     this.#uses?.used(key, this.#options.version)
     return entry
   }

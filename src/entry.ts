@@ -1,5 +1,6 @@
 // Knows what one cached result is.
 
+import type { NameSet } from './name-sets.ts'
 import { exactRef, type Ref } from './ref.ts'
 
 /** What an entry is made of. */
@@ -34,6 +35,8 @@ export class Entry<V> {
   readonly order: number
   /** Up to which position of the clear log nothing was found that clears it. */
   checked: number
+  /** The names of what it was computed from, once they were asked for. */
+  names: NameSet | undefined = undefined
   /** When it was loaded and until when it is fresh, in milliseconds of this process's monotonic clock. */
   readonly loadedAt: number
   freshUntil: number

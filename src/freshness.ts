@@ -2,6 +2,7 @@
 
 import type { ClearLog } from './clear-log.ts'
 import type { Entry } from './entry.ts'
+import { NameSets } from './name-sets.ts'
 
 /** What Redis last said about the log. Without Redis this process knows every clear, always. */
 export interface Trust {
@@ -15,6 +16,7 @@ export class Freshness {
   readonly maxStaleness: number
   readonly #log: ClearLog
   readonly #trust: Trust | undefined
+  readonly #nameSets: NameSets = new NameSets()
 
   constructor(log: ClearLog, clock: () => number, maxStaleness: number, trust: Trust | undefined) {
     this.clock = clock
@@ -34,7 +36,13 @@ export class Freshness {
   }
 
   isFresh(entry: Entry<unknown>): boolean {
-    if (!this.survives(entry)) return false
+    return this.survives(entry) && this.isInTime(entry)
+  }
+
+  /** Whether an entry that nothing has cleared may be served as fresh. */
+  isInTime(entry: Entry<unknown>): boolean {
+    // What does not end, and needs nobody's word, needs no look at the clock.
+    if (entry.freshUntil === Number.POSITIVE_INFINITY && this.#trust === undefined) return true
     const now = this.clock()
     return now < entry.freshUntil && this.isTrusted(entry, now)
   }
@@ -43,12 +51,20 @@ export class Freshness {
   survives(entry: Entry<unknown>): boolean {
     const log = this.#log
     if (entry.checked === log.position) return true
-    const refs = log.names(entry.name) ? entry.refs : entry.read
-    if (log.clearedSince(refs, entry.checked)) return false
-    const expiredAt = log.expiredSince(refs, entry.checked)
-    if (expiredAt !== undefined && expiredAt < entry.freshUntil) entry.freshUntil = Math.floor(expiredAt)
+    // Most clears are of other names.
+    entry.names ??= this.#nameSets.of(entry.name, entry.read)
+    if (!log.isQuiet(entry.names, entry.checked) && this.#isCleared(entry)) return false
     entry.checked = log.position
     return true
+  }
+
+  #isCleared(entry: Entry<unknown>): boolean {
+    const log = this.#log
+    const { refs, checked } = entry
+    if (log.clearedSince(refs, checked)) return true
+    const expiredAt = log.expiredSince(refs, checked)
+    if (expiredAt !== undefined && expiredAt < entry.freshUntil) entry.freshUntil = Math.floor(expiredAt)
+    return false
   }
 
   /** An entry, or what a load has read so far, is vouched for by the log, or for a while by having been loaded recently. */

@@ -9,6 +9,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   values: [...filesIn('src/codec').map(nameOf), 'src/codec', 'src/read-once', 'src/isolate'],
   mechanisms: [
     'src/name-records',
+    'src/name-sets',
     'src/clear-log',
     'src/tracking',
     'src/transaction',

@@ -84,7 +84,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'what was expired is served as fresh',
     breaks: 'G2',
-    edits: [{ file: FRESHNESS, find: 'const expiredAt = log.expiredSince(refs, entry.checked)', replace: 'const expiredAt = undefined' }],
+    edits: [{ file: FRESHNESS, find: 'const expiredAt = log.expiredSince(refs, checked)', replace: 'const expiredAt = undefined' }],
     schedule: { consistency: 'eventual', faults: [], profile: { expires: 0.5 } },
   },
   {
