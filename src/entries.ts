@@ -140,8 +140,8 @@ export class Entries<V> {
     const here = this.#surviving(key)
     const isWanted = this.#remote !== undefined && (here === undefined || now >= here.freshUntil)
     if (shared === undefined || freshness.isVerified(now))
-      return isWanted ? this.#read(key).then((there) => this.#take(key, there, now, soon, isAgain)) : Promise.resolve(this.#vouched(key))
-    const asking = Promise.all([shared.log.ask(), isWanted ? this.#read(key) : undefined])
+      return isWanted ? this.#read(key, (there) => this.#take(key, there, now, soon, isAgain)) : Promise.resolve(this.#vouched(key))
+    const asking = Promise.all([shared.log.ask(), isWanted ? this.#read(key, asItIs) : undefined])
     return soon(asking.then(([isVerified, there]) => (isVerified ? this.#take(key, there, now, soon, isAgain) : this.kept(key))))
   }
 
@@ -249,10 +249,11 @@ export class Entries<V> {
     return true
   }
 
-  #read(key: string): Promise<RemoteEntry | undefined> {
-    return this.#remote!.read(this.#options.name, key, this.#options.version).catch((error: unknown) => {
+  /** What `use` makes of what is there beyond this process: where that cannot be read, of nothing. */
+  #read<T>(key: string, use: (there: RemoteEntry | undefined) => T | Promise<T>): Promise<T> {
+    return this.#remote!.read(this.#options.name, key, this.#options.version).then(use, (error: unknown) => {
       this.#options.onError(error as CacheError)
-      return undefined
+      return use(undefined)
     })
   }
 
@@ -337,6 +338,10 @@ export class Entries<V> {
     if (this.#uses !== undefined) later(this.#uses.wrote(key, lifetime.fresh + lifetime.stale, version))
     await this.#remote!.write(name, key, remote, version)
   }
+}
+
+function asItIs<T>(there: T): T {
+  return there
 }
 
 function notWalked(name: string): UnsupportedError {
