@@ -184,7 +184,7 @@ export const mutations: readonly Mutation[] = [
     breaks: 'G3',
     edits: [
       { file: 'src/calls.js', find: '(await asking)', replace: '(await asking) || true' },
-      { file: LOOKS, find: 'return isAnswered && found !== undefined', replace: 'return found !== undefined' },
+      { file: LOOKS, find: 'return (await asking) && found !== undefined', replace: 'return found !== undefined' },
     ],
     schedule: { consistency: 'strong', faults: ['process parted from Redis'] },
   },
@@ -204,7 +204,9 @@ export const mutations: readonly Mutation[] = [
     name: 'entries of a lost log are taken',
     breaks: 'G4',
     edits: [
-      { file: ENTRIES, find: 'if (!isReached || remote.generation !== epochs.generation)', replace: 'if (false)' },
+      { file: ENTRIES, find: 'isReached ? this.#admitReached', replace: 'true ? this.#admitReached' },
+      { file: ENTRIES, find: 'return reached ? this.#admitReached', replace: 'return true ? this.#admitReached' },
+      { file: ENTRIES, find: 'if (remote.generation !== epochs.generation)', replace: 'if (false)' },
       { file: ENTRIES, find: 'if (epochs.generation !== undefined && remote.generation !== epochs.generation)', replace: 'if (false)' },
       { file: POSITION, find: 'this.#log.forgetBefore(this.floor)', replace: '' },
     ],
@@ -280,7 +282,7 @@ export const mutations: readonly Mutation[] = [
     breaks: 'use',
     edits: [
       { file: ENTRIES, find: '#survives(key, entry) {', replace: '#survives(key, entry) {\n        return false;' },
-      { file: ENTRIES, find: 'if (!isReached || remote.generation !== epochs.generation)', replace: 'if (true)' },
+      { file: ENTRIES, find: 'if (remote.generation !== epochs.generation)', replace: 'if (true)' },
     ],
     schedule: { consistency: 'eventual', faults: [] },
   },
