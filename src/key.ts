@@ -212,7 +212,8 @@ export function keyUnless(args: readonly unknown[], text: KeyText, isLeftOut: (v
 export function strictText(args: readonly unknown[]): string {
   const only = args.length === 1 ? args[0] : undefined
   if (isWrittenPlain(only)) return keyOfPlain(only)
-  const list = lists[args.length]
+  // A single one is made as soon as it is found.
+  const list = args.length > 1 ? lists[args.length] : undefined
   return (list && recent.get(list, args, keyOfList)) ?? keyOfList(list, args)
 }
 
