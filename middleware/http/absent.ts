@@ -27,6 +27,15 @@ export function foundOn(
   return undefined
 }
 
+/** Whether all that was looked for is ways to answer, and no layer has wrapped one of them: most handlers look for no more. */
+export function areUnwrapped(res: object, labels: readonly string[]): boolean {
+  for (const label of labels) {
+    const name = label.slice('res.'.length)
+    if (!label.startsWith('res.') || !ANSWERING.has(name) || Object.hasOwn(res, name)) return false
+  }
+  return true
+}
+
 function isOn(place: Place, label: string): boolean {
   if (!label.startsWith(place.label)) return false
   const rest = label.slice(place.label.length)

@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache'
 import { groupRef } from '../../src/door.ts'
 import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
 import type { Ref } from '../../src/index.ts'
-import { foundOn } from './absent.ts'
+import { areUnwrapped, foundOn } from './absent.ts'
 import type { Forward } from './cache-status.ts'
 import { fill } from './fill.ts'
 import { givenUp, unshared } from './filled.ts'
@@ -75,7 +75,7 @@ export class HandlerLoads<Subject> {
 
   /** What of a request a response was made without, though its handler looked for it: it is for others. Warns of it. */
   whyNotFor(visit: Visit<Subject>, { value: { absent } }: Entry<StoredResponse>): Input | undefined {
-    if (absent === undefined) return undefined
+    if (absent === undefined || areUnwrapped(visit.res, absent)) return undefined
     const { ignore } = this.#options
     const input = foundOn(visit.places(), absent, (label) => ignore === true || ignore.has(label.toLowerCase()))
     if (input !== undefined) this.#calls.warnOfInput(input)
