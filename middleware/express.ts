@@ -6,17 +6,21 @@ import { branded } from '../src/door.ts'
 import type { Cache, Clearable, Ref } from '../src/index.ts'
 import type { Place } from './http/added.ts'
 import { capture } from './http/capture.ts'
+import type { Captured, CaptureOptions } from './http/capture.ts'
 import { hold } from './http/hold.ts'
+import type { HoldOptions } from './http/hold.ts'
 import { clearBeforeAnswer } from './http/mutation.ts'
 import { resolveMutation } from './http/mutation-options.ts'
 import type { InvalidatesOptions as MutationOptions, Target } from './http/mutation-options.ts'
 import { filterQuery, filterUrl } from './http/query.ts'
 import type { Query, QueryRule } from './http/query.ts'
 import { replay } from './http/replay.ts'
+import type { ReplayOptions, ReplayRequest } from './http/replay.ts'
 import { fullPattern } from './http/route-name.ts'
 import { Route } from './http/route.ts'
 import type { RouteHandle } from './http/route-handle.ts'
 import type { RouteOptions as Options } from './http/route-options.ts'
+import type { StoredResponse } from './http/stored-response.ts'
 import { socketOf } from './http/unwatched.ts'
 import type { DerivedProperty } from './http/unkeyed.ts'
 import type { Visit } from './http/visit.ts'
@@ -51,7 +55,7 @@ export interface CachedRoute extends Middleware, RouteHandle, Clearable {
  */
 export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
   const route = new Route<Request>(cache, options, 'express')
-  const middleware = (req: Request, _res: Response, next: NextFunction): void => void route.visit(visitOf(req, next))?.catch(next)
+  const middleware = (req: Request, _res: Response, next: NextFunction): void => void route.visit(new ExpressVisit(req, next))?.catch(next)
   return branded(Object.defineProperties(middleware, Object.getOwnPropertyDescriptors(route.handle()))) as unknown as CachedRoute
 }
 
@@ -67,42 +71,82 @@ export function invalidates(refsOf: (req: Request) => readonly Ref[], options?: 
 export function invalidates(target: Target<Request>, second?: unknown, third?: InvalidatesOptions): Middleware {
   const mutation = resolveMutation(target, second, third)
   const middleware = (req: Request, _res: Response, next: NextFunction): void => {
-    clearBeforeAnswer(visitOf(req, next), mutation)
+    clearBeforeAnswer(new ExpressVisit(req, next), mutation)
     next()
   }
   return middleware as Middleware
 }
 
-function visitOf(req: Request, next: NextFunction): Visit<Request> {
-  const res = req.res!
-  // As the router reads it.
-  const { path } = req
-  const fullPath = req.baseUrl + path
-  const routed = fullPath.length > 1 && path === '/' ? req.baseUrl || path : fullPath
-  return {
-    subject: req,
-    req,
-    res,
-    method: req.method,
-    target: req.originalUrl,
-    path: routed,
-    pattern: req.route === undefined ? undefined : fullPattern(req.baseUrl, (req.route as { path: unknown }).path),
-    params: req.params ?? {},
-    query: queryOf(req),
-    origin: () => originOf(req),
-    derived: () => derivedOf(req),
-    places: () => placesOf(req, res),
-    limitQuery: (rule) => limitQuery(req, rule),
-    urls: (rule) => urlsOf(req, routed, rule),
-    pass: () => next(),
-    observe(options) {
-      const captured = capture(res, options)
-      next()
-      return captured
-    },
-    replay: (stored, request, options) => replay(res, stored, request, options),
-    hold: (options) => hold(res, options),
+/** One request that passes a middleware of this package: as it is when it comes to it, whatever layers behind it change. */
+class ExpressVisit implements Visit<Request> {
+  readonly subject: Request
+  readonly req: Request
+  readonly res: Response
+  readonly method: string
+  readonly target: string
+  readonly url: string
+  readonly path: string
+  readonly pattern: string | undefined
+  readonly params: Request['params']
+  readonly query: Query
+  readonly #next: NextFunction
+
+  constructor(req: Request, next: NextFunction) {
+    this.subject = req
+    this.req = req
+    this.res = req.res!
+    this.method = req.method
+    this.target = req.originalUrl
+    this.url = req.url
+    this.path = routedPath(req)
+    this.pattern = req.route === undefined ? undefined : fullPattern(req.baseUrl, (req.route as { path: unknown }).path)
+    this.params = req.params ?? {}
+    this.query = queryOf(req)
+    this.#next = next
   }
+
+  origin(): string | undefined {
+    return originOf(this.req)
+  }
+
+  derived(): readonly DerivedProperty[] {
+    return derivedOf(this.req)
+  }
+
+  places(): readonly Place[] {
+    return placesOf(this.req, this.res)
+  }
+
+  limitQuery(rule: QueryRule): () => void {
+    return limitQuery(this.req, rule)
+  }
+
+  urls(rule: QueryRule): readonly [string, string] {
+    return urlsOf(this.req, this.path, rule)
+  }
+
+  pass(): void {
+    this.#next()
+  }
+
+  observe(options: CaptureOptions): Promise<Captured> {
+    const captured = capture(this.res, options)
+    this.#next()
+    return captured
+  }
+
+  replay(stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): void {
+    replay(this.res, stored, request, options)
+  }
+
+  hold(options: HoldOptions): void {
+    hold(this.res, options)
+  }
+}
+
+// As the router reads it.
+function routedPath({ path, baseUrl }: Request): string {
+  return path === '/' && baseUrl !== '' ? baseUrl : baseUrl + path
 }
 
 function queryOf(req: Request): Query {
@@ -114,6 +158,7 @@ function queryOf(req: Request): Query {
 }
 
 function searchOf(url: string): string {
+  if (!url.includes('?')) return ''
   const whole = url.split('#', 1)[0]!
   const mark = whole.indexOf('?')
   return mark < 0 ? '' : whole.slice(mark + 1)

@@ -109,6 +109,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'option-calls',
     'route-options',
     'resolved-options',
+    'known-calls',
     'route-calls',
     'route-handle',
     'passage',

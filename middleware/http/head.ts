@@ -104,20 +104,27 @@ export function turnNotModified(res: ServerResponse): void {
   res.statusCode = 304
   // Of the 200 it stands for; Node.js fills in its own.
   setReason(res, '')
+  leaveOutContent(res)
+}
+
+/** Takes away what describes content that does not go out. */
+export function leaveOutContent(res: ServerResponse): void {
   for (const name of res.getHeaderNames()) if (!isOnNotModified(name)) res.removeHeader(name)
 }
 
-/** Makes of a 200 the answer to who asked for a part of its content: that part, or the word that there is none. RFC 9110 §15.3.7, §15.5.17 */
-export function turnPartial(res: ServerResponse, part: Part | 'none', length: number): void {
-  res.statusCode = part === 'none' ? 416 : 206
+/**
+ * Makes of a 200's fields those of the answer to who asked for a part of its content: that part, or the word that there is none. Returns its status.
+ * RFC 9110 §15.3.7, §15.5.17
+ */
+export function turnPartial(res: ServerResponse, part: Part | 'none', length: number): 206 | 416 {
   setReason(res, '')
   if (part === 'none') {
-    for (const name of res.getHeaderNames()) if (!isOnNotModified(name)) res.removeHeader(name)
+    leaveOutContent(res)
     // Of this one range: who keeps it is not to tell it to others.
     res.setHeader('Cache-Control', 'no-store')
     res.setHeader('Content-Range', `bytes */${length}`)
     res.setHeader('Content-Length', 0)
-    return
+    return 416
   }
   // RFC 9530 §2, RFC 9110 §8.6: these are of the content, which is another now.
   for (const name of ['content-digest', 'content-md5']) res.removeHeader(name)
@@ -127,4 +134,5 @@ export function turnPartial(res: ServerResponse, part: Part | 'none', length: nu
   const control = valueOf(res.getHeaders(), 'cache-control')
   if (!restricts(parseCacheControl(control), 'no-transform'))
     res.setHeader('Cache-Control', control ? `${control}, no-transform` : 'no-transform')
+  return 206
 }

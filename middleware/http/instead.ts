@@ -46,8 +46,9 @@ export function putInstead(res: ServerResponse, stored: StoredResponse, baseline
 /** What goes out with a head that was put: the body or a part of it, or nothing with a 304. */
 export function bodyInstead({ visit, requestFields }: Replacing, stored: StoredResponse, now: number): Required<Omit<Verdict, 'keep'>> {
   const { res, method } = visit
-  const answer = answerTo(res, stored, { method, fields: requestFields }, now)
-  if (answer === 'not modified') return { notModified: true, instead: new Uint8Array() }
-  if (stored.status !== 204) res.setHeader('Content-Length', answer.byteLength)
-  return { notModified: false, instead: answer }
+  const { status, body } = answerTo(res, stored, { method, fields: requestFields }, now)
+  if (body === undefined) return { notModified: true, instead: new Uint8Array() }
+  res.statusCode = status
+  if (status !== 204) res.setHeader('Content-Length', body.byteLength)
+  return { notModified: false, instead: body }
 }

@@ -23,8 +23,15 @@ export interface Ready {
   readonly onNotModified: readonly ReadyField[]
   /** By lower-case name. */
   readonly byName: ReadonlyMap<string, string | readonly string[]>
-  /** The same bytes, as Node.js sends them. */
-  readonly body: Buffer
+  /** What a request gets that wants all of it: the same bytes, as Node.js sends them. */
+  readonly whole: Answer & { readonly body: Buffer }
+}
+
+/** What goes out with the fields that were put. */
+export interface Answer {
+  readonly status: number
+  /** Undefined with a 304. */
+  readonly body: Buffer | undefined
 }
 
 const ready = new WeakMap<StoredResponse, Ready>()
@@ -41,12 +48,13 @@ export function readyOf(stored: StoredResponse): Ready {
 function makeReady(stored: StoredResponse): Ready {
   const { buffer, byteOffset, byteLength } = stored.body
   const kept = stored.fields.filter(isServed)
+  const byName = new Map(kept.map(([name, value]) => [name.toLowerCase(), value]))
   return {
     stored,
     fields: kept.map(toReady),
     onNotModified: kept.filter(([name]) => isOnNotModified(name.toLowerCase())).map(toReady),
-    byName: new Map(kept.map(([name, value]) => [name.toLowerCase(), value])),
-    body: Buffer.from(buffer, byteOffset, byteLength),
+    byName,
+    whole: { status: stored.status, body: Buffer.from(buffer, byteOffset, byteLength) },
   }
 }
 

@@ -7,11 +7,11 @@ import type { Outcome } from './cache-status.ts'
 import { isNotModified, weakTag } from './conditional.ts'
 import { membersOf, valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
-import { setReason, turnNotModified, turnPartial } from './head.ts'
+import { leaveOutContent, setReason, turnPartial } from './head.ts'
 import type { Head } from './head.ts'
 import { partOf } from './range.ts'
 import { readyOf } from './ready.ts'
-import type { Ready, ReadyField } from './ready.ts'
+import type { Answer, Ready, ReadyField } from './ready.ts'
 import type { StoredResponse } from './stored-response.ts'
 import { privateTargets } from './targeted.ts'
 import { varyWith } from './vary.ts'
@@ -86,43 +86,48 @@ export interface ReplayOptions {
   readonly outcome?: Outcome | undefined
 }
 
-/** What a request gets of a stored response: its body, a part of it, or nothing. */
-export type Answer = Buffer | 'not modified'
-
 /** Answers with a stored response. Fields of outer layers stay, but those that the handler took away or set itself. */
 export function replay(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): void {
-  const answer = putAnswer(res, stored, request, options)
-  if (answer === 'not modified') turnNotModified(res)
+  const { status, body } = putAnswer(res, stored, request, options)
+  const isHead = request.method === 'HEAD'
   // RFC 9110 §9.3.2: what the GET would say.
-  else if (request.method === 'HEAD' && stored.status !== 204) res.setHeader('Content-Length', stored.body.byteLength)
-  if (answer === 'not modified' || request.method === 'HEAD' || answer.byteLength === 0) res.end()
-  else res.end(answer)
+  if (isHead && body !== undefined && status !== 204) res.setHeader('Content-Length', stored.body.byteLength)
+  // Not by `writeHead`: outer layers look at what `end` is given.
+  res.statusCode = status
+  if (isHead || body === undefined || body.byteLength === 0) res.end()
+  else res.end(body)
 }
 
-/** Puts what a request gets of a stored response onto one that has sent nothing yet. Of a 304 what outer layers said of the 200 is still there. */
+/** Puts the fields of what a request gets of a stored response onto one that has sent nothing yet. */
 export function putAnswer(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): Answer {
   const ready = readyOf(stored)
   const { fields } = request
   const isConditional = fields['if-none-match'] !== undefined || fields['if-modified-since'] !== undefined
   // RFC 9110 §13.2.2: in this order.
   if (isConditional && isNotModified(request.method, fields, stored.status, validatorsOf(res, ready), options.now)) {
-    putReady(res, ready, ready.onNotModified, options)
-    return 'not modified'
+    putFields(res, ready, ready.onNotModified, options)
+    // Of the 200 it stands for; Node.js fills in its own.
+    setReason(res, '')
+    leaveOutContent(res)
+    return NOT_MODIFIED
   }
-  putReady(res, ready, ready.fields, options)
-  return fields['range'] === undefined ? ready.body : partAskedFor(res, ready, request, options.now)
+  putFields(res, ready, ready.fields, options)
+  return fields['range'] === undefined ? ready.whole : partAskedFor(res, ready, request, options.now)
 }
+
+const NOT_MODIFIED: Answer = { status: 304, body: undefined }
 
 /** What of a stored response, whose head is on `res`, a request gets. Makes the head that of a part. */
 export function answerTo(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, now: number): Answer {
-  if (isNotModified(request.method, request.fields, stored.status, res.getHeaders(), now)) return 'not modified'
-  return request.fields['range'] === undefined ? readyOf(stored).body : partAskedFor(res, readyOf(stored), request, now)
+  if (isNotModified(request.method, request.fields, stored.status, res.getHeaders(), now)) return NOT_MODIFIED
+  return request.fields['range'] === undefined ? readyOf(stored).whole : partAskedFor(res, readyOf(stored), request, now)
 }
 
 /** Puts status and fields of a stored response onto one that has sent nothing yet. */
 export function putHead(res: ServerResponse, stored: StoredResponse, options: ReplayOptions): void {
   const ready = readyOf(stored)
-  putReady(res, ready, ready.fields, options)
+  res.statusCode = stored.status
+  putFields(res, ready, ready.fields, options)
 }
 
 /** What a response will say, once a stored one is on it, that conditions ask for. */
@@ -131,15 +136,15 @@ function validatorsOf(res: ServerResponse, { stored, byName }: Ready): Fields {
   return { etag: valueAfter('etag'), 'last-modified': valueAfter('last-modified'), date: valueAfter('date') }
 }
 
-function partAskedFor(res: ServerResponse, { stored, body }: Ready, request: ReplayRequest, now: number): Buffer {
+function partAskedFor(res: ServerResponse, { stored, whole }: Ready, request: ReplayRequest, now: number): Answer {
+  const { body } = whole
   const part = partOf(request.method, request.fields, { status: stored.status, fields: res.getHeaders(), length: body.length }, now)
-  if (part === undefined) return body
-  turnPartial(res, part, body.length)
-  return part === 'none' ? body.subarray(0, 0) : body.subarray(part.first, part.last + 1)
+  if (part === undefined) return whole
+  const status = turnPartial(res, part, body.length)
+  return { status, body: part === 'none' ? body.subarray(0, 0) : body.subarray(part.first, part.last + 1) }
 }
 
-function putReady(res: ServerResponse, { stored }: Ready, fields: readonly ReadyField[], { age, outcome }: ReplayOptions): void {
-  res.statusCode = stored.status
+function putFields(res: ServerResponse, { stored }: Ready, fields: readonly ReadyField[], { age, outcome }: ReplayOptions): void {
   if (stored.statusMessage !== '') setReason(res, stored.statusMessage)
   for (const name of stored.removed) res.removeHeader(name)
   for (const { name, value, nominated } of fields)

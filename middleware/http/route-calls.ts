@@ -10,6 +10,7 @@ import type { Fields } from './fields.ts'
 import { selectingFieldsOf } from './http2.ts'
 import { adviceForInside } from './inside.ts'
 import type { Inside } from './inside.ts'
+import { KnownCalls } from './known-calls.ts'
 import { isPlain, plainPathOf } from './plain-url.ts'
 import type { PlainPath } from './plain-url.ts'
 import { argumentsOf, keyText, selectedArguments } from './request-key.ts'
@@ -71,6 +72,8 @@ export class RouteCalls<Subject> {
   #calls: Calls<StoredResponse> | undefined
   #pattern: string | undefined
   #plainPath: PlainPath | undefined
+  /** Undefined where more than a request's URL says which call it is. */
+  readonly #known: KnownCalls | undefined
   #isRefused = false
   #otherPattern: string | undefined
 
@@ -78,7 +81,8 @@ export class RouteCalls<Subject> {
     this.#engine = engine
     this.#options = options
     this.#framework = framework
-    const { name, path } = options
+    const { name, path, headers, partition } = options
+    if (headers.length === 0 && partition === undefined) this.#known = new KnownCalls()
     if (path !== undefined) this.#pattern = path.pattern
     if (name !== undefined || path !== undefined) this.#calls = this.#register(name ?? defaultName(framework, path!.pattern))
   }
@@ -93,6 +97,14 @@ export class RouteCalls<Subject> {
 
   ref(args: PartialRouteArguments | undefined): Ref {
     return routeRef(this.known().name, args, this.#engine)
+  }
+
+  /** The request as a call, where one like it was that call. */
+  askAgain(visit: Visit<Subject>): Asked | undefined {
+    const known = this.#known?.of(visit)
+    if (known === undefined || this.#calls === undefined) return undefined
+    const { call, args } = known
+    return { calls: this.#calls, call, primary: call, args, fields: selectingFieldsOf(headersOf(visit.req)), partitioned: false }
   }
 
   /** The request as a call; why it is none; or undefined where it is none of this route's business. */
@@ -121,6 +133,7 @@ export class RouteCalls<Subject> {
     const named = argumentsOf({ params, query: visit.query, fields, partition }, this.#options)
     const args = { ...named, ...this.#spelled(visit, pattern, named) }
     const call = callOf(calls, args)
+    this.#known?.note(visit, call, args)
     return { calls, call, primary: call, args, fields, partitioned: partition !== undefined }
   }
 
@@ -167,6 +180,7 @@ export class RouteCalls<Subject> {
     if (this.#pattern !== pattern) this.#otherPattern ??= pattern
     // On both: which of them comes first is chance, and below a mount path with parameters it is a client's choice.
     if (this.#otherPattern !== undefined) {
+      this.#known?.clear()
       return this.#refuse(
         'other path',
         `One cached route is mounted on "${this.#pattern}" and on "${this.#otherPattern}": it is bypassed on both. Make one with cached() for each, or give it a \`path\` that covers them.`,

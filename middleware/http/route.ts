@@ -83,10 +83,7 @@ export class Route<Subject> {
     if (this.#loads.isInside(req)) return undefined
     if (this.#isOff) return { why: 'switched off' }
     try {
-      const odd = whyTargetBypassed(visit.target)
-      // Before the route learns its path from it.
-      if (odd !== undefined) return { why: odd }
-      const asked = this.#calls.ask(visit)
+      const asked = this.#calls.askAgain(visit) ?? this.#askAnew(visit)
       if (asked === undefined || 'why' in asked) return asked
       const { bypass } = this.#options
       if (bypass !== undefined && told(asked.calls.name, 'bypass', () => bypass(visit.subject))) return { why: 'bypass' }
@@ -98,6 +95,12 @@ export class Route<Subject> {
       if (!(error instanceof KeyError)) this.#engine.report(error)
       return { why: error instanceof KeyError ? 'no key' : 'error' }
     }
+  }
+
+  #askAnew(visit: Visit<Subject>): Asked | NotAsked | undefined {
+    const odd = whyTargetBypassed(visit.target)
+    // Before the route learns its path from it.
+    return odd === undefined ? this.#calls.ask(visit) : { why: odd }
   }
 
   #passage(visit: Visit<Subject>): Passage<Subject> {

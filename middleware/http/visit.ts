@@ -17,6 +17,8 @@ export interface Visit<Subject> {
   readonly method: string
   /** The request's target as it arrived at the application. */
   readonly target: string
+  /** Its URL as the layers before the route have left it: below a mount path, without that. */
+  readonly url: string
   /** The path as it is routed: mount path included, rewrites applied, without the query. */
   readonly path: string
   /** The pattern of the framework's route, mount path included; undefined where the route object is not mounted on one. */

@@ -32,6 +32,7 @@ export class KoaVisit implements Visit<Context> {
   readonly res: Context['res']
   readonly method: string
   readonly target: string
+  readonly url: string
   readonly path: string
   readonly query: Query
   readonly #next: () => Promise<unknown>
@@ -50,6 +51,7 @@ export class KoaVisit implements Visit<Context> {
     this.res = ctx.res
     this.method = ctx.method
     this.target = ctx.originalUrl
+    this.url = ctx.url
     this.path = routedPath(ctx)
     this.query = ctx.query
     this.#next = next
@@ -187,9 +189,10 @@ export class KoaVisit implements Visit<Context> {
   replay(stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): void {
     const { subject: ctx, res } = this
     ctx.status = stored.status
-    const answer = putAnswer(res, stored, request, options)
-    if (answer === 'not modified') notModified(ctx)
-    else putBody(ctx, answer)
+    const { status, body } = putAnswer(res, stored, request, options)
+    if (status !== stored.status) ctx.status = status
+    if (body === undefined) ctx.body = null
+    else putBody(ctx, body)
   }
 
   hold(options: HoldOptions): void {
