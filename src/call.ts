@@ -112,6 +112,9 @@ export type Served<V> =
   | { readonly from: 'load'; readonly entry: Entry<V>; readonly stored: boolean }
   | { readonly from: 'unshared' }
 
+/** What a caller takes of its answer. */
+export type Take<V, R> = (served: Served<V>) => R | Promise<R>
+
 /** How a call is to be answered, beyond what holds for all of its function. */
 export interface ServeOptions<V = unknown> {
   /** Whether it may wait for another caller's load, and others for its own. @default true */

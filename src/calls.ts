@@ -9,6 +9,7 @@ import {
   type Loaded,
   type Served,
   type ServeOptions,
+  type Take,
   type StaleWindows,
 } from './call.ts'
 import { Entries } from './entries.ts'
@@ -139,14 +140,19 @@ export class Calls<V> implements Named {
 
   /** Answers a call: from an entry, from another caller's load, or by its own. */
   serve(call: Call, load: Load<V>, options: ServeOptions<V> = {}): Promise<Served<V>> {
+    return this.answer(call, load, options, asItIs)
+  }
+
+  /** What is taken of the answer to a call, in the step in which there is one: a promise more would be a caller's largest cost. */
+  answer<R>(call: Call, load: Load<V>, options: ServeOptions<V>, take: Take<V, R>): Promise<R> {
     try {
-      return this.#serve(call, load, options)
+      return this.#answer(call, load, options, take)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  #serve(call: Call, load: Load<V>, { join = true, caller, place, refresh }: ServeOptions<V>): Promise<Served<V>> {
+  #answer<R>(call: Call, load: Load<V>, { join = true, caller, place, refresh }: ServeOptions<V>, take: Take<V, R>): Promise<R> {
     const { log, clock, tracker, transactions, options: settings } = this.#engine
     const reader = tracker.current()
     reader?.refs.add(call.ref)
@@ -154,57 +160,66 @@ export class Calls<V> implements Named {
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
     const options: Coming<V> = { find: true, join: join && !settings.disabled, caller, place, refresh, since }
     const transaction = transactions.current()
-    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, options)
+    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, options).then(take)
     return this.#loads.looks.isStrong
-      ? this.#serveStrong(call, load, reader, options)
-      : this.#serveSince({ position: log.position, time: since }, call, load, reader, options)
+      ? this.#serveStrong(call, load, reader, options, take)
+      : this.#serveSince({ position: log.position, time: since }, call, load, reader, options, take)
   }
 
-  async #serveStrong(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V>> {
+  async #serveStrong<R>(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>, take: Take<V, R>): Promise<R> {
     const served = await this.#askFirst(call, load, reader, options)
+    if (served !== undefined) return take(served)
     const { log, clock } = this.#engine
-    return served ?? this.#serveSince({ position: log.position, time: clock() }, call, load, reader, options)
+    return this.#serveSince({ position: log.position, time: clock() }, call, load, reader, options, take)
   }
 
   /** Answers a call when it is known what was cleared before it arrived. */
-  #serveSince(
+  #serveSince<R>(
     arrived: Arrival,
     call: Call,
     load: Load<V>,
     reader: Frame | undefined,
     options: Coming<V>,
+    take: Take<V, R>,
     looked?: Looked<V>,
-  ): Promise<Served<V>> {
+  ): Promise<R> {
     options.caller?.check()
     const entry = this.known(call.key)
     if (entry !== undefined) {
       if (this.#loads.staleness.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
-      return Promise.resolve({ from: 'store', entry, stale: false })
+      return Promise.resolve(take({ from: 'store', entry, stale: false }))
     }
     const stale = this.#staleHit(call, load, reader, options)
-    if (stale !== undefined) return Promise.resolve({ from: 'store', entry: stale, stale: true })
+    if (stale !== undefined) return Promise.resolve(take({ from: 'store', entry: stale, stale: true }))
     const flight = options.join ? this.#loads.joinable(call, reader, arrived) : undefined
-    if (flight === undefined) return this.#loads.lead(call, load, reader, options)
+    if (flight === undefined) return this.#loads.lead(call, load, reader, options, take)
     // Once before each wait: where loads come faster than looks, each look would find another one.
-    if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, call, load, reader, options)
+    if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, call, load, reader, options, take)
     options.place?.pass()
     enter(flight, options.caller)
-    const again = (): Promise<Served<V>> => this.#serveSince(arrived, call, load, reader, options)
-    return this.#loads.follow(flight, reader, arrived, again, looked?.found)
+    const again = (): Promise<R> => this.#serveSince(arrived, call, load, reader, options, take)
+    return this.#loads.follow(flight, reader, arrived, take, again, looked?.found)
   }
 
   /** Looks for what is stored where others load in any case, and answers with it or waits for them. */
-  async #lookBeside(arrived: Arrival, call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V>> {
+  async #lookBeside<R>(
+    arrived: Arrival,
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: Coming<V>,
+    take: Take<V, R>,
+  ): Promise<R> {
     const found = await this.#loads.looks.find(call, options.since)
-    if (found !== undefined && this.#loads.staleness.mayRevalidate(found)) return this.#servedBeside(found, reader)
-    return this.#serveSince(arrived, call, load, reader, options, { found })
+    if (found !== undefined && this.#loads.staleness.mayRevalidate(found)) return take(this.#servedBeside(found, reader))
+    return this.#serveSince(arrived, call, load, reader, options, take, { found })
   }
 
   /** Asks what was cleared before the call. Undefined once that is known; or its answer, which needs no such word, or had to do without. */
   async #askFirst(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V> | undefined> {
     const running = options.join ? this.#loads.flights.get(call.key) : undefined
     // Who looks beyond this process asks with it.
-    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(call, load, reader, options)
+    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(call, load, reader, options, asItIs)
     const asking = this.#engine.shared!.log.ask()
     const served = running && (await this.#loads.followLoad(running, call, reader, options))
     if (served !== undefined || (await asking)) return served
@@ -227,14 +242,14 @@ export class Calls<V> implements Named {
   async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: ServeOptions<V>): Promise<Served<V>> {
     const { place, caller, join = true } = options
     const running = join ? this.#loads.flights.get(call.key) : undefined
-    if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller })
+    if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller }, asItIs)
     const { next } = running
     this.#loads.refuseCycle(call, reader, running)
     place?.pass()
     const arrived = { position: this.#engine.log.position, time: this.#engine.clock() }
     // Who waits for it is not counted: it ends when it has loaded.
-    const served = next && (await this.#loads.follow(next, reader, arrived, () => undefined))
-    return served ?? this.#loads.lead(call, load, reader, { find: false, join, place, after: running })
+    const served = next && (await this.#loads.follow(next, reader, arrived, asItIs, () => undefined))
+    return served ?? this.#loads.lead(call, load, reader, { find: false, join, place, after: running }, asItIs)
   }
 
   /** Answers a call inside a transaction: from what the transaction has not cleared, or by a load that is nobody else's. */
@@ -252,7 +267,7 @@ export class Calls<V> implements Named {
       return { from: 'store', entry: found, stale: false }
     }
     this.#loads.refuseNested(call, reader)
-    return await this.#loads.lead(call, load, reader, { ...options, find: false, join: false })
+    return await this.#loads.lead(call, load, reader, { ...options, find: false, join: false }, asItIs)
   }
 
   /** A stale entry that may be served while another load is on its way, which this starts. */
@@ -274,7 +289,7 @@ export class Calls<V> implements Named {
     const join = mayJoin && this.#engine.transactions.current() === undefined
     if (!join) this.#loads.refuseNested(call, reader)
     this.#loads.refuseCycle(call, reader, this.#loads.flights.get(call.key))
-    return (await this.#loads.lead(call, load, reader, { find: false, join, caller })).entry
+    return await this.#loads.lead(call, load, reader, { find: false, join, caller }, ({ entry }) => entry)
   }
 
   /** What is stored of a call, fresh or stale, wherever it is, if nothing has cleared it: without loading, and uncounted until it is taken. */
@@ -338,4 +353,8 @@ export class Calls<V> implements Named {
 
 function always<T>(value: T): () => T {
   return () => value
+}
+
+function asItIs<T>(value: T): T {
+  return value
 }

@@ -25,8 +25,7 @@ const NONE: readonly Ref[] = []
  * the object itself, what most have none of is shared, and the ref of the call is made when it is asked for.
  */
 export class Entry<V> {
-  /** Of the function, and which of its calls this is. */
-  readonly name: string
+  /** Which of the calls of its function this is. */
   readonly key: string
   readonly value: V
   /** What it was computed from besides the call itself. */
@@ -49,11 +48,11 @@ export class Entry<V> {
   /** Its neighbours in the order in which a function's entries were used. */
   older: Entry<V> | undefined = undefined
   newer: Entry<V> | undefined = undefined
-  #own: Ref | undefined
+  /** The call itself, of which the function's name says the rest while nobody has asked. */
+  #own: Ref | string
 
   constructor({ key, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
     const own = refs[0]!
-    this.name = own.name
     this.key = key
     this.value = value
     this.read = refs.length === 1 ? NONE : refs.slice(1)
@@ -64,12 +63,18 @@ export class Entry<V> {
     this.cost = Math.ceil(cost)
     this.bytes = bytes
     this.trustFrom = Math.floor(trustFrom)
-    this.#own = own.exact && own.text === key ? undefined : own
+    this.#own = own.exact && own.text === key ? own.name : own
+  }
+
+  /** Of the function. */
+  get name(): string {
+    return typeof this.#own === 'string' ? this.#own : this.#own.name
   }
 
   /** The call itself. */
   get own(): Ref {
-    return (this.#own ??= exactRef(this.name, this.key))
+    if (typeof this.#own === 'string') this.#own = exactRef(this.#own, this.key)
+    return this.#own
   }
 
   /** The call itself first, then everything it was computed from. */

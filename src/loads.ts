@@ -2,7 +2,7 @@
 
 import type { Caller } from './abort.ts'
 import { Arrivals, type Arrival } from './arrival.ts'
-import { cycle, type Call, type Load, type Loaded, type Served, type ServeOptions } from './call.ts'
+import { cycle, type Call, type Load, type Loaded, type Served, type ServeOptions, type Take } from './call.ts'
 import type { Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
@@ -96,20 +96,24 @@ export class Loads<V> {
   }
 
   /**
-   * Waits for another caller's flight; `otherwise` when what it gave may have been overtaken before this caller came. `arrived`: when that was;
+   * Takes the result of another caller's flight; `otherwise` when what it gave may have been overtaken before this caller came. `arrived`: when that was;
    * or 'load' where only a load will do, which begins later. `fallback`: what the caller has found, where the flight looks for nothing.
    */
   follow<R>(
     flight: Flight<Outcome<V>>,
     reader: Frame | undefined,
     arrived: Arrival | 'load',
+    take: Take<V, R>,
     otherwise: () => R | Promise<R>,
     fallback?: Entry<V>,
-  ): Promise<Served<V> | R> {
+  ): Promise<R> {
     this.#stats.coalesced++
     const landing = this.#landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
     return landing.then(
-      (outcome) => this.#takeFrom(flight, reader, arrived, outcome) ?? otherwise(),
+      (outcome) => {
+        const served = this.#takeFrom(flight, reader, arrived, outcome)
+        return served === undefined ? otherwise() : take(served)
+      },
       (error: unknown) => {
         const isOurs = arrived === 'load' || flight.position === undefined || this.arrivals.isLater(flight.position, arrived, flight.frame)
         if (error === LEFT || !isOurs) return otherwise()
@@ -144,11 +148,23 @@ export class Loads<V> {
     this.refuseCycle(call, reader, flight)
     options.place?.pass()
     enter(flight, options.caller)
-    return await this.follow(flight, reader, 'load', () => undefined)
+    return await this.follow<Served<V> | undefined>(
+      flight,
+      reader,
+      'load',
+      (served) => served,
+      () => undefined,
+    )
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */
-  lead(call: Call, load: Load<V>, reader: Frame | undefined, options: LeadOptions<V>): Promise<Led<V>> {
+  lead<R>(
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: LeadOptions<V>,
+    take: (led: Led<V>) => R | Promise<R>,
+  ): Promise<R> {
     const { after } = options
     const flight = this.#newFlight(call, reader, options)
     const inside = reader?.innermostFlight
@@ -167,7 +183,7 @@ export class Loads<V> {
     return this.#landing(flight, running).then(
       (outcome) => {
         if (isPatient) end()
-        return this.#led(call, load, flight, reader, outcome, options)
+        return take(this.#led(call, load, flight, reader, outcome, options))
       },
       (error: unknown) => {
         if (isPatient) end()
@@ -247,12 +263,11 @@ export class Loads<V> {
     if (this.isLoading(call)) return
     const load = newLoad()
     this.#engine.tracker.runOutside(() => {
-      this.lead(call, load, undefined, { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }).catch(
-        (error: unknown) => {
-          if (error === LEFT) return
-          this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
-        },
-      )
+      const options = { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }
+      this.lead(call, load, undefined, options, () => undefined).catch((error: unknown) => {
+        if (error === LEFT) return
+        this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
+      })
     })
   }
 

@@ -97,8 +97,9 @@ function answerFrom<T>(
   options: ServeOptions,
   take: (entry: Entry<unknown>) => T,
 ): Promise<T> {
-  const serving = calls.serve(call, load, options)
-  return serving.then((it) => (it.from === 'unshared' ? answerFrom(calls, call, load, { ...options, join: false }, take) : take(it.entry)))
+  return calls.answer(call, load, options, (it) =>
+    it.from === 'unshared' ? answerFrom(calls, call, load, { ...options, join: false }, take) : take(it.entry),
+  )
 }
 
 /** As `memoize`, for a synchronous function, in this process alone. */

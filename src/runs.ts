@@ -63,9 +63,7 @@ export class Runs<V> {
   }
 
   newFrame(call: Call, reader: Frame | undefined, since: number = this.#engine.clock()): Frame {
-    const frame = new Frame(since, reader)
-    frame.call = call
-    frame.refs.add(call.ref)
+    const frame = new Frame(since, reader, call)
     frame.order = ++this.#begun
     frame.isTentative = this.#engine.transactions.current() !== undefined
     return frame

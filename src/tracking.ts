@@ -10,8 +10,13 @@ const FEW = 16
 
 /** Refs, each of them once: a list, since there are few of most, with an index once they are many. */
 export class Refs implements Iterable<Ref> {
-  readonly list: Ref[] = []
+  readonly list: Ref[]
   #index: Set<Ref> | undefined
+
+  /** `first`: one alone takes no room for others, which most loads have none of. */
+  constructor(first: Ref | undefined) {
+    this.list = first === undefined ? [] : [first]
+  }
 
   add(ref: Ref): void {
     if (this.#index?.has(ref) ?? this.list.includes(ref)) return
@@ -27,12 +32,12 @@ export class Refs implements Iterable<Ref> {
 
 /** What one load has read. */
 export class Frame {
-  readonly refs: Refs = new Refs()
+  readonly refs: Refs
   /** The load that this one runs in, if any. */
   readonly parent: Frame | undefined
   flight: Flight<unknown> | undefined = undefined
   /** The call that it loads; undefined where it is a load for several. */
-  call: { readonly key: string; readonly ref: Ref } | undefined
+  readonly call: { readonly key: string; readonly ref: Ref } | undefined
   /** The earliest moment at which something that was read was known to be fresh: trust does not add up along a chain. */
   trustFrom: number
   /** Whether a stale value was read: the result is then born stale. */
@@ -46,9 +51,11 @@ export class Frame {
   /** Its place among the loads of its function, by when they began. */
   order = 0
 
-  constructor(trustFrom: number, parent: Frame | undefined) {
+  constructor(trustFrom: number, parent: Frame | undefined, call?: Frame['call']) {
     this.trustFrom = this.began = trustFrom
     this.parent = parent
+    this.call = call
+    this.refs = new Refs(call?.ref)
   }
 
   /** Adds what a cached call returned that was read in this load. */
