@@ -173,7 +173,7 @@ export class Loads<V> {
     const fly = (): Promise<Outcome<V>> => this.runs.within(flight.frame, () => this.#fly(call, load, flight, options))
     const running = flight.begin(after === undefined ? fly : () => after.whileAwaitedBy(flight, after.settled()).then(fly))
     const end = (): void => {
-      flight.frame.open = false
+      flight.frame.end()
       inside?.awaitNoMore(flight)
       this.#forget(call, flight)
     }

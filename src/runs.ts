@@ -140,7 +140,7 @@ export class Runs<V> {
       this.#stats.errors++
       throw error
     } finally {
-      frame.open = false
+      frame.end()
       this.#syncKeys.delete(call.key)
       reader?.add(frame.refs, frame.trustFrom, frame.stale)
       if (reader !== undefined && frame.isTentative) reader.isTentative = true
@@ -154,7 +154,7 @@ export class Runs<V> {
     try {
       return await this.#inTime(`many of "${this.#options.name}"`, this.within(frame, load))
     } finally {
-      frame.open = false
+      frame.end()
       this.#lanes?.leave(frame)
     }
   }

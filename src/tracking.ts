@@ -30,6 +30,11 @@ export class Refs implements Iterable<Ref> {
   }
 }
 
+/** How many frames are open in which code has run. */
+interface OpenFrames {
+  count: number
+}
+
 /** What one load has read. */
 export class Frame {
   readonly refs: Refs
@@ -44,8 +49,8 @@ export class Frame {
   stale = false
   /** Whether what was read may still be undone: the result is then nobody else's. */
   isTentative = false
-  /** What is read after the load has ended is no part of its result. */
-  open = true
+  #isOpen = true
+  #countedIn: OpenFrames | undefined
   /** When it began, in milliseconds of the monotonic clock. */
   began: number
   /** Its place among the loads of its function, by when they began. */
@@ -56,6 +61,18 @@ export class Frame {
     this.parent = parent
     this.call = call
     this.refs = new Refs(call?.ref)
+  }
+
+  /** Whether the load goes on: what is read after it has ended is no part of its result. */
+  get open(): boolean {
+    return this.#isOpen
+  }
+
+  /** Counts it until its load ends. */
+  countIn(frames: OpenFrames): void {
+    if (!this.#isOpen || this.#countedIn !== undefined) return
+    this.#countedIn = frames
+    frames.count++
   }
 
   /** Adds what a cached call returned that was read in this load. */
@@ -77,9 +94,16 @@ export class Frame {
     return this.parent?.runsIn({ key, ref }) === true
   }
 
+  /** Ends the load. */
+  end(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    if (this.#countedIn !== undefined) this.#countedIn.count--
+  }
+
   /** Ends the load: every ref it was computed from, each once. */
   close(): readonly Ref[] {
-    this.open = false
+    this.end()
     return distinct(this.refs.list)
   }
 }
@@ -130,9 +154,17 @@ const storage: AsyncLocalStorage<Scope> = new AsyncLocalStorage<Scope>()
 /** Finds the load that code runs in, through every await. */
 export class Tracker {
   readonly #outside: AsyncResource = new AsyncResource('cache-alchemy')
+  readonly #open: OpenFrames = { count: 0 }
+
+  /** Whether any load of this cache is going on whose reads are collected. One that never ends is counted for good, and only makes reads dearer. */
+  get isIdle(): boolean {
+    return this.#open.count === 0
+  }
 
   /** The innermost load of this cache that is still going on. */
   current(): Frame | undefined {
+    // Most hits are in none, and to ask the storage takes as long as to find the entry.
+    if (this.isIdle) return undefined
     for (let scope = storage.getStore(); scope !== undefined; scope = scope.outer) {
       if (scope.tracker === this && scope.frame.open) return scope.frame
     }
@@ -140,6 +172,7 @@ export class Tracker {
   }
 
   run<T>(frame: Frame, work: () => T): T {
+    frame.countIn(this.#open)
     return storage.run({ tracker: this, frame, outer: storage.getStore() }, work)
   }
 

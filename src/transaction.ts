@@ -28,9 +28,17 @@ export class Transaction {
 export class Transactions {
   // Made with the first transaction: on Node 20 a storage in use makes every await of the process dearer.
   #storage: AsyncLocalStorage<Transaction> | undefined
+  #open = 0
+
+  /** Whether none is open. One whose work never ends is counted for good, and only makes calls dearer. */
+  get isIdle(): boolean {
+    return this.#open === 0
+  }
 
   current(): Transaction | undefined {
-    const transaction = this.#storage?.getStore()
+    // Most calls are made while there is none.
+    if (this.isIdle) return undefined
+    const transaction = this.#storage!.getStore()
     return transaction?.open === true ? transaction : undefined
   }
 
@@ -40,13 +48,20 @@ export class Transactions {
     if (this.current() !== undefined) return await work()
     const transaction = new Transaction()
     this.#storage ??= new AsyncLocalStorage()
+    this.#open++
     try {
       const value = await this.#storage.run(transaction, work)
-      transaction.open = false
+      this.#end(transaction)
       await commit(transaction)
       return value
     } finally {
-      transaction.open = false
+      this.#end(transaction)
     }
+  }
+
+  #end(transaction: Transaction): void {
+    if (!transaction.open) return
+    transaction.open = false
+    this.#open--
   }
 }

@@ -48,7 +48,12 @@ export class Written<V> {
   keep(loaded: Loaded<V>): void {
     for (const ref of this.#own) this.frame.refs.add(ref)
     if (this.#isSettled && !this.#isOvertaken(Array.from(this.frame.refs))) this.#runs.keep(this.#call, loaded, this.frame)
-    else this.frame.close()
+    else this.drop()
+  }
+
+  /** There is no value to store. */
+  drop(): void {
+    this.frame.end()
   }
 
   #isOvertaken(refs: readonly Ref[]): boolean {

@@ -143,14 +143,19 @@ export class HandlerLoads<Subject> {
     const filling = written.within(() =>
       this.#run({ ...asked, fwd: 'method', frame: written.frame, found: undefined, dependencies }, passage),
     )
-    filling.catch((error: unknown) => {
-      this.#engine.report(error)
-      if (!passage.hasEntered) passage.forward({ fwd: 'method' })
-    })
+    // Its reads are nobody's from here on, also where its own clear never comes.
+    filling.then(
+      ({ loaded }) => loaded.store || written.drop(),
+      (error: unknown) => {
+        written.drop()
+        this.#engine.report(error)
+        if (!passage.hasEntered) passage.forward({ fwd: 'method' })
+      },
+    )
     Promise.all([filling, cleared]).then(
       ([{ loaded }]) => loaded.store && written.keep(loaded),
       // Told where its answer waits for it.
-      () => {},
+      () => written.drop(),
     )
   }
 
