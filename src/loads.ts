@@ -2,15 +2,14 @@
 
 import type { Caller } from './abort.ts'
 import { Arrivals, type Arrival } from './arrival.ts'
-import { cycle, type Call, type Load, type Loaded, type Served, type ServeOptions, type Take } from './call.ts'
-import type { Entries } from './entries.ts'
+import { cycle, type Call, type Load, type Served, type ServeOptions, type Take } from './call.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
-import { Flight, promised } from './flight.ts'
+import { Flight } from './flight.ts'
+import { inPlaceOfSlow, Lead, LEFT, type LeadOptions, type Means } from './lead.ts'
 import { Looks } from './looks.ts'
 import { patiently } from './patience.ts'
-import type { Lease } from './redis/lease.ts'
 import { Runs, type Outcome, type RunsOptions } from './runs.ts'
 import { Staleness } from './staleness.ts'
 import type { FunctionStats } from './stats.ts'
@@ -18,29 +17,6 @@ import type { Frame } from './tracking.ts'
 
 /** How a caller was answered whose own flight it was. */
 export type Led<V> = Exclude<Served<V>, { from: 'unshared' }>
-
-/** How a flight is led. */
-export interface LeadOptions<V> {
-  /** Whether an entry that is found will do. */
-  readonly find: boolean
-  /** Whether others may join. */
-  readonly join: boolean
-  /** Whether another value was served meanwhile: nobody waits for this load. */
-  readonly behind?: boolean
-  /** When the value that was served was loaded, where it was fresh: only a newer one will do. */
-  readonly newerThan?: number
-  readonly caller?: Caller | undefined
-  readonly place?: ServeOptions['place']
-  /** As of who is served; false: a stale value that is found will not do. */
-  readonly refresh?: ServeOptions<V>['refresh']
-  /** When its caller came, where that was before: what it has waited for Redis since then counts. */
-  readonly since?: number
-  /** The flight that has to end first. */
-  readonly after?: Flight<Outcome<V>>
-}
-
-/** What a refresh behind a stale value ends with where another process makes it. */
-const LEFT: Error = new Error('Another process refreshes this call.')
 
 export interface LoadsOptions<V> extends RunsOptions<V> {
   /** Whether every call asks Redis what was cleared before it came. */
@@ -54,19 +30,20 @@ export class Loads<V> {
   readonly arrivals: Arrivals
   readonly staleness: Staleness<V>
   readonly #engine: Engine
+  readonly #means: Means<V>
   readonly #options: RunsOptions<V>['options']
   readonly #stats: FunctionStats
-  readonly #entries: Entries<V> | undefined
 
   constructor({ isStrong, ...options }: LoadsOptions<V>) {
     this.runs = new Runs(options)
     this.#engine = options.engine
     this.#options = options.options
     this.#stats = options.stats
-    this.#entries = options.entries
     this.looks = new Looks(options.engine, options.entries, isStrong)
     this.arrivals = new Arrivals(options.engine)
     this.staleness = new Staleness(options.engine, options.options, options.windowsOf)
+    const { engine, stats, entries } = options
+    this.#means = { engine, stats, entries, runs: this.runs, looks: this.looks, arrivals: this.arrivals, staleness: this.staleness }
   }
 
   /** Tells the load that reads an entry what it has read. */
@@ -170,7 +147,8 @@ export class Loads<V> {
     const inside = reader?.innermostFlight
     // The wait is known before the load runs, which may come back here in the same tick.
     inside?.await(flight)
-    const fly = (): Promise<Outcome<V>> => this.runs.within(flight.frame, () => this.#fly(call, load, flight, options))
+    const course = new Lead(this.#means, call, load, flight, options)
+    const fly = (): Promise<Outcome<V>> => this.runs.within(flight.frame, () => course.fly())
     const running = flight.begin(after === undefined ? fly : () => after.whileAwaitedBy(flight, after.settled()).then(fly))
     const end = (): void => {
       flight.frame.end()
@@ -239,7 +217,7 @@ export class Loads<V> {
   /** A flight's outcome, or past `softTimeout` the stale value that it found, or that who waits for it did. */
   #landing(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>, found?: Entry<V>): Promise<Outcome<V>> {
     return patiently(landing, this.#options.softTimeout, (resolve) => {
-      const stale = flight.fallback?.() ?? (found && this.#slow(found))
+      const stale = flight.fallback?.() ?? (found && inPlaceOfSlow(this.staleness, found))
       if (stale === undefined) return
       resolve(stale)
       const late = (error: unknown): void =>
@@ -271,129 +249,12 @@ export class Loads<V> {
     })
   }
 
-  #fly(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions<V>): Promise<Outcome<V>> {
-    // Who asked for a load, or could not ask what was cleared, gets no old value instead.
-    const looked = options.find ? this.looks.find(call, options.since) : options.behind === true ? this.#entries?.kept(call.key) : undefined
-    // Without Redis there is nothing to wait for: the load begins in the tick of its call.
-    return looked instanceof Promise
-      ? looked.then((found) => this.#flyOn(call, load, flight, options, found))
-      : this.#flyOn(call, load, flight, options, looked)
-  }
-
-  #flyOn(call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions<V>, found: Entry<V> | undefined): Promise<Outcome<V>> {
-    if (options.find && found !== undefined && this.#willDo(found, options)) return Promise.resolve(this.#found(found))
-    if (found !== undefined) flight.fallback = () => this.#slow(found)
-    // Who was given up while it looked stands in no line.
-    flight.audience?.check()
-    // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
-    return options.place === undefined && this.runs.hasLanes
-      ? this.runs.inLane(flight, () => this.#inTurn(call, load, flight, options, found))
-      : this.#inTurn(call, load, flight, options, found)
-  }
-
-  /** What a caller may have in place of a load that is slow. */
-  #slow(entry: Entry<V>): Outcome<V> | undefined {
-    return this.staleness.outlasts(entry) ? staleOf(entry) : undefined
-  }
-
-  #found(entry: Entry<V>): Outcome<V> {
-    return { ...staleOf(entry), stale: this.#engine.clock() >= entry.freshUntil }
-  }
-
-  #inTurn(
-    call: Call,
-    load: Load<V>,
-    flight: Flight<Outcome<V>>,
-    options: LeadOptions<V>,
-    found: Entry<V> | undefined,
-  ): Promise<Outcome<V>> {
-    const waiting = this.#turn(call, flight, options)
-    if (waiting === undefined) return this.#loadOr(call, load, flight, options, found, undefined)
-    return waiting.then((turn) => {
-      if (turn.to === 'leave') throw LEFT
-      return turn.to === 'serve' ? this.#found(turn.found) : this.#loadOr(call, load, flight, options, found, turn.lease)
-    })
-  }
-
   #forget(call: Call, flight: Flight<Outcome<V>>): void {
     // A newer flight may have taken the place meanwhile: it is not this one's to end.
     if (this.flights.get(call.key) !== flight) return
     if (flight.next === undefined) this.flights.delete(call.key)
     else this.flights.set(call.key, flight.next)
   }
-
-  #willDo(found: Entry<V>, options: LeadOptions<V>): boolean {
-    // Redis counts in whole milliseconds: the same load may look a little later from there.
-    if (options.newerThan !== undefined && found.loadedAt <= options.newerThan + 2) return false
-    const mayBeStale = options.behind !== true && options.refresh !== false
-    return this.#engine.clock() < found.freshUntil || (mayBeStale && this.staleness.mayRevalidate(found))
-  }
-
-  /** Waits for this process's turn to load, unless the load is its caller's alone or asked for whatever is stored. */
-  #turn(call: Call, { frame }: Flight<Outcome<V>>, options: LeadOptions<V>): ReturnType<Entries<V>['turn']> {
-    if (this.#entries?.hasTurns !== true || !options.join || !(options.find || options.behind === true)) return undefined
-    return this.#entries.turn({
-      ...call,
-      look: async () => {
-        const found = await this.looks.find(call, undefined, true)
-        return found !== undefined && this.#willDo(found, options) ? found : undefined
-      },
-      isNested: frame.parent?.innermostFlight !== undefined,
-      isBehind: options.behind === true,
-      since: options.since ?? frame.trustFrom,
-      signal: options.caller?.signal,
-      onWait: () => options.place?.pass(),
-    })
-  }
-
-  #loadOr(
-    call: Call,
-    load: Load<V>,
-    flight: Flight<Outcome<V>>,
-    { find, place }: LeadOptions<V>,
-    found: Entry<V> | undefined,
-    lease: Lease | undefined,
-  ): Promise<Outcome<V>> {
-    const began = this.#entries?.began(lease)
-    const landed = (loaded: Loaded<V>): Outcome<V> => {
-      try {
-        return this.#landed(call, flight, this.runs.land(call, loaded, flight, began), !find || found !== undefined)
-      } catch (error) {
-        return failed(error)
-      }
-    }
-    const failed = (error: unknown): Outcome<V> => this.#failed(call, flight, error, found, lease)
-    try {
-      const loading = this.runs.load(call, load, flight, place === undefined, found)
-      // What is there at once is stored at once: a getter may be read again in the same tick.
-      return loading instanceof Promise ? loading.then(landed, failed) : Promise.resolve(landed(loading))
-    } catch (error) {
-      return promised(() => Promise.resolve(failed(error)))
-    }
-  }
-
-  /** A load has given a result. `mayReplace`: whether an older entry may be stored. */
-  #landed(call: Call, flight: Flight<Outcome<V>>, outcome: Outcome<V>, mayReplace: boolean): Outcome<V> {
-    // What was cleared meanwhile says nothing of what others have loaded since.
-    const isLatest = !this.arrivals.isOvertaken(outcome.entry, flight.position!)
-    if (mayReplace && isLatest && outcome.share && !outcome.stored) this.#entries?.supersede(call.key, outcome.entry.order)
-    return outcome
-  }
-
-  /** What is served in place of a load that failed; throws where nothing may be. */
-  #failed({ ref }: Call, { audience }: Flight<Outcome<V>>, error: unknown, found?: Entry<V>, lease?: Lease): Outcome<V> {
-    const isGivenUp = audience?.isGone === true
-    lease?.end(isGivenUp ? 'overtaken' : 'failed')
-    if (isGivenUp) throw error
-    this.#stats.errors++
-    if (found === undefined || !this.staleness.mayReplace(found)) throw error
-    this.#engine.report(new CacheError('LOAD', `Loading ${String(ref)} failed; its stale value was served.`, error))
-    return staleOf(found)
-  }
-}
-
-function staleOf<V>(entry: Entry<V>): Outcome<V> {
-  return { from: 'store', entry, stale: true, stored: true, share: true }
 }
 
 /** Counts a caller that waits for a flight. */

@@ -40,6 +40,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/looks',
     'src/arrival',
     'src/staleness',
+    'src/lead',
     'src/loads',
     'src/calls',
   ],
