@@ -26,6 +26,7 @@ export class Flight<T> {
   #awaited: Map<Flight<unknown>, number> | undefined
   #result: Promise<T> | undefined
   #settle: ((running: unknown) => void) | undefined
+  #isOver = false
 
   constructor(frame: Frame) {
     this.frame = frame
@@ -40,7 +41,16 @@ export class Flight<T> {
     return running
   }
 
-  /** What it ends with. */
+  /**
+   * It has ended and can be found no more: who waits for it has its result, and it lets go of that. A Map whose entries come and go is made
+   * anew again and again, and each table that V8 leaves behind leads to the next: what flew then would live until all of them are collected.
+   */
+  end(): void {
+    this.#isOver = true
+    this.#result = undefined
+  }
+
+  /** What it ends with: asked before it has. */
   get result(): Promise<T> {
     // Its load may come back here in the tick in which it begins.
     return (this.#result ??= new Promise((resolve) => (this.#settle = resolve as (running: unknown) => void)))
@@ -48,6 +58,7 @@ export class Flight<T> {
 
   /** Resolves when it has ended, however, or was given up: its load may not heed that. */
   async settled(): Promise<void> {
+    if (this.#isOver) return
     const ended = this.result.catch(() => undefined)
     await (this.audience === undefined ? ended : Promise.race([ended, this.audience.gone()]))
   }

@@ -152,6 +152,7 @@ export class Loads<V> {
     const running = flight.begin(after === undefined ? fly : () => after.whileAwaitedBy(flight, after.settled()).then(fly))
     const end = (): void => {
       flight.frame.end()
+      flight.end()
       inside?.awaitNoMore(flight)
       this.#forget(call, flight)
     }

@@ -1,6 +1,8 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { openCache, type Cache } from '../src/cache.ts'
+import { Flight } from '../src/flight.ts'
+import { Frame } from '../src/tracking.ts'
 import { newClock } from './support/clock.ts'
 import { newGate } from './support/gate.ts'
 
@@ -346,3 +348,33 @@ describe('what is no cycle', () => {
     expect([await first, await second]).toEqual(['a b', 'b a b'])
   })
 })
+
+describe('a flight that has ended', () => {
+  test('keeps nothing of what it gave', async () => {
+    const { flight, given } = await ended()
+    await collected()
+    expect(given.deref()).toBeUndefined()
+    await flight.settled()
+  })
+
+  /** A flight whose result all who waited for it have. */
+  async function ended() {
+    const flight = new Flight<object>(new Frame(0, undefined))
+    const running = flight.begin(() => Promise.resolve({ large: true }))
+    expect(await flight.result).toBe(await running)
+    const given = new WeakRef(await running)
+    flight.end()
+    return { flight, given }
+  }
+})
+
+async function collected(): Promise<void> {
+  const { setFlagsFromString } = await import('node:v8')
+  const { runInNewContext } = await import('node:vm')
+  setFlagsFromString('--expose_gc')
+  const collect = runInNewContext('gc') as () => void
+  for (let round = 0; round < 3; round++) {
+    await nextRound()
+    collect()
+  }
+}
