@@ -103,8 +103,22 @@ export interface Also<V> {
   readonly ttl: number
 }
 
+/** A load whose function runs: what that gives, and what is made of it in the step in which it comes. */
+export class Begun<V> {
+  readonly running: Promise<unknown>
+  readonly loaded: (value: unknown) => Loaded<V>
+
+  constructor(running: Promise<unknown>, loaded: (value: unknown) => Loaded<V>) {
+    this.running = running
+    this.loaded = loaded
+  }
+}
+
 /** Runs in the frame that collects what it reads. `found`: a stale entry of this call that nothing has cleared, where there is one. */
-export type Load<V> = (frame: Frame, found?: Entry<V>) => Loaded<V> | Promise<Loaded<V>>
+export type Load<V> = (...args: Parameters<WholeLoad<V>>) => ReturnType<WholeLoad<V>> | Begun<V>
+
+/** A load that makes its result by itself. */
+export type WholeLoad<V> = (frame: Frame, found?: Entry<V>) => Loaded<V> | Promise<Loaded<V>>
 
 /** How a call was answered: from a store, by its own load, or by the load of another caller that may not share it. */
 export type Served<V> =

@@ -10,7 +10,7 @@ import { ConfigError, UnsupportedError } from './errors.ts'
 import { flatText } from './flat-key.ts'
 import { isolationOf, type Isolation } from './isolate.ts'
 import { any, keyUnless, strictText, type KeyText } from './key.ts'
-import type { Call, Loaded, Pacing } from './call.ts'
+import { Begun, type Call, type Loaded, type Pacing } from './call.ts'
 import { Calls } from './calls.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
 import { toBoolean, toLimit, toNumber, toVersion } from './options.ts'
@@ -100,11 +100,11 @@ export class Definition {
   }
 
   /** Loads inside of the frame that the engine made for it. `run`: in place of the function itself. */
-  load(self: unknown, args: unknown[], frame: Frame, run?: (args: unknown[], frame: Frame) => unknown): Promise<Loaded<unknown>> {
+  load(self: unknown, args: unknown[], frame: Frame, run?: (args: unknown[], frame: Frame) => unknown): Begun<unknown> {
     const isTracked = this.#declared.track(args, frame)
     const isOfCall = this.#isOfCall(args, frame)
     const running = run === undefined ? this.original.apply(self, args) : run(args, frame)
-    return Promise.resolve(running).then((value) => {
+    return new Begun(Promise.resolve(running), (value) => {
       const loaded = this.#loaded(value, args, isTracked)
       return isOfCall ? loaded : { ...loaded, store: false, share: false }
     })

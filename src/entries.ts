@@ -196,7 +196,7 @@ export class Entries<V> {
     const there = this.#memory?.peek(key)
     // A load that began later knows more than this one, though it ended first.
     if (there !== undefined && there.order > entry.order) return began?.lease?.end('stored')
-    this.#memory?.set(key, entry)
+    this.#memory?.set(key, entry, there)
     if (began?.generation === undefined || began.generation !== this.#options.epochs.generation) return began?.lease?.end('overtaken')
     const { generation, epoch, lease } = began
     this.#options.later(this.#writeUnder(lease, () => this.#write(key, entry, lifetime, generation, epoch)))

@@ -2,7 +2,7 @@
 
 import type { Engine } from './engine.ts'
 import { keyOf } from './key.ts'
-import { cycle, type Call, type Load } from './call.ts'
+import { cycle, type Call, type WholeLoad } from './call.ts'
 import type { Calls } from './calls.ts'
 import { Definition } from './definition.ts'
 import { dress, entryFrom, memoize } from './memoize.ts'
@@ -22,14 +22,14 @@ function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions
   const handed = (value: unknown): unknown => (value instanceof Promise ? value.then(give) : give(value))
   const first = new FirstLoad(engine, calls)
   let isAsync: boolean | undefined
-  const plain = (call: Call, load: Load<unknown>): unknown =>
+  const plain = (call: Call, load: WholeLoad<unknown>): unknown =>
     calls.loadSync(call, (frame) => {
       const loaded = load(frame)
       if (!(loaded instanceof Promise)) return loaded
       isAsync = true
       return { value: loaded.then(({ value }) => value), store: false, share: true }
     })
-  const begin = (call: Call, load: Load<unknown>): unknown => {
+  const begin = (call: Call, load: WholeLoad<unknown>): unknown => {
     const given = first.run(call, load)
     isAsync = given.isAsync
     return given.value
@@ -41,7 +41,7 @@ function memoizeEither(engine: Engine, get: AnyFunction, options: MemoizeOptions
     const entry = isAsync === true ? calls.fresh(key) : calls.known(key)
     if (entry !== undefined) return isAsync === true ? Promise.resolve(give(entry.value)) : give(entry.value)
     const call = calls.call(keyArgs, key)
-    const load: Load<unknown> = (frame) => definition.loadEither(this, [], frame)
+    const load: WholeLoad<unknown> = (frame) => definition.loadEither(this, [], frame)
     if (isAsync === undefined) return handed(begin(call, load))
     return handed(isAsync ? entryFrom(calls, call, load).then(({ value }) => value) : plain(call, load))
   }
@@ -59,12 +59,12 @@ class FirstLoad {
     this.#calls = calls
   }
 
-  run(call: Call, load: Load<unknown>): { readonly isAsync: boolean; readonly value: unknown } {
+  run(call: Call, load: WholeLoad<unknown>): { readonly isAsync: boolean; readonly value: unknown } {
     if (this.#running.has(call.key)) throw cycle(call)
     const reader = this.#engine.tracker.current()
     let frame: Frame | undefined
     let outcome: { readonly value: unknown } | { readonly error: unknown } | undefined
-    const watched: Load<unknown> = (own) => {
+    const watched: WholeLoad<unknown> = (own) => {
       frame = own
       try {
         const loaded = load(own)

@@ -2,7 +2,7 @@
 
 import type { Caller } from './abort.ts'
 import type { Arrivals } from './arrival.ts'
-import type { Call, Load, Loaded, ServeOptions } from './call.ts'
+import { Begun, type Call, type Load, type ServeOptions } from './call.ts'
 import type { Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
@@ -58,6 +58,7 @@ export class Lead<V> {
   readonly #options: LeadOptions<V>
   /** What it has found that will not do, or not yet. */
   #found: Entry<V> | undefined = undefined
+  #hasWaited: boolean
 
   constructor(means: Means<V>, call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions<V>) {
     this.#means = means
@@ -65,6 +66,7 @@ export class Lead<V> {
     this.#load = load
     this.#flight = flight
     this.#options = options
+    this.#hasWaited = !options.find || options.after !== undefined
   }
 
   fly(): Promise<Outcome<V>> {
@@ -73,7 +75,9 @@ export class Lead<V> {
     // Who asked for a load, or could not ask what was cleared, gets no old value instead.
     const looked = find ? looks.find(this.#call, since) : behind === true ? entries?.kept(this.#call.key) : undefined
     // Without Redis there is nothing to wait for: the load begins in the tick of its call.
-    return looked instanceof Promise ? looked.then((found) => this.#flyOn(found)) : this.#flyOn(looked)
+    if (!(looked instanceof Promise)) return this.#flyOn(looked)
+    this.#hasWaited = true
+    return looked.then((found) => this.#flyOn(found))
   }
 
   #flyOn(found: Entry<V> | undefined): Promise<Outcome<V>> {
@@ -86,12 +90,15 @@ export class Lead<V> {
     // Who was given up while it looked stands in no line.
     this.#flight.audience?.check()
     // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
-    return this.#options.place === undefined && runs.hasLanes ? runs.inLane(this.#flight, () => this.#inTurn()) : this.#inTurn()
+    if (this.#options.place !== undefined || !runs.hasLanes) return this.#inTurn()
+    this.#hasWaited = true
+    return runs.inLane(this.#flight, () => this.#inTurn())
   }
 
   #inTurn(): Promise<Outcome<V>> {
     const waiting = this.#turn()
     if (waiting === undefined) return this.#loadOr(undefined)
+    this.#hasWaited = true
     return waiting.then((turn) => {
       if (turn.to === 'leave') throw LEFT
       return turn.to === 'serve' ? this.#outcomeOf(turn.found) : this.#loadOr(turn.lease)
@@ -121,21 +128,27 @@ export class Lead<V> {
   #loadOr(lease: Lease | undefined): Promise<Outcome<V>> {
     const { entries, runs } = this.#means
     const began = entries?.began(lease)
-    const landed = (loaded: Loaded<V>): Outcome<V> => {
-      try {
-        return this.#landed(runs.land(this.#call, loaded, this.#flight, began))
-      } catch (error) {
-        return this.#failed(error, lease)
-      }
-    }
     const failed = (error: unknown): Outcome<V> => this.#failed(error, lease)
     try {
-      const loading = runs.load(this.#call, this.#load, this.#flight, this.#options.place === undefined, this.#found)
+      const loading = runs.load(this.#call, this.#load, this.#flight, this.#now(), this.#options.place === undefined, this.#found)
+      const landed = (value: unknown): Outcome<V> => {
+        try {
+          const loaded = loading instanceof Begun ? loading.loaded(value) : loading
+          return this.#landed(runs.land(this.#call, loaded, this.#flight, began))
+        } catch (error) {
+          return failed(error)
+        }
+      }
       // What is there at once is stored at once: a getter may be read again in the same tick.
-      return loading instanceof Promise ? loading.then(landed, failed) : Promise.resolve(landed(loading))
+      return loading instanceof Begun ? loading.running.then(landed, failed) : Promise.resolve(landed(undefined))
     } catch (error) {
       return promised(() => Promise.resolve(failed(error)))
     }
+  }
+
+  /** When its load begins: as its caller has come, where it has waited for nothing. */
+  #now(): number {
+    return this.#hasWaited ? this.#means.engine.clock() : this.#flight.frame.began
   }
 
   /** A load has given a result. */

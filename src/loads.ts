@@ -195,18 +195,18 @@ export class Loads<V> {
     outcome: Outcome<V>,
     options: LeadOptions<V>,
   ): Led<V> {
-    const { from, entry, stale, stored } = outcome
+    const { from, entry, stale } = outcome
     if (from === 'load' || this.#options.isSign?.(entry.value) !== true) this.#countServed(outcome)
     this.report(reader, entry, stale)
     // What its load read inside a transaction may be undone.
     if (reader !== undefined && from === 'load' && frame.isTentative) reader.isTentative = true
-    if (from === 'load') return { from, entry, stored }
+    if (from === 'load') return outcome
     options.caller?.check()
     // A refresh that failed and fell back is not tried again at once: the next reader starts one.
     const { refresh = () => load } = options
     if (options.find && stale && refresh !== false && this.staleness.mayRevalidate(entry)) this.refreshBehind(call, refresh)
     if (options.find && !stale && this.staleness.isDue(entry)) this.refreshAhead(call, load, entry)
-    return { from, entry, stale }
+    return outcome
   }
 
   #countServed(outcome: Outcome<V>): void {

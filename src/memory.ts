@@ -59,8 +59,8 @@ export class Memory<V> implements Holder {
     return this.#entries.get(key)
   }
 
-  set(key: string, entry: Entry<V>): void {
-    const there = this.#entries.get(key)
+  /** `there`: what it has of the key, where that is known. */
+  set(key: string, entry: Entry<V>, there: Entry<V> | undefined = this.#entries.get(key)): void {
     if (there === entry) return
     if (there !== undefined) this.#leave(there)
     else if (this.#entries.size >= this.#limit) this.evictOldest()

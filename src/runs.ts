@@ -1,6 +1,7 @@
 // Knows how a load runs: in a lane, in a frame that collects what it reads, in time; and what is kept of its result.
 
 import {
+  Begun,
   cycle,
   longestOf,
   type Also,
@@ -98,18 +99,27 @@ export class Runs<V> {
   }
 
   /** Begins a load. `isTimed`: whether `loadTimeout` is its own; a batch is timed as a whole. `found`: what is stored of it and stale. */
-  load(call: Call, load: Load<V>, flight: Flight<unknown>, isTimed: boolean, found: Entry<V> | undefined): Loaded<V> | Promise<Loaded<V>> {
+  load(
+    call: Call,
+    load: Load<V>,
+    flight: Flight<unknown>,
+    now: number,
+    isTimed: boolean,
+    found: Entry<V> | undefined,
+  ): Loaded<V> | Begun<V> {
     const { frame, audience } = flight
     // What was cleared until here came before the load, however long it has waited for its turn.
     flight.position = this.#engine.log.position
-    frame.began = frame.trustFrom = this.#engine.clock()
+    frame.began = frame.trustFrom = now
     frame.order = ++this.#begun
     audience?.check()
     // It may have been cleared while this load waited for its turn.
     const stale = found !== undefined && this.#engine.freshness.survives(found) ? found : undefined
     this.#stats.loads++
     const loading = load(frame, stale)
-    return loading instanceof Promise && isTimed ? this.#inTime(call.ref, loading) : loading
+    const begun = loading instanceof Promise ? new Begun(loading, (loaded) => loaded as Loaded<V>) : loading
+    const isBounded = isTimed && this.#options.loadTimeout !== Number.POSITIVE_INFINITY
+    return isBounded && begun instanceof Begun ? new Begun(this.#inTime(call.ref, begun.running), begun.loaded) : begun
   }
 
   /** Makes an entry of what a load gave, and stores it unless it was overtaken meanwhile. */
