@@ -208,6 +208,38 @@ for (const [name, express] of [
       })
     })
 
+    describe('a way to answer that a layer wraps for one user', () => {
+      for (const way of ['json', 'send'] as const) {
+        test(`sees the answer to that user, whatever others were given: res.${way}`, async () => {
+          const app = newApp()
+          app.use((req, res, next) => {
+            const answer = res[way].bind(res)
+            if (req.get('x-user') === 'ann') res[way] = () => answer('for ann')
+            next()
+          })
+          app.get('/', cached(cache), (_req, res) => void res[way]('for all'))
+          expect(statusOf(await get(app, '/'))).toBe(STORED)
+          const reply = await get(app, '/', { headers: { 'x-user': 'ann' } })
+          expect([reply.text, statusOf(reply)]).toEqual([expect.stringContaining('for ann'), refused(`unkeyed res.${way}`, 'miss')])
+          const other = await get(app, '/')
+          expect([other.text, statusOf(other)]).toEqual([expect.stringContaining('for all'), HIT])
+        })
+      }
+
+      test('and is by which every answer leaves, sees that of a hit: res.end', async () => {
+        const app = newApp()
+        app.use((req, res, next) => {
+          const end = res.end.bind(res) as (body: string) => Response
+          if (req.get('x-user') === 'ann') res.end = () => (res.removeHeader('content-length'), end('for ann'))
+          next()
+        })
+        app.get('/', cached(cache), (_req, res) => void res.json({ for: 'all' }))
+        expect(statusOf(await get(app, '/'))).toBe(STORED)
+        const reply = await get(app, '/', { headers: { 'x-user': 'ann' } })
+        expect([reply.text, statusOf(reply)]).toEqual(['for ann', HIT])
+      })
+    })
+
     describe('what is read unkeyed', () => {
       test('counts forwarded headers where the proxy is trusted, and not where it is not', async () => {
         for (const [trust, input] of [

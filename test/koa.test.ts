@@ -283,6 +283,32 @@ describe.each([
       expect(said.map((reply) => reply.headers['vary'])).toEqual([input, input, input])
     })
 
+    test('that answers in a way that a layer wraps for one user is asked for that user, whatever others were given', async () => {
+      const outer: Middleware = (ctx, next) => {
+        const redirect = ctx.redirect.bind(ctx)
+        if (ctx.get('x-user') === 'ann') ctx.redirect = () => redirect('/ann')
+        return next()
+      }
+      await using page = newPage((ctx) => ((ctx.status = 301), ctx.redirect('/all')), { outer })
+      expect(statusOf(await page.ask())).toBe(STORED)
+      const reply = await page.ask('/', { headers: { 'x-user': 'ann' } })
+      expect([reply.headers['location'], statusOf(reply)]).toEqual(['/ann', 'CacheAlchemy;fwd=miss;detail="unkeyed ctx.redirect"'])
+      const other = await page.ask()
+      expect([other.headers['location'], statusOf(other)]).toEqual(['/all', HIT])
+    })
+
+    test('whose answers all leave by what a layer wraps for one user leaves that to do the same on a hit', async () => {
+      const outer: Middleware = ({ res, req }, next) => {
+        const end = res.end.bind(res) as (body: string) => typeof res
+        if (req.headers['x-user'] === 'ann') res.end = () => (res.removeHeader('content-length'), end('for ann'))
+        return next()
+      }
+      await using page = newPage((ctx) => void (ctx.body = 'for all'), { outer })
+      expect(statusOf(await page.ask())).toBe(STORED)
+      const reply = await page.ask('/', { headers: { 'x-user': 'ann' } })
+      expect([reply.text, statusOf(reply)]).toEqual(['for ann', HIT])
+    })
+
     test('behind a proxy that is trusted reads what it forwards', async () => {
       await using page = newPage((ctx) => void (ctx.body = ctx.hostname))
       page.app.proxy = true

@@ -238,12 +238,11 @@ export function held(framework: Framework): void {
       await using _ = site
       await site.ask('/')
       for (const wire of proxy.wires()) wire.hold()
-      const began = performance.now()
+      expect(site.errors).toEqual([])
       expect(await site.ask('/', { method: 'POST' })).toMatchObject({ status: 200, text: 'ok' })
-      expect(performance.now() - began).toBeGreaterThanOrEqual(95)
+      expect(site.errors.length).toBeGreaterThan(0)
       expect((await site.ask('/', { method: 'PUT' })).status).toBe(503)
       expect(statusOf(await site.ask('/'))).not.toBe(HIT)
-      expect(site.errors.length).toBeGreaterThan(0)
     })
 
     test('that is away, writes are answered and cleared here', async () => {
