@@ -1,7 +1,7 @@
 // Knows the head of a response that is about to be sent: its status and fields, and what `writeHead` adds to them.
 
 import { validateHeaderValue } from 'node:http'
-import type { ServerResponse } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { parseCacheControl, restricts } from './cache-control.ts'
 import { isOnNotModified } from './conditional.ts'
 import { valueOf } from './fields.ts'
@@ -23,7 +23,13 @@ export interface Head {
 export function headOf(res: ServerResponse): Head {
   const spelling = new Map<string, string>()
   for (const name of rawNames(res)) spelling.set(name.toLowerCase(), name)
-  return { status: res.statusCode, statusMessage: reasonOf(res), fields: fieldsOf(res), spelling }
+  return { status: res.statusCode, statusMessage: reasonOf(res), fields: copied(fieldsOf(res)), spelling }
+}
+
+/** Node.js hands out the list of a field's lines that it keeps, and adds to it. */
+function copied(fields: OutgoingHttpHeaders): OutgoingHttpHeaders {
+  for (const [name, value] of Object.entries(fields)) if (Array.isArray(value)) fields[name] = [...value]
+  return fields
 }
 
 /** Whether a response is one of HTTP/2. By what it has: while it is watched its prototype is another. */

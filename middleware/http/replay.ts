@@ -144,11 +144,16 @@ function partAskedFor(res: ServerResponse, { stored, whole }: Ready, request: Re
   return { status, body: part === 'none' ? body.subarray(0, 0) : body.subarray(part.first, part.last + 1) }
 }
 
+/** Outer layers add to the list of a field's lines that they find on the response. */
+function ownOf(value: string | readonly string[]): string | readonly string[] {
+  return typeof value === 'string' ? value : [...value]
+}
+
 function putFields(res: ServerResponse, { stored }: Ready, fields: readonly ReadyField[], { age, outcome }: ReplayOptions): void {
   if (stored.statusMessage !== '') setReason(res, stored.statusMessage)
   for (const name of stored.removed) res.removeHeader(name)
   for (const { name, value, nominated } of fields)
-    res.setHeader(name, nominated === undefined ? value : (varyWith(res.getHeader('vary'), nominated) ?? ''))
+    res.setHeader(name, nominated === undefined ? ownOf(value) : (varyWith(res.getHeader('vary'), nominated) ?? ''))
   // RFC 9111 §4, §5.1: in place of any Age it came with, which is part of the new one.
   const arrivedAt = Number(res.getHeader('age') ?? 0) || 0
   if (age !== undefined) res.setHeader('Age', String(arrivedAt + Math.max(0, Math.floor(age / 1000))))

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { describe, expect, test } from 'vitest'
+import type { Reply } from '../support/http.ts'
 import type { Exchange, Framework } from './framework.ts'
 import { HIT, MISS, newSite, refused, statusOf, STORED } from './site.ts'
 
@@ -40,6 +41,23 @@ const HOOKS: Readonly<Record<string, [why: string, hook: (res: ServerResponse) =
 
 export function departing(framework: Framework): void {
   const { cached } = framework
+
+  test('a line that an outer layer adds to a field of several, while the answer leaves, is in that answer alone', async () => {
+    await using site = newSite(framework)
+    let asked = 0
+    site.app.outer(({ res }) => {
+      const own = `own ${++asked}`
+      onHeaders(res, () => res.appendHeader('X-Line', own))
+    })
+    site.app.on('get', '/', [cached(site.cache)], (x) => {
+      x.res.setHeader('X-Line', ['a', 'b'])
+      x.send('page')
+    })
+    const answers = [await site.ask('/'), await site.ask('/'), await site.ask('/')]
+    const linesOf = ({ rawHeaders }: Reply): string[] => rawHeaders.filter((_, at) => rawHeaders[at - 1]?.toLowerCase() === 'x-line')
+    expect(answers.map(linesOf)).toEqual([1, 2, 3].map((n) => ['a', 'b', `own ${n}`]))
+    expect(statusOf(answers[2]!)).toBe(HIT)
+  })
 
   describe('an answer that is changed on its way out by a layer inside', () => {
     const bodies: Readonly<Record<string, () => string | object>> = { whole: () => 'a', streamed: () => Readable.from(['a', 'b']) }
