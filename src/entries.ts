@@ -110,6 +110,11 @@ export class Entries<V> {
     return this.#options.shared !== undefined || this.#remote !== undefined
   }
 
+  /** Whether a user's own functions look for them. */
+  get isOwnStore(): boolean {
+    return typeof this.#options.place === 'object'
+  }
+
   /** The entry of a key, when one is in this process and may be served as fresh right now. */
   fresh(key: string): Entry<V> | undefined {
     const entry = this.#memory?.get(key)

@@ -70,18 +70,24 @@ export class Lead<V> {
   }
 
   fly(): Promise<Outcome<V>> {
-    const { find, behind, since } = this.#options
-    const { looks, entries } = this.#means
+    const { find, behind } = this.#options
     // Who asked for a load, or could not ask what was cleared, gets no old value instead.
-    const looked = find ? looks.find(this.#call, since) : behind === true ? entries?.kept(this.#call.key) : undefined
+    const looked = find ? this.#look() : behind === true ? this.#means.entries?.kept(this.#call.key) : undefined
     // Without Redis there is nothing to wait for: the load begins in the tick of its call.
-    if (!(looked instanceof Promise)) return this.#flyOn(looked)
-    this.#hasWaited = true
-    return looked.then((found) => this.#flyOn(found))
+    if (looked instanceof Promise) return looked.then((found) => this.#flyOn(found))
+    const flown = this.#flyOn(looked)
+    return flown instanceof Promise ? flown : Promise.resolve(flown)
   }
 
-  #flyOn(found: Entry<V> | undefined): Promise<Outcome<V>> {
-    if (this.#options.find && found !== undefined && this.#willDo(found)) return Promise.resolve(this.#outcomeOf(found))
+  /** Looks within the flight's frame where that runs a user's own code, which may read what is cached: else a hit needs no frame. */
+  #look(): ReturnType<Looks<V>['find']> {
+    const { looks, entries, runs } = this.#means
+    const look = (): ReturnType<Looks<V>['find']> => looks.find(this.#call, this.#options.since)
+    return entries?.isOwnStore === true ? runs.within(this.#flight.frame, look) : look()
+  }
+
+  #flyOn(found: Entry<V> | undefined): Outcome<V> | Promise<Outcome<V>> {
+    if (this.#options.find && found !== undefined && this.#willDo(found)) return this.#outcomeOf(found)
     const { runs, staleness } = this.#means
     if (found !== undefined) {
       this.#found = found
@@ -90,9 +96,8 @@ export class Lead<V> {
     // Who was given up while it looked stands in no line.
     this.#flight.audience?.check()
     // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
-    if (this.#options.place !== undefined || !runs.hasLanes) return this.#inTurn()
-    this.#hasWaited = true
-    return runs.inLane(this.#flight, () => this.#inTurn())
+    const isInLine = this.#options.place === undefined && runs.hasLanes
+    return runs.within(this.#flight.frame, () => (isInLine ? runs.inLane(this.#flight, () => this.#inTurn()) : this.#inTurn()))
   }
 
   #inTurn(): Promise<Outcome<V>> {

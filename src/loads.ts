@@ -148,7 +148,7 @@ export class Loads<V> {
     // The wait is known before the load runs, which may come back here in the same tick.
     inside?.await(flight)
     const course = new Lead(this.#means, call, load, flight, options)
-    const fly = (): Promise<Outcome<V>> => this.runs.within(flight.frame, () => course.fly())
+    const fly = (): Promise<Outcome<V>> => course.fly()
     const running = flight.begin(after === undefined ? fly : () => after.whileAwaitedBy(flight, after.settled()).then(fly))
     const end = (): void => {
       flight.frame.end()
