@@ -31,6 +31,9 @@ const LINE_END = 0x0a
 // Longer than any name of a format.
 const LONGEST_FORMAT = 60
 const FIELDS = 8
+// Twice so many are known, of a few hundred bytes each.
+const MOST_KNOWN = 1000
+const LONGEST_KNOWN = 1000
 const NO_COST = '-'
 const NO_HEADER = 'has no header that can be read'
 const EXACT = '='.charCodeAt(0)
@@ -53,6 +56,13 @@ export function encodeEntry(entry: NewRemoteEntry, storedAt: number): Buffer {
   return Buffer.concat([Buffer.from(`${before}${storedAt}${after}`, 'latin1'), entry.payload])
 }
 
+/** What a header says, whenever it is read. */
+interface Header extends Pick<RemoteEntry, 'generation' | 'epoch' | 'refs' | 'lifetime' | 'cost'> {
+  readonly storedAt: number
+  readonly staleWindow: number
+  readonly length: number
+}
+
 /**
  * An entry out of its bytes, at `now` by the clock that said when it was stored. Undefined where its time is up, and for another format, such
  * as an older or a newer release has. Throws a `CodecError` that names `at`, the key, for garbage.
@@ -60,23 +70,67 @@ export function encodeEntry(entry: NewRemoteEntry, storedAt: number): Buffer {
 export function decodeEntry(bytes: Buffer, at: string, now: number): RemoteEntry | undefined {
   const end = bytes.indexOf(LINE_END)
   const line = bytes.toString('latin1', 0, end < 0 ? LONGEST_FORMAT : end)
-  if (!line.startsWith(FORMAT) && ANY_FORMAT.test(line)) return undefined
+  const header = end < 0 ? undefined : known.get(line, at)
+  if (header === undefined) return void refuse(line, at)
+  const { storedAt, staleWindow, length, lifetime } = header
+  const payload = bytes.subarray(end + 1)
+  if (payload.byteLength !== length) throw garbage(at, `has ${payload.byteLength} of ${length} bytes`)
+  // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
+  const remaining = lifetime - Math.max(now - storedAt, 0)
+  if (remaining + staleWindow <= 0) return undefined
+  const { generation, epoch, refs, cost } = header
+  return { generation, epoch, refs, lifetime, remaining, cost, payload }
+}
+
+/** What headers said that were read lately: an entry is read more than once, and its refs are looked up by their leaves, each time. */
+class KnownHeaders {
+  #latest: Map<string, Header> = new Map()
+  #older: Map<string, Header> = new Map()
+
+  /** Undefined for a line that is no header. Throws a `CodecError` for one that cannot be read. */
+  get(line: string, at: string): Header | undefined {
+    let header = this.#latest.get(line)
+    if (header !== undefined) return header
+    header = this.#older.get(line) ?? headerIn(line, at)
+    if (header !== undefined && line.length <= LONGEST_KNOWN) this.#keep(line, header)
+    return header
+  }
+
+  #keep(line: string, header: Header): void {
+    if (this.#latest.size >= MOST_KNOWN) {
+      this.#older = this.#latest
+      this.#latest = new Map()
+    }
+    this.#latest.set(line, header)
+  }
+}
+
+const known = new KnownHeaders()
+
+function headerIn(line: string, at: string): Header | undefined {
+  if (!line.startsWith(FORMAT)) return undefined
   const parts = line.split('\t')
   const fields = parts[0]!.split(' ')
-  if (end < 0 || fields[0] !== FORMAT_NAME || fields.length !== FIELDS) throw garbage(at, NO_HEADER)
-  const payload = bytes.subarray(end + 1)
-  const lifetime = Number(fields[5])
-  // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
-  const remaining = lifetime - Math.max(now - Number(fields[1]), 0)
-  const left = remaining + Number(fields[6])
-  const epoch = Number(fields[4])
-  if (!Number.isSafeInteger(epoch) || Number.isNaN(left)) throw garbage(at, NO_HEADER)
-  if (payload.byteLength !== Number(fields[2])) throw garbage(at, `has ${payload.byteLength} of ${fields[2]} bytes`)
-  const refs: Ref[] = []
-  for (let i = 1; i < parts.length; i++) refs.push(readRef(parts[i]!, at))
-  if (left <= 0) return undefined
-  const cost = fields[7] === NO_COST ? undefined : Number(fields[7])
-  return { generation: fields[3]!, epoch, refs, lifetime, remaining, cost, payload }
+  const [, storedAt, length, generation, epoch, lifetime, staleWindow, cost] = fields
+  const refs = parts.slice(1).map((part) => readRef(part, at))
+  const header: Header = {
+    generation: generation!,
+    epoch: Number(epoch),
+    refs,
+    lifetime: Number(lifetime),
+    cost: cost === NO_COST ? undefined : Number(cost),
+    storedAt: Number(storedAt),
+    staleWindow: Number(staleWindow),
+    length: Number(length),
+  }
+  const isSound = fields.length === FIELDS && Number.isSafeInteger(header.epoch)
+  if (!isSound || Number.isNaN(header.lifetime + header.staleWindow - header.storedAt)) throw garbage(at, NO_HEADER)
+  return header
+}
+
+/** Another format is nobody's fault. */
+function refuse(line: string, at: string): void {
+  if (line.startsWith(FORMAT) || !ANY_FORMAT.test(line)) throw garbage(at, NO_HEADER)
 }
 
 /** Of an entry that begins with these bytes: what was known of the clear log when its load began. */
