@@ -55,6 +55,21 @@ describe('what it keeps', () => {
     expect(read.stats()).toMatchObject({ hits: 2, misses: 1, loads: 1 })
   })
 
+  test('depends on the cached calls that the store made while it was asked for it', async () => {
+    const shard = cache.memoize(async () => 'a', { name: 'shard' })
+    const get: Store['get'] = async (key) => {
+      await shard()
+      return behind.get(key)
+    }
+    let loads = 0
+    const read = cache.memoize(async () => ++loads, { name: 'row', store: { ...behind, get } })
+    await read()
+    await nextRound()
+    expect(await read()).toBe(1)
+    await shard.clear()
+    expect(await read()).toBe(2)
+  })
+
   test('is not changed by who changes what was made of its bytes', async () => {
     const bytes: Codec = { encode: (value) => value as Buffer, decode: (value) => value }
     const read = cache.memoize(async () => Buffer.from('abc'), { name: 'row', store, codec: bytes })
