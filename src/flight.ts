@@ -33,9 +33,8 @@ export class Flight<T> {
     frame.flight = this
   }
 
-  /** Begins; what `run` throws is a rejection. */
-  begin(run: () => Promise<T>): Promise<T> {
-    const running = promised(run)
+  /** Begins: it ends with what is given here. */
+  begin(running: Promise<T>): Promise<T> {
     if (this.#settle === undefined) this.#result = running
     else this.#settle(running)
     return running

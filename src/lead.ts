@@ -69,12 +69,20 @@ export class Lead<V> {
     this.#hasWaited = !options.find || options.after !== undefined
   }
 
+  /** What it throws is a rejection. */
   fly(): Promise<Outcome<V>> {
+    return promised(() => this.#fly())
+  }
+
+  #fly(): Promise<Outcome<V>> {
     const { find, behind } = this.#options
     // Who asked for a load, or could not ask what was cleared, gets no old value instead.
     const looked = find ? this.#look() : behind === true ? this.#means.entries?.kept(this.#call.key) : undefined
     // Without Redis there is nothing to wait for: the load begins in the tick of its call.
-    if (looked instanceof Promise) return looked.then((found) => this.#flyOn(found))
+    if (looked instanceof Promise) {
+      this.#hasWaited = true
+      return looked.then((found) => this.#flyOn(found))
+    }
     const flown = this.#flyOn(looked)
     return flown instanceof Promise ? flown : Promise.resolve(flown)
   }
@@ -97,6 +105,7 @@ export class Lead<V> {
     this.#flight.audience?.check()
     // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
     const isInLine = this.#options.place === undefined && runs.hasLanes
+    if (isInLine) this.#hasWaited = true
     return runs.within(this.#flight.frame, () => (isInLine ? runs.inLane(this.#flight, () => this.#inTurn()) : this.#inTurn()))
   }
 

@@ -7,6 +7,7 @@ import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
 import { Flight } from './flight.ts'
+import { Flights } from './flights.ts'
 import { inPlaceOfSlow, Lead, LEFT, type LeadOptions, type Means } from './lead.ts'
 import { Looks } from './looks.ts'
 import { patiently } from './patience.ts'
@@ -24,7 +25,7 @@ export interface LoadsOptions<V> extends RunsOptions<V> {
 }
 
 export class Loads<V> {
-  readonly flights: Map<string, Flight<Outcome<V>>> = new Map()
+  readonly flights: Flights<Outcome<V>> = new Flights()
   readonly runs: Runs<V>
   readonly looks: Looks<V>
   readonly arrivals: Arrivals
@@ -148,13 +149,14 @@ export class Loads<V> {
     // The wait is known before the load runs, which may come back here in the same tick.
     inside?.await(flight)
     const course = new Lead(this.#means, call, load, flight, options)
-    const fly = (): Promise<Outcome<V>> => course.fly()
-    const running = flight.begin(after === undefined ? fly : () => after.whileAwaitedBy(flight, after.settled()).then(fly))
+    const running = flight.begin(
+      after === undefined ? course.fly() : after.whileAwaitedBy(flight, after.settled()).then(() => course.fly()),
+    )
     const end = (): void => {
       flight.frame.end()
       flight.end()
       inside?.awaitNoMore(flight)
-      this.#forget(call, flight)
+      this.flights.leave(call.key, flight)
     }
     // Where nobody is answered before it ends, it has ended for all when its leader is answered, who is the first to wait for it.
     const isPatient = this.#options.softTimeout === Number.POSITIVE_INFINITY
@@ -179,7 +181,7 @@ export class Loads<V> {
     else if (join) this.flights.set(call.key, flight)
     if (caller !== undefined) {
       flight.audience = caller.lead(() => {
-        this.#forget(call, flight)
+        this.flights.leave(call.key, flight)
         this.runs.giveUp(flight)
       })
       enter(flight, caller)
@@ -248,13 +250,6 @@ export class Loads<V> {
         this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
       })
     })
-  }
-
-  #forget(call: Call, flight: Flight<Outcome<V>>): void {
-    // A newer flight may have taken the place meanwhile: it is not this one's to end.
-    if (this.flights.get(call.key) !== flight) return
-    if (flight.next === undefined) this.flights.delete(call.key)
-    else this.flights.set(call.key, flight.next)
   }
 }
 

@@ -112,7 +112,7 @@ class Gathering {
       return load(this.#flight.frame, this.#members)
     }
     // It is waited for by its members, each as a load of its own: so one that calls one of them is seen to wait for itself.
-    this.#flight.begin(fly).catch(() => undefined)
+    this.#flight.begin(fly()).catch(() => undefined)
   }
 
   async add(args: Args, frame: Frame): Promise<unknown> {

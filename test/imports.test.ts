@@ -15,6 +15,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/transaction',
     'src/abort',
     'src/flight',
+    'src/flights',
     'src/lanes',
     'src/patience',
     'src/entry',
