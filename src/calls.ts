@@ -114,6 +114,11 @@ export class Calls<V> implements Named {
     return this.#loads.looks.isStrong ? undefined : this.known(key)
   }
 
+  /** As `fresh`, of the call with this string alone: it may be found only by its key. */
+  freshOfString(string: string): Entry<V> | undefined {
+    return this.#loads.looks.isStrong ? undefined : this.knownOfString(string)
+  }
+
   /** A value of a call that a change is about to give. `own`: what the change clears, and the value depends on nevertheless. */
   written(call: Call, own: readonly Ref[]): Written<V> {
     return new Written(this.#loads.runs, this.#engine.log, call, own)
@@ -132,7 +137,15 @@ export class Calls<V> implements Named {
 
   /** The entry of a key, when one is in this process and may be served as fresh as far as is known here: it counts as served. */
   known(key: string): Entry<V> | undefined {
-    const entry = this.#entries?.fresh(key)
+    return this.#hit(this.#entries?.fresh(key))
+  }
+
+  /** As `known`, of the call with this string alone: it may be found only by its key. */
+  knownOfString(string: string): Entry<V> | undefined {
+    return this.#hit(this.#entries?.freshOfString(string))
+  }
+
+  #hit(entry: Entry<V> | undefined): Entry<V> | undefined {
     if (entry === undefined || this.#engine.transactions.current()?.covers(entry.refs) === true) return undefined
     if (this.#options.isSign?.(entry.value) !== true) this.#stats.hits++
     this.#loads.report(this.#engine.tracker.current(), entry, false)

@@ -82,6 +82,12 @@ export class Definition {
     return Array.isArray(chosen) ? (chosen as unknown[]) : [chosen]
   }
 
+  /** The string that is all there is to a call. */
+  onlyString(keyArgs: readonly unknown[], args: readonly unknown[]): string | undefined {
+    if (keyArgs.length !== 1 || (keyArgs !== args && signalsIn(args).length > 0)) return undefined
+    return typeof keyArgs[0] === 'string' ? keyArgs[0] : undefined
+  }
+
   /** The key of a call; undefined where there is a signal among its arguments. Throws a `KeyError`. */
   keyOf(keyArgs: readonly unknown[], args: readonly unknown[]): string | undefined {
     if (keyArgs !== args && signalsIn(args).length > 0) return undefined

@@ -117,9 +117,17 @@ export class Entries<V> {
 
   /** The entry of a key, when one is in this process and may be served as fresh right now. */
   fresh(key: string): Entry<V> | undefined {
-    const entry = this.#memory?.get(key)
-    if (entry === undefined || !this.#survives(key, entry) || !this.#options.freshness.isInTime(entry)) return undefined
-    this.#uses?.used(key, this.#options.version)
+    return this.#ifFresh(this.#memory?.get(key))
+  }
+
+  /** As `fresh`, of the call with this string alone: it may be found only by its key. */
+  freshOfString(string: string): Entry<V> | undefined {
+    return this.#ifFresh(this.#memory?.getOfString(string))
+  }
+
+  #ifFresh(entry: Entry<V> | undefined): Entry<V> | undefined {
+    if (entry === undefined || !this.#survives(entry) || !this.#options.freshness.isInTime(entry)) return undefined
+    this.#uses?.used(entry.key, this.#options.version)
     return entry
   }
 
@@ -169,7 +177,7 @@ export class Entries<V> {
     const local = this.#vouched(key)
     if (admitted === undefined || (local !== undefined && admitted.freshUntil <= local.freshUntil)) return local
     this.#uses?.used(key, version)
-    this.#memory?.set(key, admitted)
+    this.#memory?.set(admitted)
     return admitted
   }
 
@@ -201,7 +209,7 @@ export class Entries<V> {
     const there = this.#memory?.peek(key)
     // A load that began later knows more than this one, though it ended first.
     if (there !== undefined && there.order > entry.order) return began?.lease?.end('stored')
-    this.#memory?.set(key, entry, there)
+    this.#memory?.set(entry, there)
     if (began?.generation === undefined || began.generation !== this.#options.epochs.generation) return began?.lease?.end('overtaken')
     const { generation, epoch, lease } = began
     this.#options.later(this.#writeUnder(lease, () => this.#write(key, entry, lifetime, generation, epoch)))
@@ -212,8 +220,8 @@ export class Entries<V> {
     const { name, version, freshness } = this.#options
     if (this.#remote !== undefined && this.#remote.all === undefined) throw notWalked(name)
     const counted = new Set<string>()
-    for (const [key, entry] of this.#memory?.entries() ?? []) {
-      if (freshness.isFresh(entry) && isCounted(entry.own, entry.refs)) counted.add(key)
+    for (const entry of this.#memory?.entries() ?? []) {
+      if (freshness.isFresh(entry) && isCounted(entry.own, entry.refs)) counted.add(entry.key)
     }
     for await (const [key, remote] of this.#remote?.all?.(name, version) ?? []) {
       if (!isCounted(remote.refs[0]!, remote.refs) || counted.has(key)) continue
@@ -226,8 +234,9 @@ export class Entries<V> {
   /** A newer value was refused: an older entry is no longer what its function gives. */
   supersede(key: string, order: number): void {
     const { name, version, later } = this.#options
-    if ((this.#memory?.peek(key)?.order ?? 0) > order) return
-    this.#memory?.delete(key)
+    const there = this.#memory?.peek(key)
+    if (there !== undefined && there.order > order) return
+    if (there !== undefined) this.#memory?.delete(there)
     if (this.#remote !== undefined) later(this.#remote.remove(name, key, version))
   }
 
@@ -237,12 +246,12 @@ export class Entries<V> {
 
   #surviving(key: string): Entry<V> | undefined {
     const entry = this.#memory?.peek(key)
-    return entry !== undefined && this.#survives(key, entry) ? entry : undefined
+    return entry !== undefined && this.#survives(entry) ? entry : undefined
   }
 
-  #survives(key: string, entry: Entry<V>): boolean {
+  #survives(entry: Entry<V>): boolean {
     if (this.#options.freshness.survives(entry)) return true
-    this.#memory?.delete(key)
+    this.#memory?.delete(entry)
     this.#options.onCleared()
     return false
   }
@@ -330,7 +339,7 @@ export class Entries<V> {
   async #write(key: string, entry: Entry<V>, lifetime: Lifetime, generation: string, epoch: number): Promise<void> {
     const { name, version, codec, size, later } = this.#options
     const payload = codec.encode(entry.value)
-    if (size === undefined) this.#memory?.resize(key, entry, payload.byteLength)
+    if (size === undefined) this.#memory?.resize(entry, payload.byteLength)
     const remote = {
       generation,
       epoch,

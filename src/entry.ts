@@ -1,5 +1,6 @@
 // Knows what one cached result is.
 
+import { stringOf } from './key.ts'
 import type { NameSet } from './name-sets.ts'
 import { exactRef, type Ref } from './ref.ts'
 
@@ -19,14 +20,17 @@ export interface NewEntry<V> {
 }
 
 const NONE: readonly Ref[] = []
+// V8 keeps a text that is at least so long as a part of the one that it was cut out of, which would be kept too.
+const SHORTEST_CUT = 13
 
 /**
  * One cached result, as this process holds it: of the calls of a function there are many, so times are whole milliseconds, which V8 keeps in
  * the object itself, what most have none of is shared, and the ref of the call is made when it is asked for.
  */
 export class Entry<V> {
-  /** Which of the calls of its function this is. */
-  readonly key: string
+  /** Which of the calls of its function this is: the string that is its only argument, where that is found by itself, or its key. */
+  readonly label: string
+  readonly isOfString: boolean
   readonly value: V
   /** What it was computed from besides the call itself. */
   readonly read: readonly Ref[]
@@ -53,7 +57,9 @@ export class Entry<V> {
 
   constructor({ key, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
     const own = refs[0]!
-    this.key = key
+    const string = stringOf(key)
+    this.isOfString = string !== undefined
+    this.label = string === undefined ? key : string.length < SHORTEST_CUT ? string : (JSON.parse(key) as string)
     this.value = value
     this.read = refs.length === 1 ? NONE : refs.slice(1)
     this.order = order
@@ -64,6 +70,10 @@ export class Entry<V> {
     this.bytes = bytes
     this.trustFrom = Math.floor(trustFrom)
     this.#own = own.exact && own.text === key ? own.name : own
+  }
+
+  get key(): string {
+    return this.isOfString ? `"${this.label}"` : this.label
   }
 
   /** Of the function. */

@@ -77,6 +77,14 @@ export function quoted(text: string): string {
   return `"${text}"`
 }
 
+/** The string that a key is of and no other, where it is written as it is: there is one key of each such string, and one string of the key. */
+export function stringOf(key: string): string | undefined {
+  const end = key.length - 1
+  // Of two strings the key has more quotes, and of one that JSON has to escape something in, a backslash.
+  const isAsItIs = key.charCodeAt(0) === QUOTE && key.indexOf('"', 1) === end && !key.includes('\\')
+  return isAsItIs ? key.slice(1, end) : undefined
+}
+
 function textOfObject(value: object, depth: number): string {
   checkDepth(value, depth)
   if (Array.isArray(value)) return textOfArray(value, depth)

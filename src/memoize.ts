@@ -43,14 +43,22 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
   const valueOf = (entry: Entry<unknown>): unknown => give(entry.value)
   const answer = (asked: Asked, self: unknown): Promise<unknown> =>
     asked.caller === undefined ? answerFrom(calls, asked.call, loadOf(asked, self), {}, valueOf) : entryOf(asked, self).then(valueOf)
+  const hit = (self: unknown, keyArgs: readonly unknown[], args: unknown[], entry: Entry<unknown>): Promise<unknown> => {
+    if (calls.isDue(entry)) calls.refreshAhead(calls.call(keyArgs, entry.key), loadOf({ args, caller: undefined }, self), entry)
+    return Promise.resolve(give(entry.value))
+  }
+  /** Answers a call whose entry is not found without its key. */
+  const keyed = (self: unknown, keyArgs: readonly unknown[], args: unknown[]): Promise<unknown> => {
+    const key = definition.keyOf(keyArgs, args)
+    const entry = key === undefined ? undefined : calls.fresh(key)
+    return entry === undefined ? answer(definition.ask(keyArgs, args, key), self) : hit(self, keyArgs, args, entry)
+  }
   const cached = function (this: unknown, ...args: unknown[]): Promise<unknown> {
     try {
       const keyArgs = definition.keyArgs(this, args)
-      const key = definition.keyOf(keyArgs, args)
-      const entry = key === undefined ? undefined : calls.fresh(key)
-      if (entry === undefined) return answer(definition.ask(keyArgs, args, key), this)
-      if (calls.isDue(entry)) calls.refreshAhead(calls.call(keyArgs, key!), loadOf({ args, caller: undefined }, this), entry)
-      return Promise.resolve(give(entry.value))
+      const string = definition.onlyString(keyArgs, args)
+      const entry = string === undefined ? undefined : calls.freshOfString(string)
+      return entry === undefined ? keyed(this, keyArgs, args) : hit(this, keyArgs, args, entry)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -110,9 +118,15 @@ export function memoizeSync(engine: Engine, fn: AnyFunction, options: MemoizeSyn
   const { calls, give } = definition
   const cached = function (this: unknown, ...args: unknown[]): unknown {
     const keyArgs = definition.keyArgs(this, args)
+    const string = definition.onlyString(keyArgs, args)
+    const entry = string === undefined ? undefined : calls.knownOfString(string)
+    return entry === undefined ? keyed(this, keyArgs, args) : give(entry.value)
+  }
+  /** Answers a call whose entry is not found without its key. */
+  const keyed = (self: unknown, keyArgs: readonly unknown[], args: unknown[]): unknown => {
     const key = definition.keyOf(keyArgs, args)
     const entry = key === undefined ? undefined : calls.known(key)
-    return entry === undefined ? answer(definition.ask(keyArgs, args, key), this) : give(entry.value)
+    return entry === undefined ? answer(definition.ask(keyArgs, args, key), self) : give(entry.value)
   }
   // Nobody else waits for its load, and its signals are the caller's own.
   const answer = ({ call, caller, args }: Asked, self: unknown): unknown => {

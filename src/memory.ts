@@ -2,6 +2,7 @@
 
 import type { Budget, Holder } from './budget.ts'
 import type { Entry } from './entry.ts'
+import { stringOf } from './key.ts'
 
 export interface MemoryOptions<V> {
   /** How many entries; Infinity: no bound. */
@@ -22,7 +23,9 @@ const SWEPT_A_SET = 2
 
 /** The entries of one function by key, and in the order of their last use: each knows its neighbours. */
 export class Memory<V> implements Holder {
-  readonly #entries: Map<string, Entry<V>> = new Map()
+  readonly #byKey: Map<string, Entry<V>> = new Map()
+  /** Those that are found by the string that is the only argument: to make the key of each call would take longer than to find its entry. */
+  readonly #byString: Map<string, Entry<V>> = new Map()
   readonly #limit: number
   readonly #budget: Budget
   readonly #onEvict: () => void
@@ -46,7 +49,15 @@ export class Memory<V> implements Holder {
   }
 
   get(key: string): Entry<V> | undefined {
-    const entry = this.#entries.get(key)
+    return this.#used(this.peek(key))
+  }
+
+  /** As `get`, of the call with this string alone, if its key is that string as it is. */
+  getOfString(string: string): Entry<V> | undefined {
+    return this.#used(this.#byString.get(string))
+  }
+
+  #used(entry: Entry<V> | undefined): Entry<V> | undefined {
     if (entry !== undefined && entry !== this.#newest) {
       this.#unlink(entry)
       this.#link(entry)
@@ -56,15 +67,18 @@ export class Memory<V> implements Holder {
 
   /** As `get`, without counting as a use. */
   peek(key: string): Entry<V> | undefined {
-    return this.#entries.get(key)
+    const string = stringOf(key)
+    return string === undefined ? this.#byKey.get(key) : this.#byString.get(string)
   }
 
-  /** `there`: what it has of the key, where that is known. */
-  set(key: string, entry: Entry<V>, there: Entry<V> | undefined = this.#entries.get(key)): void {
+  /** `known`: what it has of the key, where that is known. */
+  set(entry: Entry<V>, known?: Entry<V>): void {
+    const entries = this.#with(entry)
+    const there = known ?? entries.get(entry.label)
     if (there === entry) return
     if (there !== undefined) this.#leave(there)
-    else if (this.#entries.size >= this.#limit) this.evictOldest()
-    this.#entries.set(key, entry)
+    else if (this.#byKey.size + this.#byString.size >= this.#limit) this.evictOldest()
+    entries.set(entry.label, entry)
     this.#link(entry)
     this.#count(entry.bytes)
     this.#budget.enforce()
@@ -72,24 +86,24 @@ export class Memory<V> implements Holder {
   }
 
   /** Says how large an entry is, where that is known only after it was stored. */
-  resize(key: string, entry: Entry<V>, bytes: number): void {
-    if (this.#entries.get(key) !== entry) return
+  resize(entry: Entry<V>, bytes: number): void {
+    if (!this.#has(entry)) return
     this.#count(bytes - entry.bytes)
     entry.bytes = bytes
     this.#budget.enforce()
   }
 
-  delete(key: string): void {
-    const entry = this.#entries.get(key)
-    if (entry !== undefined) this.#remove(entry)
+  delete(entry: Entry<V>): void {
+    if (this.#has(entry)) this.#remove(entry)
   }
 
   clear(): void {
-    for (const entry of this.#entries.values()) this.#remove(entry)
+    for (const entry of this.entries()) this.#remove(entry)
   }
 
-  entries(): Iterable<[string, Entry<V>]> {
-    return this.#entries
+  *entries(): Iterable<Entry<V>> {
+    yield* this.#byKey.values()
+    yield* this.#byString.values()
   }
 
   evictOldest(): boolean {
@@ -99,8 +113,17 @@ export class Memory<V> implements Holder {
     return true
   }
 
+  /** The one of the two maps that an entry belongs to. */
+  #with(entry: Entry<V>): Map<string, Entry<V>> {
+    return entry.isOfString ? this.#byString : this.#byKey
+  }
+
+  #has(entry: Entry<V>): boolean {
+    return this.#with(entry).get(entry.label) === entry
+  }
+
   #remove(entry: Entry<V>): void {
-    this.#entries.delete(entry.key)
+    this.#with(entry).delete(entry.label)
     this.#leave(entry)
   }
 

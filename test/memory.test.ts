@@ -1,4 +1,5 @@
 import { setImmediate as nextRound } from 'node:timers/promises'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Budget } from '../src/budget.ts'
@@ -150,7 +151,7 @@ describe('without a bound', () => {
 })
 
 test('whatever is taken, put, replaced and dropped in whatever order, the one that was used longest ago goes first', () => {
-  const key = fc.constantFrom('a', 'b', 'c', 'd', 'e')
+  const key = fc.constantFrom(...KEYS)
   const act = fc.oneof(
     fc.record({ kind: fc.constantFrom('get' as const, 'set' as const, 'delete' as const), key }),
     fc.constant({ kind: 'evict' as const, key: '' }),
@@ -163,19 +164,19 @@ test('whatever is taken, put, replaced and dropped in whatever order, the one th
         const isThere = model.includes(it.key)
         if (it.kind === 'evict') memory.evictOldest()
         else if (it.kind === 'get') expect(memory.get(it.key) !== undefined).toBe(isThere)
-        else if (it.kind === 'delete') memory.delete(it.key)
-        else memory.set(it.key, newEntry(it.key))
+        else if (it.kind === 'delete') remove(memory, it.key)
+        else memory.set(newEntry(it.key))
         const rest = model.filter((other) => other !== it.key)
         if (it.kind === 'set' || (it.kind === 'get' && isThere)) model = [...rest, it.key].slice(-3)
         else if (it.kind === 'delete') model = rest
         else if (it.kind === 'evict') model = model.slice(1)
-        expect(Array.from(memory.entries(), ([each]) => each).toSorted()).toEqual(model.toSorted())
+        expect(Array.from(memory.entries(), (each) => each.key).toSorted()).toEqual(model.toSorted())
         expect(memory.bytes).toBe(model.length)
       }
       const order: string[] = []
       for (let left = Array.from(memory.entries()); left.length > 0; left = Array.from(memory.entries())) {
         memory.evictOldest()
-        order.push(...left.map(([each]) => each).filter((each) => memory.peek(each) === undefined))
+        order.push(...left.map((each) => each.key).filter((each) => memory.peek(each) === undefined))
       }
       expect(order).toEqual(model)
     }),
@@ -183,7 +184,7 @@ test('whatever is taken, put, replaced and dropped in whatever order, the one th
 })
 
 test('what is of no use goes as others come, and takes nothing with it that was put in its place', () => {
-  const act = fc.record({ kind: fc.constantFrom('get', 'set', 'set', 'delete', 'kill'), key: fc.constantFrom('a', 'b', 'c', 'd', 'e') })
+  const act = fc.record({ kind: fc.constantFrom('get', 'set', 'set', 'delete', 'kill'), key: fc.constantFrom(...KEYS) })
   fc.assert(
     fc.property(fc.array(act, { maxLength: 60 }), (acts) => {
       const dead = new WeakSet<object>()
@@ -198,10 +199,10 @@ test('what is of no use goes as others come, and takes nothing with it that was 
         if (kind === 'get') memory.get(key)
         else if (kind === 'set') {
           const entry = newEntry(key)
-          memory.set(key, entry)
+          memory.set(entry)
           alive.set(key, entry)
         } else {
-          if (kind === 'delete') memory.delete(key)
+          if (kind === 'delete') remove(memory, key)
           const entry = memory.peek(key)
           if (entry !== undefined) dead.add(entry)
           alive.delete(key)
@@ -209,11 +210,55 @@ test('what is of no use goes as others come, and takes nothing with it that was 
         for (const [each, entry] of alive) expect(memory.peek(each)).toBe(entry)
         expect(memory.bytes).toBe(Array.from(memory.entries()).length)
       }
-      for (let n = 0; n < 10; n++) memory.set('other', newEntry('other'))
-      expect(Array.from(memory.entries(), ([each]) => each).toSorted()).toEqual(Array.from(new Set([...alive.keys(), 'other'])).toSorted())
+      for (let n = 0; n < 10; n++) memory.set(newEntry('other'))
+      expect(Array.from(memory.entries(), (each) => each.key).toSorted()).toEqual(
+        Array.from(new Set([...alive.keys(), 'other'])).toSorted(),
+      )
     }),
     { numRuns: 1000 },
   )
+})
+
+test('a string that is the only argument finds its own entry and no other', async () => {
+  const texts = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('42', 'a","b', '"a"', '{"a":1}', '[]', 'undefined', '', '\\', '\ud800', '#a'),
+  )
+  const args = fc.oneof(
+    fc.tuple(texts),
+    fc.tuple(texts, texts),
+    fc.constantFrom<unknown[]>([42], [], [{ a: 1 }], [['a']], [undefined, 'a']),
+  )
+  const ask = (how: string) => fc.record({ how: fc.constant(how), args })
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.oneof(ask('call'), ask('sync'), ask('clear'), ask('flat')), { maxLength: 30 }), async (asks) => {
+      const open = openCache({ redis: false, limit: 4 }, clock.now)
+      const say = (...given: unknown[]): string => inspect(given.at(-1) === undefined ? given.slice(0, -1) : given)
+      const call = open.memoize(async (...given: unknown[]) => say(...given), { name: 'call' })
+      const flat = open.memoize(async (...given: unknown[]) => say(...given), { name: 'flat', strict: false })
+      const sync = open.memoizeSync((...given: unknown[]) => say(...given), { name: 'sync' })
+      for (const { how, args: given } of asks) {
+        if (how === 'clear') {
+          await call.clear(...given)
+          expect(await call.peek(...given)).toBeUndefined()
+        } else for (let n = 0; n < 2; n++) expect(await { call, sync, flat }[how]!(...given)).toBe(say(...given))
+        for (const { hits, loads } of [call.stats(), sync.stats(), flat.stats()]) expect(hits).toBeGreaterThanOrEqual(loads)
+        expect(await call.count()).toBeLessThanOrEqual(4)
+      }
+    }),
+  )
+})
+
+test('what is cut out of a body and asked for does not keep the body', async () => {
+  const read = cache.memoize(async (id: string) => id.length, { name: 'cut', limit: -1 })
+  await collected()
+  const before = process.memoryUsage().heapUsed
+  for (let n = 0; n < 50; n++) {
+    const body = `${'x'.repeat(500_000)}-${n}-a long enough name`
+    await read(body.slice(500_000))
+  }
+  await collected()
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(5_000_000)
 })
 
 describe('an entry', () => {
@@ -243,7 +288,29 @@ describe('an entry', () => {
     expect(none).toBeLessThan(200)
     expect((ten - none) / 10).toBeLessThan(60)
   })
+
+  test('takes no more where its key is a string, which it keeps once', async () => {
+    const read = cache.memoize(async (_id: string) => 1, { name: 'read', limit: COUNT })
+    const ask = async (from: number, to: number): Promise<void> => {
+      for (let n = from; n < to; n++) await read(`a name of fifty characters, or of about as many ${n}`)
+    }
+    await ask(0, 100)
+    await collected()
+    const before = process.memoryUsage().heapUsed
+    await ask(100, COUNT)
+    await collected()
+    const text = 16 + 56
+    expect((process.memoryUsage().heapUsed - before) / (COUNT - 100) - text).toBeLessThan(200)
+  })
 })
+
+// Of one string as it is, of one with something to escape, of two, and of what is none.
+const KEYS = ['"a"', 'a', '"a\\n"', '"a","b"', '""']
+
+function remove(memory: Memory<number>, key: string): void {
+  const entry = memory.peek(key)
+  if (entry !== undefined) memory.delete(entry)
+}
 
 function newEntry(key: string): Entry<number> {
   const times = { order: 1, checked: 0, loadedAt: 0, freshUntil: 0, cost: 0, trustFrom: 0 }

@@ -75,7 +75,7 @@ export const mutations: readonly Mutation[] = [
       { file: ENTRIES, find: 'const entry = this.#surviving(key)', replace: 'const entry = this.#memory?.peek(key)' },
       {
         file: ENTRIES,
-        find: 'if (this.#options.freshness.survives(entry))\n            return true;\n        this.#memory?.delete(key);',
+        find: 'if (this.#options.freshness.survives(entry))\n            return true;\n        this.#memory?.delete(entry);',
         replace: 'if (this.#options.freshness.survives(entry))\n            return true;',
       },
     ],
@@ -281,7 +281,7 @@ export const mutations: readonly Mutation[] = [
     name: 'nothing is ever answered from what is kept',
     breaks: 'use',
     edits: [
-      { file: ENTRIES, find: '#survives(key, entry) {', replace: '#survives(key, entry) {\n        return false;' },
+      { file: ENTRIES, find: '#survives(entry) {', replace: '#survives(entry) {\n        return false;' },
       { file: ENTRIES, find: 'if (remote.generation !== epochs.generation)', replace: 'if (true)' },
     ],
     schedule: { consistency: 'eventual', faults: [] },
