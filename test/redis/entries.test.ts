@@ -64,6 +64,18 @@ describe('read', () => {
     expect(read.remaining).toSatisfy((ms) => ms > 50_000 && ms <= 60_000)
   })
 
+  test('gives the same refs for an entry that is read again, and others once it was written anew', async () => {
+    const entries = newEntries()
+    const read = async () => (await entries.read('user', '"42"'))!
+    await entries.write('user', '"42"', newEntry())
+    const [first, again] = [await read(), await read()]
+    expect(again.refs).toBe(first.refs)
+    expect(again.remaining).toBeLessThan(first.remaining)
+    await entries.write('user', '"42"', { ...newEntry(), refs: newEntry().refs.slice(0, 1) })
+    const anew = await read()
+    expect(anew.refs.map(({ id }) => id)).toEqual([first.refs[0]!.id])
+  })
+
   test('gives nothing for what was never written, and for what was removed', async () => {
     const entries = newEntries()
     await entries.write('user', '"42"', newEntry())
