@@ -79,7 +79,8 @@ export class Definition {
     const { key } = this.#options
     if (key === undefined) return args
     const chosen = key.apply(self, args)
-    return Array.isArray(chosen) ? (chosen as unknown[]) : [chosen]
+    // A list of the user's own may give another element each time it is asked.
+    return Array.isArray(chosen) ? Array.from<unknown>(chosen) : [chosen]
   }
 
   /** The string that is all there is to a call. */

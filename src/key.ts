@@ -19,7 +19,8 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const FIRST_SURROGATE = 0xd800
 const LAST_SURROGATE = 0xdfff
-const LONGEST_SCANNED = 40
+// A longer one with its quotes would be a text that V8 keeps as a part of the one that it was cut out of, such as a body: JSON writes a new one.
+const LONGEST_SCANNED = 10
 
 const recent = new RecentKeys()
 const MOST_LISTED = 8
@@ -121,7 +122,18 @@ function propertiesOf(value: object): Properties {
 }
 
 function textOfPlain(value: Record<string, unknown>, depth: number): string {
-  return textOfProperties(propertiesOf(value), Object.values(value), depth)
+  const properties = propertiesOf(value)
+  return textOfProperties(properties, valuesOf(value, properties), depth)
+}
+
+/** Each is read once: what a getter gives the second time would be kept as the key of what it gave the first time. */
+function valuesOf(value: Record<string, unknown>, { names, places }: Properties): readonly unknown[] {
+  const values = Object.values(value)
+  if (values.length === names.length) return values
+  // A getter has taken a later property away.
+  const named: unknown[] = []
+  for (let i = 0; i < names.length; i++) named[places[i]!] = value[names[i]!]
+  return named
 }
 
 function textOfProperties({ places, openings }: Properties, values: readonly unknown[], depth: number): string {
@@ -231,8 +243,7 @@ function keyOfList(_: unknown, args: readonly unknown[]): string {
 
 function keyOfPlain(value: Record<string, unknown>): string {
   const properties = propertiesOf(value)
-  // Each is read once: what a getter gives the second time would be kept as the key of what it gave the first time.
-  const values = Object.values(value)
+  const values = valuesOf(value, properties)
   return recent.get(properties, values, keyOfProperties) ?? keyOfProperties(properties, values)
 }
 

@@ -137,7 +137,8 @@ function listOf(results: unknown, count: number, name: string): readonly unknown
 
 /** What `many` is given: a list of argument lists. Throws a `ConfigError`. */
 export function checkCalls(calls: unknown, name: string): Args[] {
-  if (Array.isArray(calls) && calls.every(Array.isArray)) return calls as Args[]
+  // Lists of the caller's own may be changed while they wait, or give another element each time they are asked.
+  if (Array.isArray(calls) && calls.every(Array.isArray)) return calls.map((args) => Array.from<unknown>(args))
   const wrong: unknown = Array.isArray(calls) ? calls.find((args) => !Array.isArray(args)) : calls
   throw new ConfigError(
     `Expected many of "${name}" to be given a list of argument lists, such as [["1"], ["2"]], got ${show(wrong)}${Array.isArray(calls) ? ' in it' : ''}.`,

@@ -19,6 +19,18 @@ describe('equal arguments, and only they, have equal keys', () => {
     )
   })
 
+  test('for an object that loses a later property while it is read', () => {
+    const losing = {
+      get a() {
+        Reflect.deleteProperty(this, 'b')
+        return 1
+      },
+      b: 2,
+      c: 3,
+    }
+    expect(keyOfOne(losing)).toBe('{"a":1,"b":undefined,"c":3}')
+  })
+
   test('for another spelling: property order, order in a Map or Set, -0, objects without a prototype', () => {
     fc.assert(
       fc.property(anyArguments, (args) => keyOf(respelled(args) as unknown[]) === keyOf(args)),

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { openCache } from '../src/cache.ts'
 import { keyOf, strictText } from '../src/key.ts'
 import { RecentKeys, type Kind } from '../src/recent-keys.ts'
 import { anyArguments } from './support/arguments.ts'
@@ -68,6 +69,24 @@ describe('a key is that of its values', () => {
     expect(recent.get(list, values, written)).toBe('list string c,string b')
   })
 
+  test('for a list that gives another element each time it is asked, which `key` or `many` may be given', async () => {
+    const cache = openCache({ redis: false }, () => 0)
+    const many = cache.memoize(async (who: string, year: string) => `${who} ${year}`, { name: 'many' })
+    const chosen = cache.memoize(async (list: string[]) => list.length, { name: 'chosen', key: (list) => list })
+    for (let seed = 0; seed < 50; seed++) {
+      let looks = seed
+      // A different look each time is the one at which it is another element.
+      const lazy = (): string[] =>
+        new Proxy(['', '2026'], {
+          get: (list, name) => (name === '0' ? ((looks++ >> (seed % 5)) & 1 ? 'ann' : 'bob') : Reflect.get(list, name)),
+        })
+      await many.many([lazy() as [string, string]])
+      await chosen(lazy())
+    }
+    const plain = cache.memoize(async (who: string, year: string) => `${who} ${year}`, { name: 'plain' })
+    for (const who of ['bob', 'ann', 'bob', 'ann']) expect(await plain(who, '2026')).toBe(`${who} 2026`)
+  })
+
   test('for an object whose getter gives another value each time', () => {
     let given = 0
     const odd = { get id() { return given++ }, lang: 'en' } // prettier-ignore
@@ -99,6 +118,20 @@ test('retains nothing of the texts that values were cut out of', () => {
   }
   expect(heapUsed() - before).toBeLessThan(10_000_000)
   expect(recent.get(list, ['0'.repeat(20)], () => 'another')).toBe('key')
+})
+
+test('nor does what is written of them: the keys of entries, and what those depend on', async () => {
+  const before = heapUsed()
+  const cache = openCache({ redis: false }, () => 0)
+  const flat = cache.memoize(async (id: string) => id.length, { name: 'flat', strict: false })
+  const object = cache.memoize(async ({ id }: { id: string }) => id.length, { name: 'object' })
+  const tracking = cache.memoize(async (n: number, idOf: () => string) => cache.track(cache.tag(idOf())) ?? n, { name: 'n', key: (n) => n })
+  for (let i = 0; i < 100; i++) {
+    const id = (`${i}`.padStart(20, '0') + 'x'.repeat(1_000_000)).slice(0, 20)
+    await Promise.all([flat(id), object({ id }), tracking(i, () => id)])
+  }
+  expect(heapUsed() - before).toBeLessThan(10_000_000)
+  expect(await flat.count()).toBe(100)
 })
 
 test('is bounded, however many keys come again', () => {
