@@ -52,9 +52,9 @@ export function ownOfFilter(source: Source): (filter: Filter) => Promise<Value> 
   return ({ author, page, sort }) => find({ author, page, sort })
 }
 
-/** The same, synchronous throughout. */
-export function ownSync(source: Source): (id: string) => Value {
-  const cache = createCache({ redis: false })
+/** The same, synchronous throughout. `ttl`: how long its results are fresh, where that is not the default. */
+export function ownSync(source: Source, ttl?: number): (id: string) => Value {
+  const cache = createCache({ redis: false, ...(ttl !== undefined && { ttl }) })
   const nameOf = cache.memoizeSync((id: string) => source.loadSync(id).name, { name: 'name' })
   const tagsOf = cache.memoizeSync((id: string) => source.loadSync(id).tags, { name: 'tags' })
   const isActive = cache.memoizeSync((id: string) => source.loadSync(id).id === id, { name: 'active' })

@@ -29,7 +29,8 @@ const WARM_UP = 3
 export async function measure(cases: readonly Case[], { rounds = 11, length = 60 }: Rounds = {}): Promise<Timing[]> {
   for (const it of cases) await checked(it)
   const times: number[] = []
-  for (const [index, it] of cases.entries()) times[index] = await calibrate(it, length)
+  // Twice: the first time a case is cold, and what it takes then says little.
+  for (let warm = 0; warm < 2; warm++) for (const [index, it] of cases.entries()) times[index] = await calibrate(it, length)
   const taken: number[][] = cases.map(() => [])
   for (let round = -WARM_UP; round < rounds; round++) {
     for (const index of orderOf(round + WARM_UP, cases.length)) {
