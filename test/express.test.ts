@@ -208,6 +208,37 @@ for (const [name, express] of [
       })
     })
 
+    test('a query is what a layer has made of it for this request, though the URL has none', async () => {
+      const app = newApp()
+      app.use((req, _res, next) => {
+        const who = req.get('x-user')
+        if (who !== undefined && req.path === '/own')
+          Object.defineProperty(req, 'query', { value: { who }, configurable: true, enumerable: true, writable: true })
+        next()
+      })
+      // As users of Express 5 have it who want to write to it.
+      const queries = new WeakMap<object, object>()
+      const kept = newApp()
+      Object.defineProperty(kept.request, 'query', {
+        get: function query(this: object) {
+          return queries.get(this) ?? {}
+        },
+      })
+      kept.use((req, _res, next) => (req.get('x-user') && queries.set(req, { who: req.get('x-user') }), next()))
+      for (const [each, path] of [
+        [app, '/own'],
+        [kept, '/kept'],
+      ] as const)
+        each.get(path, cached(cache, { name: path }), (req, res) => void res.json(req.query))
+      app.use(kept)
+      for (const path of name === 'Express 5' ? ['/own', '/kept'] : ['/own']) {
+        const said: string[] = []
+        for (const user of [undefined, 'ann', 'bob', 'ann', undefined])
+          said.push((await get(app, path, { headers: user === undefined ? {} : { 'x-user': user } })).text)
+        expect(said).toEqual(['{}', '{"who":"ann"}', '{"who":"bob"}', '{"who":"ann"}', '{}'])
+      }
+    })
+
     describe('a way to answer that a layer wraps for one user', () => {
       for (const way of ['json', 'send'] as const) {
         test(`sees the answer to that user, whatever others were given: res.${way}`, async () => {
