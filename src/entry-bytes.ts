@@ -31,6 +31,10 @@ const LINE_END = 0x0a
 // Longer than any name of a format.
 const LONGEST_FORMAT = 60
 const FIELDS = 8
+// Until the year 2286.
+const TIME_LENGTH = 13
+// More than the refs of any entry take: to read a longer one would keep this process from all else.
+const LONGEST_HEADER = 4 * 1024 * 1024
 // Twice so many are known, of a few hundred bytes each.
 const MOST_KNOWN = 1000
 const LONGEST_KNOWN = 1000
@@ -40,21 +44,27 @@ const EXACT = '='.charCodeAt(0)
 const PATTERN = '~'.charCodeAt(0)
 
 /**
- * The header in two parts: between them belongs when the entry comes to where it is kept, in milliseconds, by the clock that will be asked
- * again. Its own bytes follow. Such as `cache-alchemy:2 ` and ` 17 <generation> <epoch> 60000 0 -⇥=getUser("42")⇥~listPosts({"author":"42"}`,
+ * An entry as one piece of bytes: a line of fields, and the value's own. `storedAt`: when it comes to where it is kept, in milliseconds, by the
+ * clock that will be asked again; without it the entry is of no use until it is dated there. The line is such as `cache-alchemy:2 1700000000000 17 <generation> <epoch> 60000 0 -⇥=getUser("42")⇥~listPosts({"author":"42"}`,
  * with tabs for the arrows; the number that follows the time is how many bytes the value has.
  */
-export function headerOf(entry: NewRemoteEntry): readonly [before: string, after: string] {
+export function encodeEntry(entry: NewRemoteEntry, storedAt: number = 0): Buffer {
   const { generation, epoch, lifetime, staleWindow, cost, refs, payload } = entry
-  const fields = [payload.byteLength, generation, epoch, lifetime, staleWindow, cost ?? NO_COST]
-  return [FORMAT, ` ${fields.join(' ')}${refs.map(writeRef).join('')}\n`]
+  const fields = [
+    FORMAT_NAME,
+    String(Math.floor(storedAt)).padStart(TIME_LENGTH, '0'),
+    payload.byteLength,
+    generation,
+    epoch,
+    lifetime,
+    staleWindow,
+    cost ?? NO_COST,
+  ]
+  return Buffer.concat([Buffer.from(`${fields.join(' ')}${refs.map(writeRef).join('')}\n`, 'latin1'), payload])
 }
 
-/** An entry as one piece of bytes. */
-export function encodeEntry(entry: NewRemoteEntry, storedAt: number): Buffer {
-  const [before, after] = headerOf(entry)
-  return Buffer.concat([Buffer.from(`${before}${storedAt}${after}`, 'latin1'), entry.payload])
-}
+/** What an entry begins with that is not dated, and where in it its time belongs. */
+export const UNDATED: { readonly begin: string; readonly at: number } = { begin: FORMAT + '0'.repeat(TIME_LENGTH), at: FORMAT.length }
 
 /** What a header says, whenever it is read. */
 interface Header extends Pick<RemoteEntry, 'generation' | 'epoch' | 'refs' | 'lifetime' | 'cost'> {
@@ -68,7 +78,8 @@ interface Header extends Pick<RemoteEntry, 'generation' | 'epoch' | 'refs' | 'li
  * as an older or a newer release has. Throws a `CodecError` that names `at`, the key, for garbage.
  */
 export function decodeEntry(bytes: Buffer, at: string, now: number): RemoteEntry | undefined {
-  const end = bytes.indexOf(LINE_END)
+  const found = bytes.indexOf(LINE_END)
+  const end = found > LONGEST_HEADER ? -1 : found
   const line = bytes.toString('latin1', 0, end < 0 ? LONGEST_FORMAT : end)
   const header = end < 0 ? undefined : known.get(line, at)
   if (header === undefined) return void refuse(line, at)
@@ -77,7 +88,7 @@ export function decodeEntry(bytes: Buffer, at: string, now: number): RemoteEntry
   if (payload.byteLength !== length) throw garbage(at, `has ${payload.byteLength} of ${length} bytes`)
   // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
   const remaining = lifetime - Math.max(now - storedAt, 0)
-  if (remaining + staleWindow <= 0) return undefined
+  if (storedAt === 0 || remaining + staleWindow <= 0) return undefined
   const { generation, epoch, refs, cost } = header
   return { generation, epoch, refs, lifetime, remaining, cost, payload }
 }
@@ -112,20 +123,31 @@ function headerIn(line: string, at: string): Header | undefined {
   const parts = line.split('\t')
   const fields = parts[0]!.split(' ')
   const [, storedAt, length, generation, epoch, lifetime, staleWindow, cost] = fields
+  // An entry that depends on nothing, not even on its own call, could not be cleared.
+  if (fields.length !== FIELDS || parts.length === 1) throw garbage(at, NO_HEADER)
   const refs = parts.slice(1).map((part) => readRef(part, at))
   const header: Header = {
     generation: generation!,
-    epoch: Number(epoch),
+    epoch: wholeIn(epoch),
     refs,
-    lifetime: Number(lifetime),
-    cost: cost === NO_COST ? undefined : Number(cost),
-    storedAt: Number(storedAt),
-    staleWindow: Number(staleWindow),
-    length: Number(length),
+    lifetime: timeIn(lifetime),
+    cost: cost === NO_COST ? undefined : wholeIn(cost),
+    storedAt: wholeIn(storedAt),
+    staleWindow: timeIn(staleWindow),
+    length: wholeIn(length),
   }
-  const isSound = fields.length === FIELDS && Number.isSafeInteger(header.epoch)
-  if (!isSound || Number.isNaN(header.lifetime + header.staleWindow - header.storedAt)) throw garbage(at, NO_HEADER)
+  const numbers = [header.epoch, header.lifetime, header.cost ?? 0, header.storedAt, header.staleWindow, header.length]
+  if (numbers.some(Number.isNaN)) throw garbage(at, NO_HEADER)
   return header
+}
+
+function wholeIn(text: string | undefined): number {
+  const number = text !== undefined && /^\d+$/.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(number) ? number : Number.NaN
+}
+
+function timeIn(text: string | undefined): number {
+  return text !== undefined && /^(?:\d+(?:\.\d+)?|Infinity)$/.test(text) ? Number(text) : Number.NaN
 }
 
 /** Another format is nobody's fault. */

@@ -1,9 +1,10 @@
 // Knows entries in Redis: a readable header line and the value's bytes, found by the call's key.
 
-import { dateOf, headerOf, type NewRemoteEntry, type RemoteEntry } from '../entry-bytes.ts'
+import type { Redis } from 'ioredis'
+import { dateOf, encodeEntry, UNDATED, type NewRemoteEntry, type RemoteEntry } from '../entry-bytes.ts'
 import { CodecError, type CacheError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
-import { writeScript } from './entry-scripts.ts'
+import { dateScript } from './entry-scripts.ts'
 import { endOf, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
 import { Reads } from './reads.ts'
 import { Refusals } from './refusals.ts'
@@ -41,8 +42,10 @@ export class RedisEntries {
   async write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void> {
     const lifetime = lifetimeInRedis(entry.lifetime + entry.staleWindow)
     const at = entryKeyOf(this.#prefix, name, key, version)
-    const args = [...headerOf(entry), bufferOf(entry.payload), `${lifetime}`]
-    await this.#writing.watch(this.#connection.script(writeScript, at, () => args))
+    const bytes = encodeEntry(entry)
+    // In one go, so that what is read after it on this connection is the entry; who reads it between the two finds it of no use yet.
+    const write = (client: Redis): Promise<unknown> => Promise.all([client.set(at, bytes, 'PX', lifetime), date(client, at)])
+    await this.#writing.watch(this.#connection.command(at, write))
   }
 
   async remove(name: string, key: string, version?: string): Promise<void> {
@@ -93,11 +96,17 @@ function nothingOfGarbage(error: unknown): undefined {
   if (!(error instanceof CodecError)) throw error
 }
 
+async function date(client: Redis, key: string): Promise<unknown> {
+  const args = [key, UNDATED.begin, UNDATED.at] as const
+  try {
+    return await client.evalsha(dateScript.sha, 1, ...args)
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes('NOSCRIPT'))) throw error
+    return await client.eval(dateScript.text, 1, ...args)
+  }
+}
+
 function isSince(head: unknown, since: Since): boolean {
   const date = Buffer.isBuffer(head) ? dateOf(head) : undefined
   return date !== undefined && date.generation === since.generation && date.epoch >= since.epoch
-}
-
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

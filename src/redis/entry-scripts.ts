@@ -1,15 +1,15 @@
-// Knows the Lua that writes an entry.
+// Knows the Lua that dates an entry.
 
 import { scriptOf, type Script } from './script.ts'
 
 /**
- * Stores an entry with the time of the server's own clock, by which it is aged when it is read: a read then need not ask for each key how much
- * time is left.
+ * Puts the time of the server's own clock into an entry that has just come, by which it is aged when it is read: a read then need not ask for
+ * each key how much time is left. It touches no byte of the value, however long that is.
  *
- * ARGV: 1 and 2 its header up to the time and from there, 3 the value's bytes, 4 milliseconds until it ends.
+ * ARGV: 1 what an entry begins with that is not dated yet, 2 where in it the time belongs.
  */
-export const writeScript: Script = scriptOf(`
+export const dateScript: Script = scriptOf(`
+if redis.call('GETRANGE', KEYS[1], 0, #ARGV[1] - 1) ~= ARGV[1] then return 0 end
 local time = redis.call('TIME')
-local stored = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-return redis.call('SET', KEYS[1], ARGV[1] .. stored .. ARGV[2] .. ARGV[3], 'PX', ARGV[4])
+return redis.call('SETRANGE', KEYS[1], ARGV[2], string.format('%013.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
 `)

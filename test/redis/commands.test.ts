@@ -1,8 +1,8 @@
 // What caches send to Redis: no more for a clear however much it clears, nothing that walks over keys, and scripts that may be forgotten.
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createCache, type CacheOptions } from '../../src/index.ts'
+import { dateScript } from '../../src/redis/entry-scripts.ts'
 import { endLeaseScript, renewLeaseScript, takeLeaseScript } from '../../src/redis/lease-scripts.ts'
-import { writeScript } from '../../src/redis/entry-scripts.ts'
 import { appendScript, questionScript } from '../../src/redis/log-scripts.ts'
 import { usesScript } from '../../src/redis/uses-scripts.ts'
 import { newGate } from '../support/gate.ts'
@@ -10,7 +10,7 @@ import { until } from './process.ts'
 import { newWorld } from './world.ts'
 
 const world = newWorld()
-const scripts = { appendScript, questionScript, takeLeaseScript, renewLeaseScript, endLeaseScript, usesScript, writeScript }
+const scripts = { appendScript, questionScript, takeLeaseScript, renewLeaseScript, endLeaseScript, usesScript, dateScript }
 
 /** A process that asks only where it must, so that every command is one that a test has caused. */
 function newNode(options: CacheOptions = {}) {

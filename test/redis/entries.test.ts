@@ -1,7 +1,8 @@
 // Entries in Redis over a real server: what was written is read, what cannot be read is nothing, and time is Redis's own count.
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import type { NewRemoteEntry, RemoteEntry } from '../../src/entry-bytes.ts'
+import { UNDATED, type NewRemoteEntry, type RemoteEntry } from '../../src/entry-bytes.ts'
+import { dateScript } from '../../src/redis/entry-scripts.ts'
 import { RedisConnection } from '../../src/redis/connection.ts'
 import { RedisEntries } from '../../src/redis/entries.ts'
 import { startRedis } from '../support/redis.ts'
@@ -128,6 +129,11 @@ describe('read', () => {
     ['a header with a field too many', 'cache-alchemy:2 1 0 g 1 1 0 - -\n'],
     ['an epoch that is no number', 'cache-alchemy:2 1 0 g one 1 0 -\n'],
     ['a time that is no number', 'cache-alchemy:2 now 0 g 1 1 0 -\n'],
+    ['a time that never comes', 'cache-alchemy:2 Infinity 0 g 1 1 0 -\t=user(1\n'],
+    ['a number of another kind', 'cache-alchemy:2 0x10 0 g 1 1 0 -\t=user(1\n'],
+    ['a cost that is no number', 'cache-alchemy:2 1 0 g 1 1 0 x\t=user(1\n'],
+    ['no dependency at all', 'cache-alchemy:2 1 0 g 1 1 0 -\n'],
+    ['a header without end in sight', `cache-alchemy:2 1 0 g 1 1 0 -\t=user(${'1'.repeat(5_000_000)}\n`],
     ['a dependency without arguments', 'cache-alchemy:2 1 0 g 1 1 0 -\t=user\n'],
     ['a dependency without a sign', 'cache-alchemy:2 1 0 g 1 1 0 -\tuser(1\n'],
   ])('rejects %s with a CodecError that names the key', async (_, stored) => {
@@ -135,6 +141,13 @@ describe('read', () => {
     await server.plain.set(keyOf('user', '"42"'), stored)
     const message = expect.stringContaining(`${JSON.stringify(keyOf('user', '"42"'))} is no entry: it has no`)
     await expect(entries.read('user', '"42"')).rejects.toMatchObject({ code: 'CODEC', message })
+  })
+
+  test('takes an entry that is not dated yet for nothing', async () => {
+    const entries = newEntries()
+    await entries.write('user', '"42"', newEntry())
+    await server.plain.setrange(keyOf('user', '"42"'), UNDATED.at, '0'.repeat(13))
+    expect(await entries.read('user', '"42"')).toBeUndefined()
   })
 
   test('rejects an entry that was cut short or lengthened', async () => {
@@ -176,6 +189,22 @@ describe('read', () => {
 })
 
 describe('write', () => {
+  test('dates an entry by a script that has none of its bytes, and no other', async () => {
+    const entries = newEntries()
+    await server.plain.script('FLUSH')
+    const key = keyOf('user', '"42"')
+    for (let times = 0; times < 2; times++) {
+      await entries.write('user', '"42"', newEntry({ payload: Buffer.alloc(1_000_000, 'x') }))
+      expect((await entries.read('user', '"42"'))?.remaining).toBeGreaterThan(0)
+      expect(await server.plain.pttl(key)).toBeGreaterThan(0)
+    }
+    const dated = await server.plain.getBuffer(key)
+    const date = (): Promise<unknown> => server.plain.eval(dateScript.text, 1, key, UNDATED.begin, UNDATED.at)
+    expect([await date(), await server.plain.getBuffer(key)]).toEqual([0, dated])
+    await server.plain.del(key)
+    expect([await date(), await server.plain.exists(key)]).toEqual([0, 0])
+  })
+
   test('keeps an entry for its lifetime and its stale window', async () => {
     const entries = newEntries()
     await entries.write('user', '1', newEntry({ lifetime: 1000.4, staleWindow: 500 }))

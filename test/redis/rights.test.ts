@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createCache, type CacheOptions } from '../../src/index.ts'
+import { dateScript } from '../../src/redis/entry-scripts.ts'
 import { endLeaseScript, renewLeaseScript, takeLeaseScript } from '../../src/redis/lease-scripts.ts'
-import { writeScript } from '../../src/redis/entry-scripts.ts'
 import { appendScript, questionScript } from '../../src/redis/log-scripts.ts'
 import { usesScript } from '../../src/redis/uses-scripts.ts'
 import { callOf, newListening, newProcess, patternOf, until, type TestProcess } from './process.ts'
@@ -14,10 +14,10 @@ const world = newWorld()
 beforeEach(() => void vi.spyOn(console, 'warn').mockReturnValue(undefined))
 
 const COMMANDS =
-  'evalsha eval get mget getrange set unlink pttl scan subscribe ping time info type del pexpire publish ' +
+  'evalsha eval get mget getrange set setrange unlink pttl scan subscribe ping time info type del pexpire publish ' +
   'zadd zrem zcard zcount zscore zrange zrangebyscore zrevrangebyscore zremrangebyscore hset hmget hgetall'
 
-const SCRIPTS = [appendScript, questionScript, takeLeaseScript, renewLeaseScript, endLeaseScript, usesScript, writeScript]
+const SCRIPTS = [appendScript, questionScript, takeLeaseScript, renewLeaseScript, endLeaseScript, usesScript, dateScript]
 
 /** The keys and channels of a prefix, as the cache writes it. */
 function patternsOf(prefix: string): string[] {
