@@ -4,9 +4,9 @@ import type { Cluster, Redis } from 'ioredis'
 import { StoreError } from '../errors.ts'
 import { addressOf, backoff, newClient } from './client.ts'
 import type { Limit } from './limit.ts'
-import { isClusterDown, redirectionOf } from './reply.ts'
+import { isClusterDown, redirectionOf, type Redirection } from './reply.ts'
 import { Server, type ServerOptions } from './server.ts'
-import type { Servers } from './servers.ts'
+import type { Run, Servers } from './servers.ts'
 import { Slots } from './slots.ts'
 
 // As many as a key can need whose slot is moving while a master fails.
@@ -43,14 +43,14 @@ export class ClusterServers implements Servers {
     return this.#slots.isKnown
   }
 
-  async send<T>(key: string, run: (client: Redis) => Promise<T>, limit: Limit): Promise<T> {
+  async send<T>(key: string, run: Run<T>, limit: Limit, said?: Redirection): Promise<T> {
     await this.#slots.known(limit)
-    let asked: string | undefined
+    let asked = said && this.#slots.follow(said)
     for (let redirections = 0; ; redirections++) {
       const isAsked = asked !== undefined
       try {
         const server = this.#serverAt(asked ?? this.#slots.ownerOf(key))
-        return await server.send((client) => (isAsked ? asking(client, run) : run(client)), limit)
+        return await server.send((client) => (isAsked ? asking(client, run) : run(client, false)), limit)
       } catch (error) {
         const redirection = redirectionOf(error)
         if (isClusterDown(error)) this.#slots.look()
@@ -152,9 +152,9 @@ export class ClusterServers implements Servers {
 }
 
 /** A node that is taking over a slot serves it to those who ask. */
-function asking<T>(client: Redis, run: (client: Redis) => Promise<T>): Promise<T> {
+function asking<T>(client: Redis, run: Run<T>): Promise<T> {
   client.asking().catch(() => undefined)
-  return run(client)
+  return run(client, true)
 }
 
 function partsOf(address: string): { host: string; port: number } {

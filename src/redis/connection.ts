@@ -8,10 +8,10 @@ import { isSound, refuseGarbage } from './garbage.ts'
 import { newLimit, type Limit } from './limit.ts'
 import { Line } from './line.ts'
 import { beginningWith } from './naming.ts'
-import { isReply } from './reply.ts'
+import { isReply, type Redirection } from './reply.ts'
 import type { Script } from './script.ts'
 import type { Server } from './server.ts'
-import { OneServer, type Servers } from './servers.ts'
+import { OneServer, type Run, type Servers } from './servers.ts'
 import { sendSteps, type Answer, type Step } from './steps.ts'
 
 export interface ConnectionOptions {
@@ -81,6 +81,11 @@ export class RedisConnection {
     return this.#servers.isOne
   }
 
+  /** Monotonic milliseconds. */
+  get now(): number {
+    return this.#options.clock()
+  }
+
   /** Called when commands can be sent, and again after every reconnection. */
   onReady(handler: () => void): void {
     this.#readyHandlers.push(handler)
@@ -89,10 +94,10 @@ export class RedisConnection {
 
   /**
    * Sends what `run` sends, one command about `key`, once there is a connection. Rejects with a `StoreError` or a `TimeoutError` after at
-   * most `commandTimeout`, and at once while the server is known to be away.
+   * most `commandTimeout`, and at once while the server is known to be away. `said`: where the key is, by a server that was asked before.
    */
-  command<T>(key: string, run: (client: Redis) => Promise<T>): Promise<T> {
-    return this.#within((limit) => this.#servers.send(key, run, limit))
+  command<T>(key: string, run: Run<T>, said?: Redirection): Promise<T> {
+    return this.#within((limit) => this.#servers.send(key, run, limit, said))
   }
 
   /** Runs a script by its hash, or by its text where the server does not have it. `argsOf` is called when it is sent. */
@@ -110,7 +115,7 @@ export class RedisConnection {
   /** The answers to the same steps for many keys: what goes to one server goes in one piece, and waits for no other. */
   together(keys: readonly string[], steps: readonly Step[]): Array<Promise<readonly Answer[]>> {
     const groups = this.#servers.together(Array.from(new Set(keys)))
-    const answers = sendSteps(groups, steps, (key, run) => this.command(key, run))
+    const answers = sendSteps(groups, steps, (key, run, said) => this.command(key, run, said))
     return keys.map((key) => answers.get(key)!)
   }
 

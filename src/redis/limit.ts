@@ -8,8 +8,8 @@ export interface Limit {
   end(): void
 }
 
-/** Begins now. `of`: who has to answer. */
-export function newLimit(ms: number, of = 'Redis'): Limit {
+/** Began `spent` milliseconds ago. `of`: who has to answer. */
+export function newLimit(ms: number, of = 'Redis', spent = 0): Limit {
   let over: TimeoutError | undefined
   let expire: ((error: TimeoutError) => void) | undefined
   const end = (): void => {
@@ -17,7 +17,7 @@ export function newLimit(ms: number, of = 'Redis'): Limit {
     expire?.(over)
   }
   // Once through the event loop: in a process that was busy or stopped itself, the reply lies there unread.
-  const timer = setTimeout(() => setImmediate(end), ms)
+  const timer = setTimeout(() => setImmediate(end), ms - spent)
   return {
     async race(work, onTimeout) {
       const expired = new Promise<never>((_, reject) => {

@@ -4,9 +4,10 @@ import type { Redis } from 'ioredis'
 import { decodeEntry, garbage, type RemoteEntry } from '../entry-bytes.ts'
 import { StoreError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
+import { newLimit } from './limit.ts'
 import { Refusals } from './refusals.ts'
-import { isAcrossSlots, redirectionOf } from './reply.ts'
-import type { Answer, Step } from './steps.ts'
+import { isAcrossSlots, redirectionOf, type Redirection } from './reply.ts'
+import { answersTo, type Answer } from './steps.ts'
 
 interface Read {
   readonly key: string
@@ -26,7 +27,6 @@ const MOST_KEYS = 128
 const MOST_BYTES = 512 * 1024
 /** How much the latest piece says of how large entries are. */
 const WEIGHT = 0.5
-const steps: readonly Step[] = [(client) => client.time(), (client, key) => client.getBuffer(key)]
 
 /** The reads of all entries of a prefix. */
 export class Reads {
@@ -66,23 +66,26 @@ export class Reads {
   }
 
   async #readPiece(keys: readonly string[], byKey: ReadonlyMap<string, readonly Read[]>): Promise<void> {
+    const since = this.#connection.now
     try {
-      const { time, values } = await this.#refusals.watch(this.#ask(keys))
+      const { time, values } = await this.#ask(keys, since)
       let bytes = 0
       for (let i = 0; i < keys.length; i++) {
         const value = values[i]
         const reads = byKey.get(keys[i]!)!
         if (Buffer.isBuffer(value)) bytes += value.byteLength
-        if (redirectionOf(value) === undefined) settle(reads, time, value)
-        else void this.#readAgain(reads)
+        const said = redirectionOf(value)
+        if (said === undefined || this.#connection.isOneServer) this.#settle(reads, time, value)
+        else void this.#readAgain(reads, said, since)
       }
       this.#size += WEIGHT * (bytes / keys.length - this.#size)
     } catch (error) {
+      this.#refusals.failed(error)
       for (const key of keys) for (const read of byKey.get(key)!) read.reject(error)
     }
   }
 
-  async #ask(keys: readonly string[]): Promise<Found> {
+  async #ask(keys: readonly string[], since: number): Promise<Found> {
     if (this.#isOneSlot && this.#connection.isOneServer) {
       try {
         return await this.#connection.command(keys[0]!, (client) => inOneCommand(client, keys))
@@ -91,17 +94,51 @@ export class Reads {
         if (!isAcrossSlots(error)) throw error
         this.#isOneSlot = false
       }
+      return this.#inTime(this.#askEach(keys), since)
     }
+    return this.#askEach(keys)
+  }
+
+  #askEach(keys: readonly string[]): Promise<Found> {
     return this.#connection.command(keys[0]!, (client) => inOnePiece(client, keys))
   }
 
   /** Another server has the key: since the others of its piece were sent, or for a moment. */
-  async #readAgain(reads: readonly Read[]): Promise<void> {
+  async #readAgain(reads: readonly Read[], said: Redirection, since: number): Promise<void> {
+    const { key } = reads[0]!
     try {
-      const [time, value] = await this.#connection.together([reads[0]!.key], steps)[0]!
-      settle(reads, timeOf(time), value?.[0] ?? value?.[1])
+      const asking = this.#connection.command(key, (client, isAsked) => byItself(client, key, isAsked), said)
+      const { time, values } = await this.#inTime(asking, since)
+      this.#settle(reads, time, values[0])
     } catch (error) {
+      this.#refusals.failed(error)
       for (const read of reads) read.reject(error)
+    }
+  }
+
+  /**
+   * Work that follows another answer, in the time of who waits since before that. Its server may take a whole `commandTimeout` before it
+   * counts as silent.
+   */
+  async #inTime<T>(work: Promise<T>, since: number): Promise<T> {
+    const limit = newLimit(this.#connection.commandTimeout, 'Redis', this.#connection.now - since)
+    try {
+      return await limit.race(work, () => undefined)
+    } finally {
+      limit.end()
+    }
+  }
+
+  #settle(reads: readonly Read[], time: number, value: unknown): void {
+    for (const read of reads) {
+      try {
+        const entry = entryOf(read.key, time, value)
+        this.#refusals.taken()
+        read.resolve(entry)
+      } catch (error) {
+        this.#refusals.failed(error)
+        read.reject(error)
+      }
     }
   }
 }
@@ -121,8 +158,19 @@ async function inOneCommand(client: Redis, keys: readonly string[]): Promise<Fou
 async function inOnePiece(client: Redis, keys: readonly string[]): Promise<Found> {
   const pipeline = client.pipeline().time()
   for (const key of keys) pipeline.getBuffer(key)
-  const [time, ...answers] = (await pipeline.exec()) as Answer[]
+  const [time, ...answers] = await answersTo(pipeline)
   return { time: timeOf(time), values: answers.map(([error, value]) => error ?? value) }
+}
+
+/** Rejects where another server has the key, so that this one's time is not taken for that one's. */
+async function byItself(client: Redis, key: string, isAsked: boolean): Promise<Found> {
+  const pipeline = client.pipeline().time()
+  // For the next command alone, and that must not be the one for the time.
+  if (isAsked) pipeline.asking()
+  const answers = await answersTo(pipeline.getBuffer(key))
+  const [error, value] = answers.at(-1) ?? []
+  if (redirectionOf(error) !== undefined) throw error!
+  return { time: timeOf(answers[0]), values: [error ?? value] }
 }
 
 function timeOf(answer: Answer | undefined): number {
@@ -132,16 +180,6 @@ function timeOf(answer: Answer | undefined): number {
   // No word of Redis: who asks it for the clear log tells.
   if (!Number.isFinite(time)) throw noAnswer()
   return time
-}
-
-function settle(reads: readonly Read[], time: number, value: unknown): void {
-  for (const read of reads) {
-    try {
-      read.resolve(entryOf(read.key, time, value))
-    } catch (error) {
-      read.reject(error)
-    }
-  }
 }
 
 function entryOf(key: string, time: number, value: unknown): RemoteEntry | undefined {

@@ -17,15 +17,25 @@ export class Refusals {
   async watch<T>(work: Promise<T>): Promise<T> {
     try {
       const answer = await work
-      this.#isRefused = false
+      this.taken()
       return answer
     } catch (error) {
-      // It answered, with what is no answer: each is news.
-      if (error instanceof CodecError) throw error
-      const isRefused = isReply(error)
-      if (!isRefused || this.#isRefused) known.add(error as object)
-      this.#isRefused ||= isRefused
+      this.failed(error)
       throw error
     }
+  }
+
+  /** One was taken. */
+  taken(): void {
+    this.#isRefused = false
+  }
+
+  /** One failed: to be called before anybody has the error. */
+  failed(error: unknown): void {
+    // It answered, with what is no answer: each is news.
+    if (error instanceof CodecError) return
+    const isRefused = isReply(error)
+    if (!isRefused || this.#isRefused) known.add(error as object)
+    this.#isRefused ||= isRefused
   }
 }

@@ -3,7 +3,11 @@
 import type { Redis } from 'ioredis'
 import { newClient } from './client.ts'
 import type { Limit } from './limit.ts'
+import type { Redirection } from './reply.ts'
 import { Server, type ServerOptions } from './server.ts'
+
+/** Sends something by a client. `isAsked`: of a server that answers the very next command alone, since it does not have the key yet. */
+export type Run<T> = (client: Redis, isAsked: boolean) => Promise<T>
 
 /** The servers of one Redis: one, or the masters of a Cluster. */
 export interface Servers {
@@ -15,8 +19,8 @@ export interface Servers {
   readonly isReady: boolean
   /** Whether all keys are one server's: one command may be about any number of them. */
   readonly isOne: boolean
-  /** Sends what `run` sends, one command, to the server that has `key`; again, where that one says who has it. */
-  send<T>(key: string, run: (client: Redis) => Promise<T>, limit: Limit): Promise<T>
+  /** Sends what `run` sends, one command, to the server that has `key`, as was `said` just now; again, where that one says who has it. */
+  send<T>(key: string, run: Run<T>, limit: Limit, said?: Redirection): Promise<T>
   /** Keys whose commands can travel together, as far as is known. */
   together(keys: readonly string[]): Array<readonly string[]>
   /** All that have keys. */
@@ -47,8 +51,8 @@ export class OneServer implements Servers {
     return this.#server.isReady
   }
 
-  send<T>(_: string, run: (client: Redis) => Promise<T>, limit: Limit): Promise<T> {
-    return this.#server.send(run, limit)
+  send<T>(_: string, run: Run<T>, limit: Limit): Promise<T> {
+    return this.#server.send((client) => run(client, false), limit)
   }
 
   together(keys: readonly string[]): Array<readonly string[]> {

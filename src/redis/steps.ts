@@ -1,7 +1,7 @@
 // Knows commands about many keys: those of one server go in one piece, and again where it says that another one has the key.
 
-import type { Redis } from 'ioredis'
-import { isOfReplica, redirectionOf } from './reply.ts'
+import type { ChainableCommander, Redis } from 'ioredis'
+import { isOfReplica, redirectionOf, type Redirection } from './reply.ts'
 
 /** One command about a key. */
 export type Step = (client: Redis, key: string) => Promise<unknown>
@@ -9,8 +9,8 @@ export type Step = (client: Redis, key: string) => Promise<unknown>
 /** The reply to a step, or what it failed with. */
 export type Answer = readonly [error: Error | null, result?: unknown]
 
-/** Sends one command, or several about keys of one server, to the server of a key. */
-export type Send = <T>(key: string, run: (client: Redis) => Promise<T>) => Promise<T>
+/** Sends one command, or several about keys of one server, to the server of a key, as was `said` just now. */
+export type Send = <T>(key: string, run: (client: Redis) => Promise<T>, said?: Redirection) => Promise<T>
 
 /** The answers to the same steps for each key of groups that have one server each, as far as is known. No group waits for another one. */
 export function sendSteps(
@@ -27,10 +27,11 @@ export function sendSteps(
 
   async function answered(all: Promise<readonly Answer[][]>, index: number, key: string): Promise<readonly Answer[]> {
     const found = (await all)[index]!
-    if (!found.some(([error]) => redirectionOf(error) !== undefined)) return found
+    const said = found.map(([error]) => redirectionOf(error)).find((redirection) => redirection !== undefined)
+    if (said === undefined) return found
     // Step by step: each of them is redirected by itself, and has to keep its place.
     const again: Answer[] = []
-    for (const step of steps) again.push([null, await send(key, (client) => step(client, key))])
+    for (const step of steps) again.push([null, await send(key, (client) => step(client, key), said)])
     return again
   }
 }
@@ -39,8 +40,14 @@ async function inOnePiece(client: Redis, keys: readonly string[], steps: readonl
   const pipeline = client.pipeline()
   // A pipeline has its client's commands; what they give comes all at once.
   for (const key of keys) for (const step of steps) void step(pipeline as unknown as Redis, key)
+  const answers = await answersTo(pipeline)
+  return keys.map((_, index) => answers.slice(index * steps.length, (index + 1) * steps.length))
+}
+
+/** What a server answers. Rejects where it is a replica: then it is not the one to ask. */
+export async function answersTo(pipeline: ChainableCommander): Promise<readonly Answer[]> {
   const answers: readonly Answer[] = (await pipeline.exec()) ?? []
   const ofReplica = answers.find(([error]) => isOfReplica(error))
   if (ofReplica !== undefined) throw ofReplica[0]!
-  return keys.map((_, index) => answers.slice(index * steps.length, (index + 1) * steps.length))
+  return answers
 }

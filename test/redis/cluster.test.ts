@@ -7,16 +7,20 @@ import { promisify } from 'node:util'
 import { Cluster, type Redis } from 'ioredis'
 import { Cluster as Cluster5 } from 'ioredis5'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { RemoteEntry } from '../../src/entry-bytes.ts'
+import { RedisConnection } from '../../src/redis/connection.ts'
+import { RedisEntries } from '../../src/redis/entries.ts'
 import { entryKeyOf, leaseKeyOf, logKeyOf } from '../../src/redis/naming.ts'
 import { slotOf } from '../../src/redis/slot.ts'
 import { startCluster, type ClusterGroup, type ClusterNode } from '../support/cluster.ts'
+import { newClock } from '../support/clock.ts'
 import { eventually } from '../support/eventually.ts'
 import { newGate } from '../support/gate.ts'
 import { commandsDuring } from '../support/monitor.ts'
 import { startRedis } from '../support/redis.ts'
 import { ask } from '../support/replication.ts'
 import { newPair, refused, timed, type Pair } from './pair.ts'
-import { until } from './process.ts'
+import { newPrefix, until } from './process.ts'
 import { newProxy } from './proxy.ts'
 
 let group: ClusterGroup
@@ -220,6 +224,63 @@ describe('a slot that moves', () => {
     await until(async () => (await a.row('1')) === '1 newer')
     expect(pair.loads).toBe(loads + 1)
     expect([a.errors, b.errors, c.errors]).toEqual([[], [], []])
+  })
+
+  test('with an entry: who has it now, or for the moment, says the time beside it, and who had it is not asked again', async () => {
+    const { a, prefix } = newPair(connect)
+    await a.row('1')
+    const key = entryKeyOf(prefix, 'row', '"1"')
+    const read = async () => {
+      const redis = connect()
+      const connection = new RedisConnection({ redis, commandTimeout: 1000, clock: () => performance.now(), onError: () => undefined })
+      onTestFinished(() => connection.close())
+      const entries = new RedisEntries({ connection, prefix })
+      await Promise.all(Array.from({ length: 20 }, (_, id) => entries.read('row', `"none ${id}"`)))
+      return () => entries.read('row', '"1"')
+    }
+    const from = await group.ownerOf(key)
+    const to = (await group.masters()).find((node) => node !== from)!
+    const [during, after] = [await read(), await read()]
+    /** What both nodes run for one read, the one that had the slot first: what it redirects it does not run. */
+    const sent = async (work: () => Promise<RemoteEntry | undefined>) => {
+      let there: string[] = []
+      const here = await commandsDuring([from.port], async () => {
+        there = await commandsDuring([to.port], async () => expect((await work())?.payload.length).toBeGreaterThan(0))
+      })
+      return [here, there].map((names) => names.filter((name) => /^(time|get|mget)$/.test(name)))
+    }
+    await moveSlotOf(key, async () => {
+      expect(await sent(during)).toEqual([['time'], ['time', 'get']])
+    })
+    expect(await sent(after)).toEqual([['time'], ['time', 'get']])
+  })
+
+  test('with an entry, between nodes that hang: who reads it waits no longer than one commandTimeout', async () => {
+    const proxies = await Promise.all(group.nodes.map(({ port }) => newProxy(port)))
+    const at = proxies.map(({ url }) => ({ host: '127.0.0.1', port: Number(new URL(url).port) }))
+    const natMap = Object.fromEntries(group.nodes.map(({ port }, index) => [`127.0.0.1:${port}`, at[index]!]))
+    const wiresOf = (node: ClusterNode) => proxies[group.nodes.indexOf(node)]!.wires()
+    const prefix = newPrefix()
+    const key = entryKeyOf(prefix, 'row', '"1"')
+    const clock = newClock()
+    const redis = new Cluster(at, { natMap, lazyConnect: true })
+    const connection = new RedisConnection({ redis, commandTimeout: 20_000, clock: clock.now, onError: () => undefined })
+    onTestFinished(() => connection.close())
+    const entries = new RedisEntries({ connection, prefix })
+    await Promise.all(Array.from({ length: 20 }, (_, id) => entries.read('row', `"none ${id}"`)))
+    const from = await group.ownerOf(key)
+    await moveSlotOf(key, () => Promise.resolve())
+    for (const node of [from, await group.ownerOf(key)]) for (const wire of wiresOf(node)) wire.hold()
+    const isAsked = (node: ClusterNode) => wiresOf(node).some((wire) => wire.sent().includes(key))
+    const reading = entries.read('row', '"1"').catch((error: unknown) => error)
+    await until(() => isAsked(from))
+    clock.advance(19_900)
+    for (const wire of wiresOf(from)) wire.release()
+    const [ms, result] = await timed(reading)
+    expect(result).toMatchObject({ code: 'TIMEOUT' })
+    // The rest is 100 ms; far more for a machine that is busy.
+    expect(ms).toBeLessThan(4000)
+    expect(isAsked(await group.ownerOf(key))).toBe(true)
   })
 
   test('with the log: no clear is lost, and those that follow count everywhere', async () => {

@@ -7,8 +7,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import type { NewRemoteEntry } from '../../src/entry-bytes.ts'
 import { RedisConnection } from '../../src/redis/connection.ts'
 import { RedisEntries } from '../../src/redis/entries.ts'
+import { isKnown } from '../../src/redis/refusals.ts'
+import { newClock } from '../support/clock.ts'
 import { commandsDuring } from '../support/monitor.ts'
-import { startRedis } from '../support/redis.ts'
+import { startRedis, type RedisServer } from '../support/redis.ts'
 import { callOf, newPrefix, newServer, until, type TestServer } from './process.ts'
 import { newProxy } from './proxy.ts'
 
@@ -23,8 +25,8 @@ beforeEach(() => {
   prefix = newPrefix()
 })
 
-function newEntries(redis: string = server.url, commandTimeout = 1000): RedisEntries {
-  const connection = new RedisConnection({ redis, commandTimeout, clock: () => performance.now(), onError: () => undefined })
+function newEntries(redis: string = server.url, commandTimeout = 1000, clock = () => performance.now()): RedisEntries {
+  const connection = new RedisConnection({ redis, commandTimeout, clock, onError: () => undefined })
   onTestFinished(() => connection.close())
   return new RedisEntries({ connection, prefix })
 }
@@ -40,6 +42,11 @@ const ids = (count: number): string[] => Array.from({ length: count }, (_, id) =
 async function counted(names: readonly string[], work: () => Promise<unknown>, port = server.port): Promise<number[]> {
   const all = await commandsDuring([port], work)
   return names.map((name) => all.filter((it) => it === name).length)
+}
+
+async function takeAllSlots(node: Redis): Promise<void> {
+  await node.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+  await until(async () => (await node.cluster('INFO')).includes('cluster_state:ok'))
 }
 
 test('reads of one tick are one command, and equal ones are asked for once', async () => {
@@ -114,20 +121,98 @@ test('a silence costs every read of the tick no more than commandTimeout, and no
   await until(async () => (await entries.read('row', '0').catch(() => undefined))?.epoch === 1)
 })
 
-test('a node of a Cluster that was given as if it were a server by itself is asked for each key', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'node-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
-  await using node = await startRedis({ args: ['--cluster-enabled', 'yes', '--dir', folder, '--cluster-port', '0'] })
-  const plain = new Redis(node.url)
-  onTestFinished(() => plain.disconnect())
-  await plain.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-  await until(async () => (await plain.cluster('INFO')).includes('cluster_state:ok'))
-  const entries = newEntries(node.url)
-  await Promise.all(ids(8).map((id) => entries.write('row', id, newEntry())))
-  const read = async () => {
-    const found = await Promise.all(ids(9).map((id) => entries.read('row', id)))
-    expect(found.map((entry) => entry?.epoch)).toEqual([...Array.from({ length: 8 }, () => 1), undefined])
-  }
-  await read()
-  expect(await counted(['mget', 'get', 'time'], read, node.port)).toEqual([0, 9, 1])
+describe('a node of a Cluster that was given as if it were a server by itself', () => {
+  let folder: string
+  let node: RedisServer
+  let plain: Redis
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'node-'))
+    node = await startRedis({ args: ['--cluster-enabled', 'yes', '--dir', folder, '--cluster-port', '0'] })
+    plain = new Redis(node.url)
+    await takeAllSlots(plain)
+  })
+  afterAll(async () => {
+    plain.disconnect()
+    await node.stop()
+    await rm(folder, { recursive: true })
+  })
+
+  test('is asked for each key', async () => {
+    const entries = newEntries(node.url)
+    await Promise.all(ids(8).map((id) => entries.write('row', id, newEntry())))
+    const read = async () => {
+      const found = await Promise.all(ids(9).map((id) => entries.read('row', id)))
+      expect(found.map((entry) => entry?.epoch)).toEqual([...Array.from({ length: 8 }, () => 1), undefined])
+    }
+    await read()
+    expect(await counted(['mget', 'get', 'time'], read, node.port)).toEqual([0, 9, 1])
+  })
+
+  test('costs who reads no more than one commandTimeout, however often it has to be asked', async () => {
+    const proxy = await newProxy(node.port)
+    const clock = newClock()
+    const entries = newEntries(proxy.url, 20_000, clock.now)
+    await entries.read('row', '0')
+    const wire = proxy.asking()
+    wire.hold()
+    const reading = Promise.allSettled(ids(2).map((id) => entries.read('row', id)))
+    await until(() => wire.sent().split('mget').length === 3)
+    clock.advance(19_900)
+    wire.release()
+    wire.hold()
+    const began = performance.now()
+    for (const result of await reading) expect(result).toMatchObject({ status: 'rejected', reason: { code: 'TIMEOUT' } })
+    // The rest is 100 ms; far more for a machine that is busy.
+    expect(performance.now() - began).toBeLessThan(4000)
+  })
+
+  test('tells a refusal once, although it refuses each key', async () => {
+    const rights = (right: string): Promise<unknown> => plain.call('ACL', 'SETUSER', 'refused', right)
+    await plain.call('ACL', 'SETUSER', 'refused', 'on', '>secret', '~*', '&*', '+@all')
+    const entries = newEntries(`redis://refused:secret@127.0.0.1:${node.port}`)
+    const told = async (): Promise<number> => {
+      const errors: unknown[] = []
+      for (let turn = 0; turn < 5; turn++) {
+        for (const id of ids(2)) await entries.read('other', id).catch((error: unknown) => errors.push(error))
+        await Promise.all(ids(2).map((id) => entries.read('other', id).catch((error: unknown) => errors.push(error))))
+      }
+      return errors.filter((error) => !isKnown(error)).length
+    }
+    expect(await told()).toBe(0)
+    await rights('-get')
+    expect(await told()).toBe(1)
+    expect(await told()).toBe(0)
+    await rights('+get')
+    expect(await told()).toBe(0)
+    await rights('-get')
+    expect(await told()).toBe(1)
+  })
+
+  test('is left for whoever is the master by then, once it is a replica', async () => {
+    let isCluster = true
+    const own = await mkdtemp(join(tmpdir(), 'node-'))
+    onTestFinished(() => rm(own, { recursive: true }))
+    const args = () =>
+      isCluster ? ['--cluster-enabled', 'yes', '--dir', own, '--cluster-port', '0'] : ['--replica-serve-stale-data', 'no']
+    await using changed = await startRedis({ args })
+    const entries = newEntries(changed.url)
+    const admin = new Redis(changed.url)
+    admin.on('error', () => undefined)
+    onTestFinished(() => admin.disconnect())
+    await takeAllSlots(admin)
+    const readTwo = () => Promise.allSettled(ids(2).map((id) => entries.read('row', id)))
+    // From now on it asks for each key.
+    await readTwo()
+    isCluster = false
+    await changed.restart()
+    await until(async () => (await readTwo()).every(({ status }) => status === 'fulfilled'))
+    const before = (await admin.client('LIST')) as string
+    // Nobody is there.
+    await admin.replicaof('127.0.0.1', 1)
+    for (const result of await readTwo()) expect(String((result as PromiseRejectedResult).reason)).toContain('MASTERDOWN')
+    const idOfReader = /^id=(\d+) .*cmd=get /m.exec(before)?.[1]
+    expect(idOfReader).toBeDefined()
+    await until(async () => !((await admin.client('LIST')) as string).includes(`id=${idOfReader} `))
+  })
 })
