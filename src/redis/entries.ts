@@ -44,7 +44,8 @@ export class RedisEntries {
     const at = entryKeyOf(this.#prefix, name, key, version)
     const bytes = encodeEntry(entry)
     // In one go, so that what is read after it on this connection is the entry; who reads it between the two finds it of no use yet.
-    const write = (client: Redis): Promise<unknown> => Promise.all([client.set(at, bytes, 'PX', lifetime), date(client, at)])
+    const write = (client: Redis, isAsked: boolean): Promise<unknown> =>
+      Promise.all([client.set(at, bytes, 'PX', lifetime), date(client, at, isAsked)])
     await this.#writing.watch(this.#connection.command(at, write))
   }
 
@@ -96,12 +97,16 @@ function nothingOfGarbage(error: unknown): undefined {
   if (!(error instanceof CodecError)) throw error
 }
 
-async function date(client: Redis, key: string): Promise<unknown> {
+async function date(client: Redis, key: string, isAsked: boolean): Promise<unknown> {
+  // For the very next command alone.
+  const asking = (): void => void (isAsked && client.asking().catch(() => undefined))
   const args = [key, UNDATED.begin, UNDATED.at] as const
   try {
+    asking()
     return await client.evalsha(dateScript.sha, 1, ...args)
   } catch (error) {
     if (!(error instanceof Error && error.message.includes('NOSCRIPT'))) throw error
+    asking()
     return await client.eval(dateScript.text, 1, ...args)
   }
 }
