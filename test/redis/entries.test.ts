@@ -143,9 +143,9 @@ describe('read', () => {
     await expect(entries.read('user', '"42"')).rejects.toMatchObject({ code: 'CODEC', message })
   })
 
-  test('takes an entry that is not dated yet for nothing', async () => {
+  test('takes an entry that is not dated yet for nothing, also one that does not end', async () => {
     const entries = newEntries()
-    await entries.write('user', '"42"', newEntry())
+    await entries.write('user', '"42"', newEntry({ lifetime: Number.POSITIVE_INFINITY }))
     await server.plain.setrange(keyOf('user', '"42"'), UNDATED.at, '0'.repeat(13))
     expect(await entries.read('user', '"42"')).toBeUndefined()
   })
