@@ -79,6 +79,8 @@ export interface CallsOptions<V> extends Partial<Pacing> {
 export interface Call {
   readonly key: string
   readonly ref: Ref
+  /** The string that is its only argument, as the caller has it. */
+  readonly string?: string | undefined
 }
 
 /** What a load gave. */

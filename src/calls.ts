@@ -106,7 +106,8 @@ export class Calls<V> implements Named {
   }
 
   call(args: readonly unknown[], key: string): Call {
-    return { key, ref: this.#whole ?? callRef(this.name, args, key) }
+    const string = args.length === 1 && typeof args[0] === 'string' ? args[0] : undefined
+    return { key, ref: this.#whole ?? callRef(this.name, args, key), string }
   }
 
   /** As `known`, where this process's own knowledge of the clear log is enough. */

@@ -7,6 +7,8 @@ import { exactRef, type Ref } from './ref.ts'
 /** What an entry is made of. */
 export interface NewEntry<V> {
   readonly key: string
+  /** The string that is the call's only argument, where somebody has it: one of its own for the entry would take more. */
+  readonly string?: string | undefined
   readonly value: V
   /** The call itself first, then everything it was computed from. */
   readonly refs: readonly Ref[]
@@ -55,11 +57,11 @@ export class Entry<V> {
   /** The call itself, of which the function's name says the rest while nobody has asked. */
   #own: Ref | string
 
-  constructor({ key, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
+  constructor({ key, string, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
     const own = refs[0]!
-    const string = stringOf(key)
-    this.isOfString = string !== undefined
-    this.label = string === undefined ? key : string.length < SHORTEST_CUT ? string : (JSON.parse(key) as string)
+    const inKey = stringOf(key)
+    this.isOfString = inKey !== undefined
+    this.label = inKey === undefined ? key : inKey.length < SHORTEST_CUT ? (string ?? inKey) : (JSON.parse(key) as string)
     this.value = value
     this.read = refs.length === 1 ? NONE : refs.slice(1)
     this.order = order

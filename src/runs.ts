@@ -190,6 +190,7 @@ export class Runs<V> {
     const lifetime = { fresh, stale: longestOf(this.#windowsOf(loaded.value)) }
     const entry = new Entry<V>({
       key: call.key,
+      string: call.string,
       value: loaded.value,
       refs,
       order: frame.order,
