@@ -324,6 +324,43 @@ describe('a clear while one process loads and others wait', () => {
     expect([await loader, row.loads]).toEqual(['old', 2])
   })
 
+  test.each(ways)(
+    '%s, that Redis has not confirmed where it is made: nobody loads there what all others would load again',
+    async (_, clear) => {
+      const [toB, toC] = [await newProxy(world.server.port), await newProxy(world.server.port)]
+      const a = newNode()
+      const [b, c] = [newNode({ redis: toB.url, commandTimeout: 5000 }), newNode({ redis: toC.url, commandTimeout: 5000 })]
+      const row = new Row()
+      const [first, second] = [row.turn(), row.turn()]
+      const loader = reader(a, row)('1')
+      await first.reached()
+      const others = [b, c].map((node) => reader(node, row)('1'))
+      await untilWaiting(2, b, c)
+      const [ofB, ofC] = [toB.asking(), toC.asking()]
+      const asks = (wire: Wire) => timesSent(wire, takeLeaseScript.sha)
+      const untilAsks = async (wire: Wire, times: number, before = asks(wire)) => until(() => asks(wire) >= before + times)
+      for (const wire of [ofB, ofC]) await until(() => asks(wire) > 1)
+      for (const wire of [...toB.wires(), ...toC.wires()]) wire.hold()
+      // It has asked for the lease, and learns that another one has it just after its own clear is sent.
+      await until(() => / [\w-]{12}:\d+ /.test(ofB.held().replaceAll('\r\n', ' ')))
+      row.value = 'new'
+      const cleared = clear(b)
+      ofB.release()
+      ofB.hold()
+      await untilAsks(ofB, 1)
+      for (const wire of toB.wires()) wire.release()
+      await cleared
+      await second.reached()
+      for (const wire of toC.wires()) wire.release()
+      // After the first of these it knows who loads.
+      await untilAsks(ofC, 2)
+      second.open()
+      expect(await Promise.all(others)).toEqual(['new', 'new'])
+      first.open()
+      expect([await loader, row.loads]).toEqual(['old', 2])
+    },
+  )
+
   test.each([
     ['that makes it gone', (cache: Cache) => cache.clear(cache.tag('table'))],
     ['that makes it stale', (cache: Cache) => cache.expire(cache.tag('table'))],

@@ -180,7 +180,8 @@ export class Turns {
     // Which of two generations is the dead one, a question tells.
     if (generation !== shared.generation) await shared.ask()
     const isKnown = epoch >= shared.windowStart || (await shared.reach(epoch))
-    waiter.isOvertaken = !isKnown || this.#isCleared(waiter)
+    // Until Redis has confirmed the clear, a load that begins here is overtaken by it everywhere else.
+    waiter.isOvertaken = !isKnown || (this.#isCleared(waiter) && !this.#isPending(waiter.ref))
     return waiter.isOvertaken
   }
 
@@ -191,7 +192,7 @@ export class Turns {
     return generation !== shared.generation || log.clearedSinceEpoch([ref], epoch) || log.expiredSinceEpoch([ref], epoch) !== undefined
   }
 
-  /** Whether Redis has not confirmed an own clear yet: what began before it does would be older than it to all other processes. */
+  /** Whether Redis has not confirmed an own clear yet. */
   #isPending(ref: Ref): boolean {
     const { log } = this.#options
     return log.clearedSinceEpoch([ref], Infinity) || log.expiredSinceEpoch([ref], Infinity) !== undefined

@@ -10,6 +10,8 @@ export interface Wire {
   pieces(): number
   /** From now on answers do not reach the client. */
   hold(): void
+  /** What is held back. */
+  held(): string
   /** What was held back arrives, and what follows. */
   release(): void
   /** The first piece of what was held back arrives. */
@@ -92,6 +94,7 @@ function newWire(client: Socket, server: Socket, onClose: () => void): Wire {
     hold() {
       isHeld = true
     },
+    held: () => Buffer.concat(held).toString('latin1'),
     release() {
       isHeld = false
       for (const bytes of held.splice(0)) client.write(bytes)
