@@ -180,8 +180,10 @@ export class Turns {
     // Which of two generations is the dead one, a question tells.
     if (generation !== shared.generation) await shared.ask()
     const isKnown = epoch >= shared.windowStart || (await shared.reach(epoch))
-    // Until Redis has confirmed the clear, a load that begins here is overtaken by it everywhere else.
-    waiter.isOvertaken = !isKnown || (this.#isCleared(waiter) && !this.#isPending(waiter.ref))
+    // A load that begins here before Redis confirms the clear is overtaken everywhere else: it gets one pause to do so.
+    const isPending = this.#isPending(waiter.ref)
+    waiter.isOvertaken = !isKnown || (this.#isCleared(waiter) && (!isPending || waiter.sawPending))
+    waiter.sawPending = isPending
     return waiter.isOvertaken
   }
 

@@ -13,6 +13,8 @@ export class Waiter {
   holder: Held | undefined
   /** Whether that lease's load was overtaken by a clear: it is not worth waiting for. */
   isOvertaken = false
+  /** Whether a clear of its call was not confirmed yet when it last asked for the lease. */
+  sawPending = false
   /** How many leases it has waited for, one after the other. */
   holders = 0
   #said: Word | undefined
