@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { serve, type Serving } from '../../demo/serve.ts'
 import { startBrowser } from '../support/browser.ts'
-import { freePorts } from '../support/free-ports.ts'
+import { freePorts } from '../support/ports.ts'
 
 let serving: Serving
 let browser: Browser

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { freePorts } from '../support/free-ports.ts'
+import { freePorts } from '../support/ports.ts'
 
 // An older edition than the suite's repository has. Fetched for itself: it drags an old npm along, which nothing here should depend on.
 const PACKAGE = 'http-cache-tests@0.4.5'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { serve, type Serving } from '../../demo/serve.ts'
-import { freePorts } from '../support/free-ports.ts'
+import { freePorts } from '../support/ports.ts'
 import { startRedis } from '../support/redis.ts'
 
 let serving: Serving

@@ -1,11 +1,14 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { freePorts, isFree } from '../support/free-ports.ts'
+import { freePorts, isFree } from '../support/ports.ts'
 import { runs, startProgram, type RunningProgram } from '../support/program.ts'
 import { startRedis } from '../support/redis.ts'
 
 const alone = { DATABASE_URL: undefined, REDIS_URL: undefined, CACHE_ALCHEMY_REDIS_URL: undefined }
+
+/** Far longer than it takes where nothing else runs. */
+const patiently = { timeout: 20_000 }
 
 let port: number
 let demo: RunningProgram
@@ -28,7 +31,7 @@ function rate(door: number, film: number, stars: number): Promise<Response> {
 
 /** The processes of `pids` that run after a while to end in, and the ports that are still taken. */
 async function leftBy(pids: readonly number[]): Promise<number[]> {
-  await vi.waitUntil(() => !pids.some(runs), { timeout: 10_000 }).catch(() => undefined)
+  await vi.waitUntil(() => !pids.some(runs), patiently).catch(() => undefined)
   const taken = await Promise.all([0, 1, 2, 3].map(async (door) => ((await isFree(port + door)) ? [] : [port + door])))
   return [...pids.filter(runs), ...taken.flat()]
 }
@@ -36,7 +39,7 @@ async function leftBy(pids: readonly number[]): Promise<number[]> {
 describe('two processes', () => {
   test(
     'have one cache: what one has answered is a hit in the other, and a rating in one is seen in the other',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       demo = startProgram('demo/two.ts', { ...alone, PORT: String(port) })
       await demo.says('Ctrl-C')
@@ -55,7 +58,10 @@ describe('two processes', () => {
 
         expect((await rate(writer, film, 5)).status).toBe(201)
 
-        await vi.waitFor(async () => expect(await (await fetch(url(reader, its[0]!))).json()).toMatchObject({ ratings: { mean: 5 } }))
+        await vi.waitFor(
+          async () => expect(await (await fetch(url(reader, its[0]!))).json()).toMatchObject({ ratings: { mean: 5 } }),
+          patiently,
+        )
         for (const path of its.slice(1)) expect([path, await isHit(reader, path)]).toEqual([path, false])
         for (const path of others) expect([path, await isHit(reader, path)]).toEqual([path, true])
       }
@@ -66,11 +72,11 @@ describe('two processes', () => {
         const path = `/api/films/${film++}`
         await fetch(url(0, path))
         expect(await isHit(2, path)).toBe(true)
-      })
+      }, patiently)
     },
   )
 
-  test('end with Ctrl-C, and so does everything they started', { timeout: 60_000 }, async () => {
+  test('end with Ctrl-C, and so does everything they started', { timeout: 120_000 }, async () => {
     demo = startProgram('demo/two.ts', { ...alone, PORT: String(port) })
     await demo.says('Ctrl-C')
     const children = demo.children()
@@ -79,7 +85,7 @@ describe('two processes', () => {
     expect(await leftBy(children)).toEqual([])
   })
 
-  test('end when the process that started them is killed', { timeout: 60_000 }, async () => {
+  test('end when the process that started them is killed', { timeout: 120_000 }, async () => {
     demo = startProgram('demo/two.ts', { ...alone, PORT: String(port) })
     await demo.says('Ctrl-C')
     const children = demo.children()
@@ -87,7 +93,7 @@ describe('two processes', () => {
     expect(await leftBy(children)).toEqual([])
   })
 
-  test('end when one of them cannot start, and say why', { timeout: 60_000 }, async () => {
+  test('end when one of them cannot start, and say why', { timeout: 120_000 }, async () => {
     await using redis = await startRedis()
     const taken = createServer().listen(port + 2)
     await once(taken, 'listening')

@@ -1,9 +1,10 @@
 // A real Redis server of a test's own: started on a free port, stopped by its process id, gone when the test process is.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { pathOf, redisImage } from '../../scripts/program.ts'
+import { newPorts } from './ports.ts'
 
 export interface RedisOptions {
   /** Further arguments of `redis-server`, such as `['--maxmemory', '4mb']`; what is known only with the port, by a function of it. */
@@ -63,9 +64,8 @@ interface Running {
 
 async function startSomewhere(options: RedisOptions): Promise<{ port: number; server: Running }> {
   for (let attempt = 1; ; attempt++) {
-    // Below the ports that systems hand to outgoing connections: a client that reconnects to a server that is down could get its port
-    // as its own, and be connected to itself.
-    const port = randomInt(10_000, 32_000)
+    // The next one is that of its bus, where it is a Cluster's.
+    const port = newPorts(2)
     try {
       return { port, server: await startOn(port, options) }
     } catch (error) {
