@@ -3,7 +3,8 @@
 import { transform } from 'esbuild'
 import { defineConfig, type Plugin, type ViteUserConfig } from 'vitest/config'
 
-const shared = { testTimeout: 20_000, hookTimeout: 30_000, restoreMocks: true, unstubEnvs: true }
+// Long: what never comes is told late, so that what is only slow, on a machine that does much else, is not taken for it.
+const shared = { testTimeout: 60_000, hookTimeout: 60_000, expect: { poll: { timeout: 15_000 } }, restoreMocks: true, unstubEnvs: true }
 
 /** Lowers decorators, which Vite 8 leaves as they are and no Node reads. */
 const decorators: Plugin = {
@@ -29,7 +30,7 @@ const config: ViteUserConfig = defineConfig({
           exclude: ['test/browser/**', 'test/long/**', 'test/consistency/long/**', 'test/conformance/**'],
         },
       },
-      { test: { ...shared, name: 'browser', include: ['test/browser/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 } },
+      { test: { ...shared, name: 'browser', include: ['test/browser/**/*.test.ts'], hookTimeout: 120_000 } },
       { test: { ...shared, name: 'conformance', include: ['test/conformance/**/*.test.ts'], testTimeout: 240_000 } },
       // One file at a time: its processes have the machine for themselves.
       {

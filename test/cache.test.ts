@@ -351,7 +351,7 @@ describe('a process', () => {
       await read.clear()
       await read()
       console.log('done')`
-    const { stdout } = await run(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { timeout: 15_000 })
+    const { stdout } = await run(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code], { timeout: 50_000 })
     expect(stdout).toBe('done\n')
   })
 

@@ -42,7 +42,7 @@ describe.each(modules)('$name', ({ name }) => {
 async function outputOf(args: string[]): Promise<string> {
   const env = { ...process.env, TSX_TSCONFIG_PATH: 'tsconfig.pages.json', REDIS_URL: redis.url, NODE_ENV: 'test' }
   try {
-    await promisify(execFile)(process.execPath, args, { env, timeout: 15_000 })
+    await promisify(execFile)(process.execPath, args, { env, timeout: 50_000 })
     return ''
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }

@@ -143,7 +143,9 @@ describe('strict: false', () => {
     const world = newWorld()
 
     test('shares entries and clears with other processes, and counts each once', async () => {
-      const nodes = [1, 2].map(() => openCache({ redis: world.server.url, prefix: world.prefix }, () => performance.now()))
+      const nodes = [1, 2].map(() =>
+        openCache({ redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000 }, () => performance.now()),
+      )
       onTestFinished(async () => void (await Promise.all(nodes.map((node) => node.close()))))
       const [a, b] = nodes.map((node) => node.memoize(load, { name: 'row', strict: false }))
       await a!.many([[{ id: '1' }], [{ id: '2' }]])

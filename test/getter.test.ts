@@ -219,7 +219,10 @@ describe('with Redis', () => {
   afterEach(() => redis.stop())
 
   test('a method is shared by processes, and a synchronous getter stays synchronous', async () => {
-    const caches = [createCache({ redis: redis.url }), createCache({ redis: redis.url })] as const
+    const caches = [
+      createCache({ redis: redis.url, commandTimeout: 10_000 }),
+      createCache({ redis: redis.url, commandTimeout: 10_000 }),
+    ] as const
     const [here, there] = caches.map((cache) => {
       class Users {
         loads = 0

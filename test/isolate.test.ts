@@ -208,8 +208,9 @@ describe('with Redis', () => {
   const world = newWorld()
 
   function newNode() {
-    const node = openCache({ redis: world.server.url, prefix: world.prefix, onError: (error) => errors.push(error) }, () =>
-      performance.now(),
+    const node = openCache(
+      { redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000, onError: (error) => errors.push(error) },
+      () => performance.now(),
     )
     onTestFinished(() => node.close())
     return node

@@ -293,7 +293,7 @@ describe('many, with Redis', () => {
   const world = newWorld()
 
   function newNode() {
-    const node = openCache({ redis: world.server.url, prefix: world.prefix }, () => performance.now())
+    const node = openCache({ redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000 }, () => performance.now())
     onTestFinished(() => node.close())
     const batches: string[][] = []
     const gate = newGate()

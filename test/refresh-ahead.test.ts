@@ -117,7 +117,7 @@ test('the time left when it is loaded ahead is distributed exponentially, by wha
 
 test('what a load took is known to who reads its result from Redis', async () => {
   await using redis = await startRedis()
-  const cache = createCache({ redis: redis.url })
+  const cache = createCache({ redis: redis.url, commandTimeout: 10_000 })
   let loads = 0
   const load = async (): Promise<number> => {
     // A load that takes a while: the rule weighs how long.

@@ -80,7 +80,7 @@ test('a third process takes up the entries of its own version, and counts those 
 })
 
 test('two versions load a call at the same time: neither waits for the other', async () => {
-  const caches = [1, 2].map(() => createCache({ redis: world.server.url, prefix: world.prefix }))
+  const caches = [1, 2].map(() => createCache({ redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000 }))
   onTestFinished(async () => void (await Promise.all(caches.map((cache) => cache.close()))))
   let loading = 0
   let open: () => void

@@ -17,7 +17,7 @@ function newPair(options: CacheOptions) {
   const prefix = `strong-${++prefixes}`
   const db = { row: 'old', loads: 0 }
   const make = () => {
-    const cache = createCache({ redis: redis.url, prefix, onError: () => undefined, ...options })
+    const cache = createCache({ redis: redis.url, prefix, commandTimeout: 10_000, onError: () => undefined, ...options })
     return { cache, row: cache.memoize(async (_key: string) => (db.loads++, db.row), { name: 'row' }) }
   }
   return { db, here: make(), there: make() }
@@ -73,7 +73,7 @@ test('a load that began before a clear elsewhere is not joined by a call that st
 
 test('where Redis does not answer, a call loads: at most one load runs and one waits, which all who come meanwhile share', async () => {
   await using away = await startRedis()
-  const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 100, onError: () => undefined })
+  const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 5000, onError: () => undefined })
   const gates = [newGate(), newGate(), newGate()]
   let loads = 0
   const read = cache.memoize(
@@ -104,7 +104,7 @@ test('where Redis does not answer, a call loads: at most one load runs and one w
 
 test('where Redis does not answer, two loads that wait for each other are an error and no deadlock', async () => {
   await using away = await startRedis()
-  const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 100, onError: () => undefined })
+  const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 5000, onError: () => undefined })
   const gate = newGate()
   const left = cache.memoize(async (): Promise<string> => (await gate.wait(), right()), { name: 'left' })
   const right = cache.memoize(async (): Promise<string> => (await gate.wait(), left()), { name: 'right' })
@@ -140,7 +140,7 @@ test('where Redis does not answer, who queues behind a load waits no longer once
 
 test('where Redis does not answer, a load that waits for the one which queues behind it is an error and no deadlock', async () => {
   await using away = await startRedis()
-  const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 100, onError: () => undefined })
+  const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 5000, onError: () => undefined })
   const gate = newGate()
   let loads = 0
   const row = cache.memoize(async (): Promise<string> => (++loads === 1 ? (await gate.wait(), 'row') : await page()), { name: 'row' })
@@ -163,7 +163,9 @@ test('where Redis does not answer, a load that waits for the one which queues be
 test('the question and the look beyond this process are sent together', async () => {
   const proxy = await newProxy(redis.port)
   const prefix = `strong-${++prefixes}`
-  const [here, there] = [redis.url, proxy.url].map((url) => createCache({ redis: url, prefix, consistency: 'strong' }))
+  const [here, there] = [redis.url, proxy.url].map((url) =>
+    createCache({ redis: url, prefix, commandTimeout: 10_000, consistency: 'strong' }),
+  )
   const rows = [here!, there!].map((cache) => cache.memoize(async () => 'row', { name: 'row' }))
   await rows[0]!()
   await expect.poll(() => rows[1]!.peek()).toBe('row')

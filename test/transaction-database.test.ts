@@ -23,7 +23,7 @@ beforeEach(async () => {
 let prefixes = 0
 
 function newUsers() {
-  const cache = createCache({ redis: redis.url, prefix: `transaction-${++prefixes}` })
+  const cache = createCache({ redis: redis.url, prefix: `transaction-${++prefixes}`, commandTimeout: 10_000 })
   const getUser = cache.memoize(
     async (id: string) => (await database.query<{ name: string }>('select name from users where id = $1', [id])).rows[0]?.name,
     {

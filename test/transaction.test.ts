@@ -118,7 +118,7 @@ test('a load that runs a transaction is its own caller’s alone', async () => {
   expect(db.loads).toBe(2)
 })
 
-test('a load inside a transaction that needs its own result is an error, as outside', { timeout: 2000 }, async () => {
+test('a load inside a transaction that needs its own result is an error, as outside', async () => {
   const cache = createCache({ redis: false })
   let loads = 0
   // Without an end of its own this test would end with the process.

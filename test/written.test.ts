@@ -139,7 +139,7 @@ describe('with Redis', () => {
 
   function newPage(prefix: string): Page {
     const redis = new Redis(server.url)
-    const cache = createCache({ redis, prefix })
+    const cache = createCache({ redis, prefix, commandTimeout: 10_000 })
     onTestFinished(async () => {
       await cache.close()
       redis.disconnect()

@@ -57,7 +57,7 @@ test('a process that was stopped for longer than maxStaleness trusts nothing tha
   const program = startSkewed(0, world.muted)
   await program.says('ready')
   const tell = orderer(program)
-  const cache = createCache({ redis: world.server.url, prefix: world.prefix, onError: () => undefined })
+  const cache = createCache({ redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000, onError: () => undefined })
   onTestFinished(() => cache.close())
   await tell('clear connected')
   await world.plain.set(`${world.prefix} row`, 'old')
@@ -74,7 +74,7 @@ test('a process that was stopped for longer than maxStaleness trusts nothing tha
 
 /** A cache that stands for a process. */
 function newNode(rows: { value: string; loads: number }) {
-  const cache = createCache({ redis: world.server.url, prefix: world.prefix, ttl: '10m', onError: () => undefined })
+  const cache = createCache({ redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000, ttl: '10m', onError: () => undefined })
   onTestFinished(() => cache.close())
   const row = cache.memoize(
     async () => {

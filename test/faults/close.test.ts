@@ -11,7 +11,7 @@ const modes = ['eventual', 'strong'] as const
 describe.concurrent.each(faults.map((fault, index) => ({ fault, name: fault.name, mode: modes[index % 2] })))(
   'Redis is $name',
   ({ fault, mode }) => {
-    test(`a process that closes its cache ends: ${mode}`, { timeout: 30_000 }, async ({ expect, onTestFinished }) => {
+    test(`a process that closes its cache ends: ${mode}`, { timeout: 120_000 }, async ({ expect, onTestFinished }) => {
       const scene = await newScene(fault)
       onTestFinished(scene.end)
       if (fault.isFromStart === true) await fault.begin(scene)

@@ -19,7 +19,8 @@ import { newGate } from '../support/gate.ts'
 import { commandsDuring } from '../support/monitor.ts'
 import { startRedis } from '../support/redis.ts'
 import { ask } from '../support/replication.ts'
-import { newPair, refused, timed, type Pair } from './pair.ts'
+import { timed } from '../support/timed.ts'
+import { COMMAND_TIMEOUT, newPair, refused, type Pair } from './pair.ts'
 import { newPrefix, until } from './process.ts'
 import { newProxy } from './proxy.ts'
 
@@ -232,7 +233,7 @@ describe('a slot that moves', () => {
     const key = entryKeyOf(prefix, 'row', '"1"')
     const read = async () => {
       const redis = connect()
-      const connection = new RedisConnection({ redis, commandTimeout: 1000, clock: () => performance.now(), onError: () => undefined })
+      const connection = new RedisConnection({ redis, commandTimeout: 10_000, clock: () => performance.now(), onError: () => undefined })
       onTestFinished(() => connection.close())
       const entries = new RedisEntries({ connection, prefix })
       await Promise.all(Array.from({ length: 20 }, (_, id) => entries.read('row', `"none ${id}"`)))
@@ -307,7 +308,7 @@ describe('a slot that moves', () => {
 
 describe('a Cluster that says it is down', () => {
   test('costs a bounded wait, then loads; the clears made meanwhile are delivered', async () => {
-    const pair = newPair(connect)
+    const pair = newPair(connect, { commandTimeout: COMMAND_TIMEOUT })
     const { a, b } = pair
     await Promise.all([a.row('1'), b.row('1')])
     const owner = await group.ownerOf(logKeyOf(pair.prefix))
@@ -367,7 +368,7 @@ describe('a master that fails', () => {
     await eventually('caches that listen', async () => (await listenedTo(pair)).length === 2)
     pair.value = 'new'
     await eventually('a clear', () => a.row.clear('1').then(() => true))
-    await eventually('the other follows', async () => (await b.row('1')) === '1 new', 5000)
+    await eventually('the other follows', async () => (await b.row('1')) === '1 new')
     await heard!.restart()
     await eventually('a replica again', async () =>
       (await ask(heard!, (client) => client.info('replication'))).includes('master_link_status:up'),
@@ -382,9 +383,10 @@ describe('a master that fails', () => {
     await group.failOver(old)
     const isLeft = async () => (await group.masters()).every((node) => node !== old)
     await until(isLeft)
-    // It says that it is master no more, and makes this process ask who is.
-    for (let id = 30; id < 90; id++) await entry(id)
-    await new Promise((resolve) => setTimeout(resolve, 1200))
+    // It says that it is master no more, and makes this process ask who is: until then each read in vain leaves its trace there.
+    let id = 30
+    const reads = async () => void (await Promise.all(Array.from({ length: 30 }, () => entry(id++))))
+    await eventually('nobody who asks it', async () => !(await commandsDuring([old.port], reads)).includes('time'))
     await old.kill()
     await new Promise((resolve) => setTimeout(resolve, 300))
     expect(a.errors).toEqual([])
@@ -395,7 +397,7 @@ describe('a master that fails', () => {
   })
 
   test('by hanging: who needs it waits a bounded time, who does not waits not at all, until another one has taken its place', async () => {
-    const pair = newPair(connect)
+    const pair = newPair(connect, { commandTimeout: COMMAND_TIMEOUT })
     const { a, b } = pair
     const old = await group.ownerOf(logKeyOf(pair.prefix))
     const hanging = (await group.masters()).find((node) => node !== old)!
@@ -433,9 +435,11 @@ describe('a master that fails', () => {
 describe('nodes that are no Cluster yet', () => {
   test('cost a bounded wait and are told of once, until they have become one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'alone-'))
-    await using alone = await startRedis({ args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--dir', folder] })
+    const settings = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--dir', folder]
+    await using alone = await startRedis({ args: (port) => [...settings, '--cluster-port', `${port + 1}`] })
     onTestFinished(() => rm(folder, { recursive: true }))
-    const { a, b } = newPair(() => new Cluster([{ host: '127.0.0.1', port: alone.port }], { lazyConnect: true }))
+    const connectAlone = () => new Cluster([{ host: '127.0.0.1', port: alone.port }], { lazyConnect: true })
+    const { a, b } = newPair(connectAlone, { commandTimeout: COMMAND_TIMEOUT })
     const [ms, value] = await timed(a.row('1'))
     expect([value, ms < 600]).toEqual(['1 old', true])
     // It was connected and left a few times.
@@ -489,6 +493,6 @@ describe('close', () => {
       await cache.close()
       console.log('closed')`
     const args = ['--import', 'tsx', '--input-type', 'module', '-e', code, JSON.stringify(nodes())]
-    expect(await promisify(execFile)(process.execPath, args, { timeout: 10_000 })).toMatchObject({ stdout: 'closed\n', stderr: '' })
+    expect(await promisify(execFile)(process.execPath, args, { timeout: 50_000 })).toMatchObject({ stdout: 'closed\n', stderr: '' })
   })
 })

@@ -16,7 +16,14 @@ const scripts = { appendScript, questionScript, takeLeaseScript, renewLeaseScrip
 function newNode(options: CacheOptions = {}) {
   const errors: string[] = []
   const onError = (error: Error): void => void errors.push(error.message)
-  const cache = createCache({ redis: world.server.url, prefix: world.prefix, maxStaleness: '1h', onError, ...options })
+  const cache = createCache({
+    redis: world.server.url,
+    prefix: world.prefix,
+    commandTimeout: 10_000,
+    maxStaleness: '1h',
+    onError,
+    ...options,
+  })
   onTestFinished(() => cache.close())
   const row = cache.memoize(async (id: string) => `row ${id}`, { name: 'row' })
   const page = cache.memoize(async (id: string) => `page of ${await row(id)}`, { name: 'page' })

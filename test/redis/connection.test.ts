@@ -12,6 +12,7 @@ import { newNetwork } from '../faults/network.ts'
 import { newClock } from '../support/clock.ts'
 import { newGate } from '../support/gate.ts'
 import { startRedis } from '../support/redis.ts'
+import { timed } from '../support/timed.ts'
 import { newServer, until, type TestServer } from './process.ts'
 import { newProxy } from './proxy.ts'
 
@@ -24,7 +25,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.stop())
 
-const COMMAND_TIMEOUT = 250
+const COMMAND_TIMEOUT = 1000
+/** Of whoever is not to wait until it is over, however busy the machine. */
+const patient = { commandTimeout: 10_000 }
 
 function connect(redis: string | Redis, options: Partial<ConnectionOptions> = {}): { connection: RedisConnection; errors: CacheError[] } {
   const errors: CacheError[] = []
@@ -38,12 +41,13 @@ const ping = (connection: RedisConnection) => connection.command('key', (client)
 
 /** How a command ends, and after how many milliseconds. */
 async function outcome(work: Promise<unknown>): Promise<{ code: unknown; ms: number }> {
-  const began = performance.now()
-  const code = await work.then(
-    () => 'answered',
-    (error: CacheError) => error.code,
+  const [ms, code] = await timed(
+    work.then(
+      () => 'answered',
+      (error: CacheError) => error.code,
+    ),
   )
-  return { code, ms: performance.now() - began }
+  return { code, ms }
 }
 
 /** A server that takes connections and never says anything. */
@@ -68,23 +72,23 @@ async function connectionsOf(name: string): Promise<number> {
 
 describe('a command', () => {
   test('waits for the first connection', async () => {
-    const { connection } = connect(server.url)
+    const { connection } = connect(server.url, patient)
     expect(await ping(connection)).toBe('PONG')
   })
 
   test('rejects at once when there is no server, and again at once after that', async () => {
     await using absent = await startRedis()
     await absent.kill()
-    const { connection, errors } = connect(absent.url)
+    const { connection, errors } = connect(absent.url, patient)
     for (let times = 0; times < 3; times++)
-      expect(await outcome(ping(connection))).toEqual({ code: 'STORE', ms: expect.toSatisfy((ms) => ms < COMMAND_TIMEOUT) })
+      expect(await outcome(ping(connection))).toEqual({ code: 'STORE', ms: expect.toSatisfy((ms) => ms < patient.commandTimeout / 2) })
     expect(errors.map((error) => error.message)).toEqual(['Redis cannot be reached at the moment.'])
     expect(errors[0]?.cause).toMatchObject({ code: 'ECONNREFUSED' })
   })
 
   test('fails as often as it may, that Redis is away is told once, and again when it went away again', async () => {
     const proxy = await newProxy(server.port)
-    const { connection, errors } = connect(proxy.url)
+    const { connection, errors } = connect(proxy.url, patient)
     await until(async () => (await outcome(ping(connection))).code === 'answered')
     for (const times of [1, 2]) {
       const refused = proxy.refused()
@@ -98,9 +102,11 @@ describe('a command', () => {
 
   test('waits its time for a connection that hangs, and the next one not at all', async () => {
     const { connection } = connect(await silentUrl())
+    const began = performance.now()
     const [first, other] = await Promise.all([outcome(ping(connection)), outcome(ping(connection))])
+    expect(performance.now() - began).toBeGreaterThanOrEqual(COMMAND_TIMEOUT - 5)
     for (const { code, ms } of [first, other])
-      expect([code, ms >= COMMAND_TIMEOUT - 5, ms < COMMAND_TIMEOUT + 200]).toEqual([expect.stringMatching(/TIMEOUT|STORE/), true, true])
+      expect([code, ms < COMMAND_TIMEOUT + 200]).toEqual([expect.stringMatching(/TIMEOUT|STORE/), true])
     expect(await outcome(ping(connection))).toEqual({ code: 'STORE', ms: expect.toSatisfy((ms) => ms < COMMAND_TIMEOUT / 2) })
   })
 
@@ -119,24 +125,26 @@ describe('a command', () => {
   })
 
   test('is not taken for unanswered where this process itself was busy', async () => {
-    const { connection } = connect(server.url)
-    await ping(connection)
+    const commandTimeout = 250
+    const { connection } = connect(server.url, { commandTimeout })
+    await until(async () => (await outcome(ping(connection))).code === 'answered')
     const answered = ping(connection)
     // The reply arrives while nothing here runs; the timer is due first.
     await new Promise((resolve) => setImmediate(resolve))
-    for (const end = performance.now() + COMMAND_TIMEOUT + 50; performance.now() < end;);
+    for (const end = performance.now() + commandTimeout + 50; performance.now() < end;);
     expect(await answered).toBe('PONG')
   })
 
   test('works at once after the server cut the connection and takes the next one', async () => {
-    const { connection } = connect(server.url)
+    const { connection } = connect(server.url, patient)
     const id = await connection.command('key', (client) => client.client('ID'))
     await plain.client('KILL', 'ID', id)
     await until(async () => !String(await plain.client('LIST')).includes(`id=${id} `))
     const outcomes: unknown[] = []
     await until(async () => {
       const { code, ms } = await outcome(ping(connection))
-      outcomes.push([code, ms < COMMAND_TIMEOUT])
+      outcomes.push(code)
+      expect(ms).toBeLessThan(patient.commandTimeout / 2)
       return code === 'answered'
     })
     // At most the one that was written into the dead socket is lost.
@@ -145,7 +153,7 @@ describe('a command', () => {
 
   test('is not sent again after the connection broke under it', async () => {
     const proxy = await newProxy(server.port)
-    const { connection } = connect(proxy.url)
+    const { connection } = connect(proxy.url, patient)
     await ping(connection)
     proxy.asking().hold()
     const counted = connection.command('key', (client) => client.incr('sent once'))
@@ -166,15 +174,15 @@ describe('a command', () => {
     await opener.config('SET', 'requirepass', 'secret')
     opener.disconnect()
     for (const password of ['wrong', '']) {
-      const { connection } = connect(new Client(guarded.url, { lazyConnect: true, password }))
-      const began = performance.now()
-      await expect(ping(connection)).rejects.toMatchObject({ code: 'STORE', cause: { message: expect.stringMatching(/WRONGPASS|NOAUTH/) } })
-      expect(performance.now() - began).toBeLessThan(COMMAND_TIMEOUT)
+      const { connection } = connect(new Client(guarded.url, { lazyConnect: true, password }), patient)
+      const said = { code: 'STORE', cause: expect.objectContaining({ message: expect.stringMatching(/WRONGPASS|NOAUTH/) }) as unknown }
+      const [ms, error] = await timed(ping(connection).catch((error: unknown) => error))
+      expect([error, ms < patient.commandTimeout / 2]).toEqual([expect.objectContaining(said), true])
     }
   })
 
   test('that the server refuses says why, and closes nothing', async () => {
-    const { connection, errors } = connect(server.url)
+    const { connection, errors } = connect(server.url, patient)
     const refused = connection.command('key', (client) => client.call('NO-SUCH-COMMAND'))
     await expect(refused).rejects.toMatchObject({
       code: 'STORE',
@@ -207,7 +215,7 @@ describe('the circuit', () => {
     expect(await Promise.all([...others, said()])).toEqual([isOpen, isOpen, isOpen])
     gate.open()
     await trial
-    expect(await said()).toBe('PONG')
+    await until(async () => (await said()) === 'PONG')
   })
 })
 
@@ -215,7 +223,7 @@ describe('scripts', () => {
   const script = { text: 'return ARGV[1]', sha: '098e0f0d1448c0a81dafe820f66d460eb09263da' }
 
   test('run by their hash, and by their text where the server does not have them', async () => {
-    const { connection } = connect(server.url)
+    const { connection } = connect(server.url, patient)
     await plain.script('FLUSH')
     expect(await connection.script(script, 'key', () => ['first'])).toBe('first')
     expect(await plain.script('EXISTS', script.sha)).toEqual([1])
@@ -228,7 +236,7 @@ describe('scripts', () => {
 describe('the connection that listens', () => {
   test('says when it listens, and again after it was lost', async () => {
     const proxy = await newProxy(server.port)
-    const { connection } = connect(proxy.url)
+    const { connection } = connect(proxy.url, patient)
     const { heard, onListening } = listenTo(connection, 'news')
     await until(() => onListening.mock.calls.length === 1)
     await plain.publish('news', 'one')
@@ -292,7 +300,7 @@ describe('what is given', () => {
   ])('a client of %s lends its settings, and is neither used nor closed', async (_, newRedis) => {
     const client = newRedis()
     onTestFinished(() => client.disconnect())
-    const { connection } = connect(client)
+    const { connection } = connect(client, patient)
     const { heard, onListening } = listenTo(connection, 'channel')
     await until(() => onListening.mock.calls.length > 0)
     await plain.publish('channel', 'hello')
@@ -370,7 +378,7 @@ describe('close', () => {
       await connection.close()
       console.log('closed')`
     const run = promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type', 'module', '-e', code, await url()], {
-      timeout: 10_000,
+      timeout: 50_000,
     })
     expect(await run).toMatchObject({ stdout: 'closed\n', stderr: '' })
   })

@@ -21,7 +21,7 @@ beforeEach(() => {
 })
 
 function newEntries(options: { redis?: string | Redis; prefix?: string; commandTimeout?: number } = {}): RedisEntries {
-  const { redis = server.url, commandTimeout = 1000 } = options
+  const { redis = server.url, commandTimeout = 10_000 } = options
   const connection = new RedisConnection({ redis, commandTimeout, clock: () => performance.now(), onError: () => undefined })
   onTestFinished(() => connection.close())
   return new RedisEntries({ connection, prefix: options.prefix ?? prefix })

@@ -9,7 +9,7 @@ import { newWorld } from './world.ts'
 
 const world = newWorld()
 // What the fastest of a few questions to a server on this machine takes, with room to spare.
-const ERROR = 20
+const ERROR = 50
 
 function opened(cache: Cache): Cache {
   onTestFinished(() => cache.close())
@@ -22,15 +22,14 @@ async function newPair(more: { maxStaleness?: string; offset?: number } = {}) {
   const proxy = await newProxy(world.server.port)
   const clock = () => performance.now() + offset
   // Each call asks: so the two clocks are set beside each other as often as a test wants.
-  const here = opened(openCache({ redis: proxy.url, prefix: world.prefix, maxStaleness, consistency: 'strong' }, clock))
-  const there = opened(createCache({ redis: world.server.url, prefix: world.prefix }))
-  const wire = () => proxy.wires().find((it) => it.sent().includes('subscribe'))
-  await until(async () => {
-    await there.clear(there.tag('hello'))
-    return wire() !== undefined && here.stats().lag !== undefined
-  })
+  const options = { prefix: world.prefix, commandTimeout: 10_000 }
+  const here = opened(openCache({ redis: proxy.url, maxStaleness, consistency: 'strong', ...options }, clock))
+  const there = opened(createCache({ redis: world.server.url, ...options }))
   const ask = here.memoize(async () => 1, { name: 'ask' })
   for (let times = 0; times < 20; times++) await ask()
+  // It listens, which it does not before it has sent that it will, and knows all that was said until then.
+  await until(async () => (await world.plain.pubsub('NUMSUB', world.channel()))[1] === 2)
+  await clearSeen(here, there)
   return { proxy, here, there }
 }
 
@@ -52,7 +51,7 @@ describe('the lag of clears', () => {
   test.each([0, 3_600_000, -500])('is how long a message was on its way, where this clock is %d ms off', async (offset) => {
     const { proxy, here, there } = await newPair({ offset })
     proxy.listening().hold()
-    const { clearLogSize } = here.stats()
+    const { clearLogSize, lag } = here.stats()
     const before = performance.now()
     await there.clear(there.tag('late'))
     const recorded = performance.now()
@@ -62,14 +61,14 @@ describe('the lag of clears', () => {
     await until(() => here.stats().clearLogSize > clearLogSize)
     const { p99 } = here.stats().lag!
     expect(p99).toBeGreaterThan(released - recorded - ERROR)
-    expect(p99).toBeLessThan(performance.now() - before + ERROR)
+    expect(p99).toBeLessThan(Math.max(lag!.p99, performance.now() - before) + ERROR)
   })
 
   test('is that of the question where the message was lost', async () => {
     const { proxy, here, there } = await newPair({ maxStaleness: '2s' })
     proxy.listening().hold()
     proxy.asking().hold()
-    const { clearLogSize } = here.stats()
+    const { clearLogSize, lag } = here.stats()
     const before = performance.now()
     await there.clear(there.tag('lost'))
     const recorded = performance.now()
@@ -79,21 +78,22 @@ describe('the lag of clears', () => {
     await until(() => here.stats().clearLogSize > clearLogSize)
     const { p99 } = here.stats().lag!
     expect(p99).toBeGreaterThan(released - recorded - ERROR)
-    expect(p99).toBeLessThan(performance.now() - before + ERROR)
+    expect(p99).toBeLessThan(Math.max(lag!.p99, performance.now() - before) + ERROR)
   })
 
   test('has a median that one late message does not move', async () => {
     const { proxy, here, there } = await newPair()
     for (let times = 0; times < 10; times++) await clearSeen(here, there)
     proxy.listening().hold()
-    const { clearLogSize } = here.stats()
+    const { clearLogSize, lag } = here.stats()
+    const late = 2 * lag!.p99 + 100
     await there.clear(there.tag('late'))
     const recorded = performance.now()
-    await until(() => performance.now() - recorded > 150)
+    await until(() => performance.now() - recorded > late + ERROR)
     proxy.listening().release()
     await until(() => here.stats().clearLogSize > clearLogSize)
-    const lag = here.stats().lag!
-    expect([lag.median < 100, lag.p99 > 100]).toEqual([true, true])
+    const { median, p99 } = here.stats().lag!
+    expect([median <= lag!.p99, p99 > late]).toEqual([true, true])
   })
 })
 

@@ -55,10 +55,11 @@ const tokenNow = () => world.plain.hget(key, 'token')
 
 describe('take', () => {
   test('gives a lease to one, and tells the others whose it is and where the log was when that began', async () => {
-    const [a, b] = [await newHolder(), await newHolder()]
+    const [a, b] = [await newHolder({ length: 60_000, bound: 120_000 }), await newHolder()]
     await taken(a)
     const { generation, epoch } = a.process.shared
-    expect(await held(b)).toEqual({ token: await tokenNow(), generation, epoch, left: expect.toSatisfy((ms) => ms > 1500 && ms <= 2000) })
+    const left: unknown = expect.toSatisfy((ms) => ms > 30_000 && ms <= 60_000)
+    expect(await held(b)).toEqual({ token: await tokenNow(), generation, epoch, left })
   })
 
   test('of a herd: one has it', async () => {
@@ -96,11 +97,13 @@ describe('take', () => {
 describe('a lease', () => {
   test('is renewed for as long as its load runs', async () => {
     const proxy = await newProxy(world.server.port)
-    const a = await newHolder({ redis: proxy.url, length: 90 })
+    const length = 1500
+    const a = await newHolder({ redis: proxy.url, length })
     const lease = await taken(a)
-    const token = await tokenNow()
-    await until(() => timesSent(proxy.asking().sent(), renewLeaseScript.sha) >= 8)
-    expect([await tokenNow(), await world.plain.pttl(key)]).toEqual([token, expect.toSatisfy((ms) => ms > 0 && ms <= 90)])
+    const [token, began] = [await tokenNow(), performance.now()]
+    await until(() => performance.now() - began > 1.5 * length)
+    expect(timesSent(proxy.asking().sent(), renewLeaseScript.sha)).toBeGreaterThan(1)
+    expect([await tokenNow(), await world.plain.pttl(key)]).toEqual([token, expect.toSatisfy((ms) => ms > 0 && ms <= length)])
     lease.end('failed')
     await until(async () => (await world.plain.exists(key)) === 0)
   })
@@ -110,35 +113,34 @@ describe('a lease', () => {
     await taken(a)
     const began = performance.now()
     await until(async () => 'end' in (await b.leases.take(key)))
-    expect(performance.now() - began).toBeLessThan(500)
+    // That of other leases is 10 s.
+    expect(performance.now() - began).toBeLessThan(5000)
   })
 
   test('has a bound that Redis holds it to: a renewal that comes late renews nothing', async () => {
-    const a = await newHolder()
+    const a = await newHolder({ bound: 3_600_000 })
     await taken(a)
     const token = (await tokenNow())!
-    const renew = () => world.plain.eval(renewLeaseScript.text, 1, key, token, '5000')
-    expect(await renew()).toBe(5000)
-    await world.plain.hset(key, 'ends', Date.now() + 500)
-    expect(await renew()).toSatisfy((ms) => (ms as number) > 0 && (ms as number) <= 500)
+    const renew = () => world.plain.eval(renewLeaseScript.text, 1, key, token, '600000')
+    expect(await renew()).toBe(600_000)
+    await world.plain.hset(key, 'ends', Date.now() + 60_000)
+    expect(await renew()).toSatisfy((ms) => (ms as number) > 0 && (ms as number) <= 60_000)
     await world.plain.hset(key, 'ends', Date.now() - 1)
     const left = await world.plain.pttl(key)
     expect([await renew(), (await world.plain.pttl(key)) <= left]).toEqual([0, true])
   })
 
   test('of a process that died ends by itself', async () => {
-    const [a, b] = [await newHolder({ length: 200 }), await newHolder()]
+    const [a, b] = [await newHolder({ length: 1000 }), await newHolder()]
     await taken(a)
     await a.process.connection.close()
-    await held(b)
-    const began = performance.now()
+    expect((await held(b)).left).toBeLessThanOrEqual(1000)
     await until(async () => 'end' in (await b.leases.take(key)))
-    expect(performance.now() - began).toBeLessThan(400)
   })
 
   test('is renewed again after a renewal that was lost', async () => {
     const proxy = await newProxy(world.server.port)
-    const a = await newHolder({ redis: proxy.url, length: 1500, commandTimeout: 100 })
+    const a = await newHolder({ redis: proxy.url, length: 3000 })
     await taken(a)
     const token = await tokenNow()
     proxy.refuse()

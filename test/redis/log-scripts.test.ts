@@ -54,7 +54,7 @@ describe('the log is bounded', () => {
   })
 
   test('an entry that lives longer than its function says, by its own word, makes the log live as long', async () => {
-    const cache = createCache({ redis: world.server.url, prefix: world.prefix, ttl: 1000, maxStaleness: 100 })
+    const cache = createCache({ redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000, ttl: 1000, maxStaleness: 100 })
     onTestFinished(() => cache.close())
     const f = cache.memoize(async (id: string) => id, { name: 'f', ttl: () => '2h', staleIfError: '10m' })
     await cache.clear(f.ref('1'))

@@ -25,13 +25,23 @@ export interface Pair {
   newMember(options?: CacheOptions): Member
 }
 
+/** How long Redis may keep a caller waiting, for tests of how long it does. */
+export const COMMAND_TIMEOUT = 400
+
 /** `connect` makes the client that a cache is given: one for each. */
 export function newPair(connect: () => Redis | Cluster, options: CacheOptions = {}): Pair {
   const prefix = newPrefix()
   const newMember = (further: CacheOptions = {}): Member => {
     const errors: CacheError[] = []
     const given = connect()
-    const cache = createCache({ redis: given, prefix, commandTimeout: 400, onError: (error) => errors.push(error), ...options, ...further })
+    const cache = createCache({
+      redis: given,
+      prefix,
+      commandTimeout: 10_000,
+      onError: (error) => errors.push(error),
+      ...options,
+      ...further,
+    })
     onTestFinished(async () => {
       await cache.close()
       given.disconnect()
@@ -42,13 +52,6 @@ export function newPair(connect: () => Redis | Cluster, options: CacheOptions = 
   }
   const pair: Pair = { prefix, a: newMember(), b: newMember(), value: 'old', loads: 0, newMember }
   return pair
-}
-
-/** How long something takes, in milliseconds, and what it gave. */
-export async function timed<T>(work: Promise<T>): Promise<readonly [ms: number, result: T]> {
-  const began = performance.now()
-  const result = await work
-  return [performance.now() - began, result]
 }
 
 /** Resolves when a clear was not confirmed. */

@@ -41,7 +41,7 @@ export function newPrefix(): string {
 }
 
 /** A process that asks only when it is told to. It is closed when the test ends. */
-export function newProcess({ redis, commandTimeout = 1000, records = 10_000, ...options }: ProcessOptions): TestProcess {
+export function newProcess({ redis, commandTimeout = 10_000, records = 10_000, ...options }: ProcessOptions): TestProcess {
   const clock = newClock()
   const errors: CacheError[] = []
   const onError = (error: CacheError) => void errors.push(error)
@@ -116,6 +116,6 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
     async () => {
       if (!(await isSo())) throw new Error(`Never was so: ${isSo.toString()}`)
     },
-    { timeout: 5000, interval: 2 },
+    { timeout: 15_000, interval: 2 },
   )
 }

@@ -25,7 +25,7 @@ beforeEach(() => {
   prefix = newPrefix()
 })
 
-function newEntries(redis: string = server.url, commandTimeout = 1000, clock = () => performance.now()): RedisEntries {
+function newEntries(redis: string = server.url, commandTimeout = 10_000, clock = () => performance.now()): RedisEntries {
   const connection = new RedisConnection({ redis, commandTimeout, clock, onError: () => undefined })
   onTestFinished(() => connection.close())
   return new RedisEntries({ connection, prefix })

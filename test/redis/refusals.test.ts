@@ -10,7 +10,7 @@ test('a refusal is told once however many calls it fails, and again once it was 
   const url = `redis://refused:secret@127.0.0.1:${world.server.port}`
   const rights = (right: string): Promise<unknown> => world.plain.call('ACL', 'SETUSER', 'refused', right)
   await world.plain.call('ACL', 'SETUSER', 'refused', 'on', '>secret', '~*', '&*', '+@all')
-  const cache = createCache({ redis: url, prefix: world.prefix, onError: (error) => told.push(error.message) })
+  const cache = createCache({ redis: url, prefix: world.prefix, commandTimeout: 10_000, onError: (error) => told.push(error.message) })
   onTestFinished(() => cache.close())
   const row = cache.memoize(async (id: string) => id, { name: 'row' })
   await cache.clear(cache.tag('connected'))
@@ -37,7 +37,7 @@ test('a refusal is told once however many calls it fails, and again once it was 
 test('garbage in the place of an entry is told each time it is found', async () => {
   const told: string[] = []
   const onError = (error: CacheError): void => void told.push(error.code)
-  const cache = createCache({ redis: world.server.url, prefix: world.prefix, onError })
+  const cache = createCache({ redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000, onError })
   onTestFinished(() => cache.close())
   const row = cache.memoize(async (id: string) => id, { name: 'row' })
   await cache.clear(cache.tag('connected'))

@@ -36,7 +36,7 @@ async function doAll(redis: string, options: CacheOptions): Promise<string[]> {
   const onError = (error: Error): void => void errors.push(`${error.message} ${String(error.cause)}`)
   const rows = new Map<string, string>()
   const nodes = [1, 2].map(() => {
-    const cache = createCache({ redis, prefix: world.prefix, limit: 5, onError, ...options })
+    const cache = createCache({ redis, prefix: world.prefix, commandTimeout: 10_000, limit: 5, onError, ...options })
     onTestFinished(() => cache.close())
     return { cache, row: cache.memoize(async (id: string) => rows.get(id) ?? 'none', { name: 'row' }) }
   })
@@ -78,7 +78,7 @@ describe('a user', () => {
 
   test('of one prefix can neither read nor clear another one', async () => {
     const url = await admit('other', ['+@all', '-@dangerous', ...patternsOf(`${world.prefix} other`)])
-    const cache = createCache({ redis: url, prefix: world.prefix, onError: () => undefined })
+    const cache = createCache({ redis: url, prefix: world.prefix, commandTimeout: 10_000, onError: () => undefined })
     onTestFinished(() => cache.close())
     const row = cache.memoize(async () => 1, { name: 'row' })
     expect(await row()).toBe(1)

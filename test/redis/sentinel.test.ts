@@ -7,7 +7,8 @@ import { eventually } from '../support/eventually.ts'
 import type { RedisServer } from '../support/redis.ts'
 import { ask, follows } from '../support/replication.ts'
 import { startSentinel, type SentinelGroup } from '../support/sentinel.ts'
-import { newPair, refused, timed, type Pair } from './pair.ts'
+import { timed } from '../support/timed.ts'
+import { COMMAND_TIMEOUT, newPair, refused, type Pair } from './pair.ts'
 import { until } from './process.ts'
 
 let group: SentinelGroup
@@ -60,17 +61,18 @@ test('a Sentinel that hangs or is gone costs a connection an attempt, not the ca
   const [first, second] = group.sentinels
   first!.pause()
   onTestFinished(() => first!.resume())
-  const pair = newPair(() => connect({ sentinels: [first!, second!].map(({ port }) => ({ host: '127.0.0.1', port })) }))
+  const sentinels = [first!, second!].map(({ port }) => ({ host: '127.0.0.1', port }))
+  const pair = newPair(() => connect({ sentinels }), { commandTimeout: COMMAND_TIMEOUT })
   const [ms, value] = await timed(pair.a.row('1'))
   expect([value, ms < 900]).toEqual(['1 old', true])
-  await eventually('a clear', () => pair.a.row.clear('1').then(() => true), 5000)
+  await eventually('a clear', () => pair.a.row.clear('1').then(() => true))
 })
 
 test('where no Sentinel answers, that is told, and calls load at once; when one is back, all is well', async () => {
   const [absent] = group.sentinels
   await absent!.kill()
   onTestFinished(() => absent!.restart())
-  const pair = newPair(() => connect({ sentinels: [{ host: '127.0.0.1', port: absent!.port }] }))
+  const pair = newPair(() => connect({ sentinels: [{ host: '127.0.0.1', port: absent!.port }] }), { commandTimeout: COMMAND_TIMEOUT })
   const { a } = pair
   await until(() => a.errors.some(({ message }) => message === 'Redis cannot be reached at the moment.'))
   expect((await timed(a.row('1')))[0]).toBeLessThan(200)
@@ -108,7 +110,7 @@ describe('a master that fails', () => {
   })
 
   test('hanging: calls wait a bounded time, then load, until another has taken its place', async () => {
-    const pair = newPair(connect)
+    const pair = newPair(connect, { commandTimeout: COMMAND_TIMEOUT })
     const { a, b } = pair
     await Promise.all([a.row('1'), b.row('1')])
     const old = await group.master()

@@ -70,7 +70,7 @@ test('forty flushes of a server full of others’ keys walk over it twice, and c
   await pipeline.exec()
   const scans = async () => Number(/cmdstat_scan:calls=(\d+)/.exec(await world.plain.info('commandstats'))?.[1] ?? 0)
   const open = () => {
-    const cache = createCache({ redis: world.server.url, prefix: world.prefix })
+    const cache = createCache({ redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000 })
     onTestFinished(() => cache.close())
     return cache
   }

@@ -234,7 +234,7 @@ export function held(framework: Framework): void {
     })
 
     test('that does not answer, nothing leaves before that is given up, and here it is cleared', async () => {
-      const { site, proxy } = await redisSite(100)
+      const { site, proxy } = await redisSite(1000)
       await using _ = site
       await site.ask('/')
       for (const wire of proxy.wires()) wire.hold()
@@ -246,7 +246,7 @@ export function held(framework: Framework): void {
     })
 
     test('that is away, writes are answered and cleared here', async () => {
-      const { site, proxy } = await redisSite(100)
+      const { site, proxy } = await redisSite(10_000)
       await using _ = site
       await site.ask('/')
       proxy.refuse()

@@ -23,7 +23,7 @@ export interface Site extends AsyncDisposable {
 export function newSite(framework: Framework, options: CacheOptions = {}): Site {
   const clock = newClock()
   const errors: CacheError[] = []
-  const cache = openCache({ redis: false, onError: (error) => void errors.push(error), ...options }, clock.now)
+  const cache = openCache({ redis: false, commandTimeout: 10_000, onError: (error) => void errors.push(error), ...options }, clock.now)
   const app = framework.newApp()
   const warnings = newWarnings()
   let server: ReturnType<App['serve']> | undefined

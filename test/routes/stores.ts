@@ -2,6 +2,7 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startRedis, type RedisServer } from '../support/redis.ts'
+import { timed } from '../support/timed.ts'
 import type { Framework } from './framework.ts'
 import { HIT, newSite, statusOf, type Site } from './site.ts'
 
@@ -67,9 +68,9 @@ export function stores(framework: Framework): void {
     site.app.on('get', '/:id', [cached(site.cache, { store: 'redis' })], (x) => x.send('a'))
     await site.ask('/1')
     redis.pause()
-    const start = performance.now()
-    expect(await site.ask('/2')).toMatchObject({ status: 200, text: 'a' })
-    expect(performance.now() - start).toBeLessThan(2_000)
+    const [ms, reply] = await timed(site.ask('/2'))
+    expect(reply).toMatchObject({ status: 200, text: 'a' })
+    expect(ms).toBeLessThan(2_000)
     redis.resume()
   })
 }
