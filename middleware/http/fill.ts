@@ -156,10 +156,9 @@ class Fill {
     const now = clock()
     if (found === undefined || !mayServeStale(this.#visit, found, now)) return undefined
     const outcome = route.cacheStatus ? { fwd, freshFor: found.freshUntil - now, detail, key: shownKey } : undefined
-    const said = { age: now - found.loadedAt, now: Date.now(), outcome }
-    putInstead(this.#visit.res, found.value, this.#baseline, said)
+    putInstead(this.#visit.res, found.value, this.#baseline, { age: now - found.loadedAt, now: Date.now, outcome })
     this.#failure = detail
-    return { keep: false, ...bodyInstead(this.#replacing, found.value, said.now) }
+    return { keep: false, ...bodyInstead(this.#replacing, found.value, Date.now()) }
   }
 
   #judge(head: Head, body: Uint8Array | undefined): Verdict {

@@ -57,7 +57,7 @@ export class Hits<Subject> {
 
   #send(visit: Visit<Subject>, fields: Fields, stored: StoredResponse, { age, outcome }: Pick<ReplayOptions, 'age' | 'outcome'>): void {
     const said = this.#options.cacheStatus ? outcome : undefined
-    visit.replay(stored, { method: visit.method, fields }, { age, now: Date.now(), outcome: said })
+    visit.replay(stored, { method: visit.method, fields }, { age, now: Date.now, outcome: said })
   }
 }
 

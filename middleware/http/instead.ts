@@ -23,7 +23,7 @@ export interface Replacing {
 export function putRenewed({ visit, baseline }: Replacing, renewed: StoredResponse, answer: Head, now: number): void {
   const { res } = visit
   const cookies = answer.fields['set-cookie']
-  putInstead(res, renewed, baseline, { age: 0, now })
+  putInstead(res, renewed, baseline, { age: 0, now: () => now })
   // RFC 9111 §5.1: Age says that nobody was asked. One of a cache behind the handler stays.
   if (!renewed.fields.some(([name]) => name.toLowerCase() === 'age')) res.removeHeader('Age')
   // One client's, and so never stored; but this one's.

@@ -13,6 +13,8 @@ const LONGEST = 500
 
 /** What a call is made of where the route keys no fields and no owner, and the call. */
 interface Known extends Pick<Visit<unknown>, 'url' | 'path' | 'pattern' | 'params' | 'query'> {
+  /** Its parameters themselves, where nobody can change them: a router may find the same ones again. */
+  readonly fixed: Visit<unknown>['params'] | undefined
   readonly call: Call
   readonly args: RouteArguments
 }
@@ -31,7 +33,7 @@ export class KnownCalls {
     if (target.length > LONGEST || url.length > LONGEST) return
     // Handlers may change theirs.
     const kept = copyOf({ params, query })
-    this.#byTarget.set(target, { url, path, pattern, ...kept, call, args: copyOf(args) })
+    this.#byTarget.set(target, { url, path, pattern, ...kept, fixed: isFixed(params) ? params : undefined, call, args: copyOf(args) })
   }
 
   /** Forgets all of them, as the route is no longer what it was. */
@@ -46,9 +48,13 @@ function isMadeOf(known: Known, visit: Visit<unknown>): boolean {
     known.url === visit.url &&
     known.path === visit.path &&
     known.pattern === visit.pattern &&
-    isSame(known.params, visit.params) &&
+    (known.fixed === visit.params || isSame(known.params, visit.params)) &&
     isSame(known.query, visit.query)
   )
+}
+
+function isFixed(params: Known['params']): boolean {
+  return Object.isFrozen(params) && Object.values(params).every((value) => typeof value === 'string')
 }
 
 /** Whether two values have one key; not where that would take more than a look. */

@@ -80,8 +80,8 @@ export interface ReplayRequest {
 export interface ReplayOptions {
   /** Milliseconds since it was stored; undefined for what never was. */
   readonly age: number | undefined
-  /** The time of day. */
-  readonly now: number
+  /** The time of day, which few answers depend on. */
+  readonly now: () => number
   /** What to say in Cache-Status; undefined for nothing. */
   readonly outcome?: Outcome | undefined
 }
@@ -104,7 +104,7 @@ export function putAnswer(res: ServerResponse, stored: StoredResponse, request: 
   const { fields } = request
   const isConditional = fields['if-none-match'] !== undefined || fields['if-modified-since'] !== undefined
   // RFC 9110 §13.2.2: in this order.
-  if (isConditional && isNotModified(request.method, fields, stored.status, validatorsOf(res, ready), options.now)) {
+  if (isConditional && isNotModified(request.method, fields, stored.status, validatorsOf(res, ready), options.now())) {
     putFields(res, ready, ready.onNotModified, options)
     // Of the 200 it stands for; Node.js fills in its own.
     setReason(res, '')
@@ -112,7 +112,7 @@ export function putAnswer(res: ServerResponse, stored: StoredResponse, request: 
     return NOT_MODIFIED
   }
   putFields(res, ready, ready.fields, options)
-  return fields['range'] === undefined ? ready.whole : partAskedFor(res, ready, request, options.now)
+  return fields['range'] === undefined ? ready.whole : partAskedFor(res, ready, request, options.now())
 }
 
 const NOT_MODIFIED: Answer = { status: 304, body: undefined }

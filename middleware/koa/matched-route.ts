@@ -33,7 +33,7 @@ interface Routed {
 export function matchedRouteOf(ctx: Context): MatchedRoute | undefined {
   const { matched, _matchedRoute } = ctx as Routed
   const layer = matched?.findLast(({ path, methods }) => path === _matchedRoute && methods.length > 0)
-  const own = layer && foundBy(layer, ctx.path)
+  const own = layer && foundBy(layer, ctx.request.path)
   if (layer === undefined || own === undefined) return undefined
   return { pattern: fullPattern(mountOf(ctx), layer.path), params: paramsOf(ctx, layer, own) }
 }
@@ -42,11 +42,18 @@ export function matchedRouteOf(ctx: Context): MatchedRoute | undefined {
 // them has found in the path, an outer layer has put there: "me" may have become a user's own id.
 function paramsOf(ctx: Context, layer: Layer, own: Params): Params {
   const { params: there = {}, matched = [] } = ctx as Routed
+  if (isWithin(there, own)) return own
   const others = Object.keys(there).filter((name) => there[name] !== own[name])
-  if (others.length === 0) return own
-  const found = matched.filter(({ path, methods }) => path !== layer.path || methods !== layer.methods).map((it) => foundBy(it, ctx.path))
+  const found = matched
+    .filter(({ path, methods }) => path !== layer.path || methods !== layer.methods)
+    .map((it) => foundBy(it, ctx.request.path))
   const put = others.filter((name) => found.every((params) => params?.[name] !== there[name]))
   return { ...own, ...Object.fromEntries(put.map((name) => [name, there[name]])) }
+}
+
+function isWithin(there: Params, own: Params): boolean {
+  for (const name in there) if (there[name] !== own[name]) return false
+  return true
 }
 
 const MOST = 1000
@@ -69,7 +76,7 @@ function foundBy(layer: Layer, path: string): Params | undefined {
 
 /** The path as it is routed: what koa-mount took off is there again, what an outer layer rewrote stays rewritten. */
 export function routedPath(ctx: Context): string {
-  return mountOf(ctx) + ctx.path
+  return mountOf(ctx) + ctx.request.path
 }
 
 // koa-mount tells the innermost mount path only, and goes on telling it behind the mount.
@@ -77,5 +84,6 @@ function mountOf(ctx: Context): string {
   const { mountPath } = ctx as Routed
   if (mountPath === undefined) return ''
   const asked = ctx.originalUrl.split('?', 1)[0]!
-  return asked.endsWith(ctx.path) ? asked.slice(0, asked.length - ctx.path.length) : mountPath
+  const { path } = ctx.request
+  return asked.endsWith(path) ? asked.slice(0, asked.length - path.length) : mountPath
 }

@@ -46,14 +46,16 @@ export class KoaVisit implements Visit<Context> {
   #answer: Promise<unknown> | undefined
 
   constructor(ctx: Context, next: () => Promise<unknown>) {
+    const { request } = ctx
     this.subject = ctx
     this.req = ctx.req
     this.res = ctx.res
-    this.method = ctx.method
+    // Of the request: each delegate of a context costs as much as what it delegates to.
+    this.method = request.method
     this.target = ctx.originalUrl
-    this.url = ctx.url
+    this.url = request.url
     this.path = routedPath(ctx)
-    this.query = ctx.query
+    this.query = request.query
     this.#next = next
     this.#route = matchedRouteOf(ctx)
   }
@@ -187,12 +189,13 @@ export class KoaVisit implements Visit<Context> {
   }
 
   replay(stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): void {
-    const { subject: ctx, res } = this
-    ctx.status = stored.status
+    const { res } = this
+    const { response } = this.subject
+    response.status = stored.status
     const { status, body } = putAnswer(res, stored, request, options)
-    if (status !== stored.status) ctx.status = status
-    if (body === undefined) ctx.body = null
-    else putBody(ctx, body)
+    if (status !== stored.status) response.status = status
+    if (body === undefined) response.body = null
+    else putBody(response, body)
   }
 
   hold(options: HoldOptions): void {
@@ -252,7 +255,7 @@ export class KoaVisit implements Visit<Context> {
     // A stream is sent whole, though this client may have it, so that there is something to store for all others.
     if (verdict.keep && 'stream' in produced) return this.#keepStream(produced.stream, options)
     if (verdict.notModified) notModified(ctx)
-    else if (verdict.keep && bytes !== undefined && ctx.body !== null) putBody(ctx, bytes)
+    else if (verdict.keep && bytes !== undefined && ctx.body !== null) putBody(ctx.response, bytes)
     return verdict.keep && bytes !== undefined ? { body: bytes } : { why: 'refused', isAborted: false }
   }
 
@@ -263,7 +266,7 @@ export class KoaVisit implements Visit<Context> {
     const { statusCode } = res
     ctx.status = statusCode
     if (verdict.notModified) notModified(ctx)
-    else putBody(ctx, Buffer.from(instead))
+    else putBody(ctx.response, Buffer.from(instead))
   }
 
   #keepStream(source: Readable, { maxBodyBytes, patience, pause }: CaptureOptions): Promise<Captured> {
@@ -289,12 +292,13 @@ function notModified(ctx: Context): void {
 }
 
 /** Sets a body that is known as a whole: the same kind on the first answer and on a hit, so that outer layers do the same with both. */
-function putBody(ctx: Context, bytes: Buffer): void {
-  const hasType = ctx.res.hasHeader('content-type')
+function putBody(response: Context['response'], bytes: Buffer): void {
+  const { res } = response
+  const hasType = res.hasHeader('content-type')
   // RFC 9110 §15.3.5, §15.3.6
-  ctx.body = ctx.status === 204 || ctx.status === 205 ? null : bytes
+  response.body = res.statusCode === 204 || res.statusCode === 205 ? null : bytes
   // One that Koa made up.
-  if (!hasType) ctx.remove('Content-Type')
+  if (!hasType) response.remove('Content-Type')
 }
 
 /** Makes Koa read negotiation anew: what an outer layer had it make holds the headers that nobody watched. One of its own stays. */

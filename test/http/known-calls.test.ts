@@ -72,6 +72,18 @@ describe('a request', () => {
     expect(known.of(visitOf({ params: { id: '18' } }))).toBeUndefined()
   })
 
+  test('is known by parameters that nobody can change without a look into them, and by those that hold what changes with one', () => {
+    const fixed = Object.freeze({ id: '17' })
+    expect(knowing(visitOf({ params: fixed })).of(visitOf({ params: fixed }))?.call).toBe(call)
+    expect(knowing(visitOf({ params: fixed })).of(visitOf())?.call).toBe(call)
+    expect(knowing(visitOf({ params: fixed })).of(visitOf({ params: Object.freeze({ id: '18' }) }))).toBeUndefined()
+    const list = ['17']
+    const loose = Object.freeze({ id: list })
+    const known = knowing(visitOf({ params: loose }))
+    list[0] = '18'
+    expect(known.of(visitOf({ params: loose }))).toBeUndefined()
+  })
+
   test('whose parameters a layer has made into what changes is made into a call each time', () => {
     const user = new (class User {
       name = 'ann'

@@ -27,12 +27,7 @@ async function replayed(
 ): Promise<Reply> {
   await using server = await serve((req, res) => {
     outer(res)
-    replay(
-      res,
-      { ...stored, ...response },
-      { method: req.method ?? 'GET', fields: {}, ...request },
-      { age: 0, now: Date.now(), ...options },
-    )
+    replay(res, { ...stored, ...response }, { method: req.method ?? 'GET', fields: {}, ...request }, { age: 0, now: Date.now, ...options })
   })
   return await ask(server.port, '/', { method: request.method ?? 'GET' })
 }
