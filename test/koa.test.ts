@@ -269,6 +269,18 @@ describe.each([
       expect(statusOf(await page.ask())).toBe(refused(`unkeyed ${input}`))
     })
 
+    test.each(['method', 'url', 'path', 'query'] as const)(
+      'that reads a %s which a layer has put on the context alone is noticed too',
+      async (name) => {
+        const outer: Middleware = (ctx, next) => (Object.defineProperty(ctx, name, { value: ctx.get('x-who'), writable: true }), next())
+        await using page = newPage((ctx) => void (ctx.body = ctx[name]), { outer })
+        for (const who of ['ann', 'bob']) {
+          const reply = await page.ask('/', { headers: { 'x-who': who } })
+          expect([reply.text, statusOf(reply)]).toEqual([who, refused(`unkeyed ctx.${name}`)])
+        }
+      },
+    )
+
     test.each<[input: string, read: (ctx: Context) => unknown]>([
       ['accept', (ctx) => ctx.accepts('html', 'json')],
       ['accept-language', (ctx) => ctx.acceptsLanguages('de')],
