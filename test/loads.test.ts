@@ -18,7 +18,7 @@ let prefixes = 0
 const newPrefix = () => `loads-${++prefixes}`
 
 async function open(clock: Clock, options: CacheOptions): Promise<Cache> {
-  const cache = openCache({ commandTimeout: 2000, onError: () => undefined, ...options }, clock.now)
+  const cache = openCache({ commandTimeout: 10_000, onError: () => undefined, ...options }, clock.now)
   onTestFinished(() => cache.close())
   const { shared } = engineOf(cache)
   if (shared !== undefined) await until(() => shared.log.generation !== undefined)
@@ -142,7 +142,7 @@ describe('a process that hears nothing of Redis', () => {
     const before = wire.sent().length
     for (const each of proxy.wires()) each.hold()
     const first = read()
-    await until(() => wire.sent().slice(before).includes('get'))
+    await until(() => wire.sent().slice(before).includes('get') && wire.held() !== '')
     source.row = 'new'
     await clearElsewhere('row')
     const second = read()
@@ -155,7 +155,9 @@ describe('a process that hears nothing of Redis', () => {
   test('counts the time that an answer of Redis lay unread as time that has passed', async () => {
     const clock = newClock()
     const proxy = await newProxy(redis.port)
-    const here = await open(clock, { redis: proxy.url, prefix: newPrefix(), maxStaleness: '1h' })
+    // Less than it lies there: it then looks no second time in Redis, where none has passed.
+    const commandTimeout = 2000
+    const here = await open(clock, { redis: proxy.url, prefix: newPrefix(), maxStaleness: '1h', commandTimeout })
     const source = newSource('old')
     const read = here.memoize(source.read, { name: 'row', store: 'redis', ttl: '2s' })
     await read()

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis'
 import { createCache } from '../../src/index.ts'
 
 const { REDIS_URL = '', PREFIX = '', CALLS = '1' } = process.env
-const cache = createCache({ redis: REDIS_URL, prefix: PREFIX })
+const cache = createCache({ redis: REDIS_URL, prefix: PREFIX, commandTimeout: 10_000 })
 const plain = new Redis(REDIS_URL)
 const gate = plain.duplicate()
 
