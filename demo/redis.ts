@@ -6,6 +6,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { pathOf } from '../scripts/program.ts'
 import { SetupError } from './ending.ts'
 
+const ATTEMPTS = 3
+
 /** Something that runs at a URL until it is closed. */
 export interface Running {
   readonly url: string
@@ -16,7 +18,17 @@ export interface Running {
 export async function startRedis(): Promise<Running> {
   const path = pathOf('redis-server')
   if (path === undefined) throw new SetupError(absent)
-  const port = await freePort()
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOn(await freePort(), path)
+    } catch (error) {
+      // Somebody may take the port before the server does.
+      if (attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+async function startOn(port: number, path: string): Promise<Running> {
   const command = [path, '--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no']
   // The shell becomes the server and leaves a watcher, which ends it when this process's end of the pipe closes: however this process
   // ends. In a session of its own it does not hear Ctrl-C, so it is still there while those who use it close.
