@@ -20,7 +20,8 @@ class Table {
 /** A cache that stands for a process. */
 function newNode(table: Table, options: CacheOptions = {}) {
   const clock = newClock()
-  const given = { redis: world.server.url, prefix: world.prefix, maxStaleness: MAX_STALENESS, onError: () => undefined, ...options }
+  const own = { redis: world.server.url, prefix: world.prefix, commandTimeout: 10_000, maxStaleness: MAX_STALENESS }
+  const given = { ...own, onError: () => undefined, ...options }
   const cache = openCache(given, clock.now)
   onTestFinished(() => cache.close())
   const row = cache.memoize(

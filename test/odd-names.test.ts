@@ -30,7 +30,7 @@ function readersOf(cache: Cache, options: MemoizeOptions<(id: string) => Promise
 
 function newCache(options: CacheOptions): Cache {
   const errors: unknown[] = []
-  const cache = createCache({ ...options, onError: (error) => errors.push(error) })
+  const cache = createCache({ commandTimeout: 10_000, ...options, onError: (error) => errors.push(error) })
   onTestFinished(async () => {
     await cache.close()
     expect(errors).toEqual([])

@@ -448,7 +448,7 @@ describe('with Redis', () => {
     prefix = newPrefix()
   })
 
-  const newNode = (): Cache => newCache({ redis: server.url, prefix })
+  const newNode = (): Cache => newCache({ redis: server.url, prefix, commandTimeout: 10_000 })
 
   test('what one process stored, another takes; what was cleared in a third, it does not', async () => {
     const row = new Row()

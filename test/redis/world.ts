@@ -1,6 +1,7 @@
 // One server for the tests of a file, and a log of its own for each of them.
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach } from 'vitest'
+import { dateScript } from '../../src/redis/entry-scripts.ts'
 import { appendScript, questionScript } from '../../src/redis/log-scripts.ts'
 import { commandsDuring } from '../support/monitor.ts'
 import {
@@ -44,8 +45,8 @@ export function newWorld(): World {
   afterAll(() => server.stop())
   beforeEach(async () => {
     prefix = newPrefix()
-    // So that each script is one command, in whatever order the tests run.
-    for (const { text } of [appendScript, questionScript]) await server.plain.script('LOAD', text)
+    // So that each script is one command, in whatever order the tests run, and an entry is dated as soon as it is there.
+    for (const { text } of [appendScript, questionScript, dateScript]) await server.plain.script('LOAD', text)
   })
   const logKey = () => `{${encodeURIComponent(prefix)}:log}`
   return {
