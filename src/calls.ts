@@ -147,10 +147,16 @@ export class Calls<V> implements Named {
   }
 
   #hit(entry: Entry<V> | undefined): Entry<V> | undefined {
-    if (entry === undefined || this.#engine.transactions.current()?.covers(entry.refs) === true) return undefined
+    if (entry === undefined || (!this.#engine.isIdle && !this.#readWithin(entry))) return undefined
     if (this.#options.isSign?.(entry.value) !== true) this.#stats.hits++
-    this.#loads.report(this.#engine.tracker.current(), entry, false)
     return entry
+  }
+
+  /** Reads a fresh entry in the load and the transaction that there may be around it. False: the transaction has cleared it. */
+  #readWithin(entry: Entry<V>): boolean {
+    if (this.#engine.transactions.current()?.covers(entry.refs) === true) return false
+    this.#loads.report(this.#engine.tracker.current(), entry, false)
+    return true
   }
 
   /** Answers a call: from an entry, from another caller's load, or by its own. */

@@ -33,6 +33,8 @@ export class Definition {
   readonly engine: Engine
   /** What a caller is given of an entry's value. */
   readonly give: Isolation['give']
+  /** Whether all arguments select the result: there is no `key`. */
+  readonly isKeyless: boolean
   readonly #isolation: Isolation
   readonly #isFlat: boolean
   readonly #keyText: KeyText
@@ -43,6 +45,7 @@ export class Definition {
     this.engine = engine
     this.original = original
     this.#options = options
+    this.isKeyless = options.key === undefined
     const { ttl, limit, size, strict = true, staleWhileRevalidate = 0, staleIfError = 0 } = options
     const codec = resolveCodec(options.codec)
     this.#isolation = isolationOf({
@@ -83,9 +86,9 @@ export class Definition {
     return Array.isArray(chosen) ? Array.from<unknown>(chosen) : [chosen]
   }
 
-  /** The string that is all there is to a call. */
-  onlyString(keyArgs: readonly unknown[], args: readonly unknown[]): string | undefined {
-    if (keyArgs.length !== 1 || (keyArgs !== args && signalsIn(args).length > 0)) return undefined
+  /** The string that `key` has chosen as all there is to a call. */
+  chosenString(keyArgs: readonly unknown[], args: readonly unknown[]): string | undefined {
+    if (this.isKeyless || keyArgs.length !== 1 || signalsIn(args).length > 0) return undefined
     return typeof keyArgs[0] === 'string' ? keyArgs[0] : undefined
   }
 

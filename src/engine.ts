@@ -104,6 +104,11 @@ export class Engine {
     return this.#names
   }
 
+  /** Whether there is neither a load nor a transaction that what is read could be read in: so it is for most hits. */
+  get isIdle(): boolean {
+    return this.tracker.isIdle && this.transactions.isIdle
+  }
+
   get storeErrors(): number {
     return this.#storeErrors
   }

@@ -88,6 +88,7 @@ export type Soon<V> = (work: Promise<Entry<V> | undefined>) => Promise<Entry<V> 
 
 export class Entries<V> {
   readonly #options: EntriesOptions<V>
+  readonly #freshness: Freshness
   readonly #memory: Memory<V> | undefined
   /** Undefined where this function has no entries beyond this process. */
   readonly #remote: Remote | undefined
@@ -96,6 +97,7 @@ export class Entries<V> {
 
   constructor(options: EntriesOptions<V>) {
     this.#options = options
+    this.#freshness = options.freshness
     const { place } = options
     const inRedis = place === 'redis' || place === 'tiered' ? options.shared?.entries : undefined
     if (place === 'memory' || place === 'tiered') this.#memory = new Memory({ ...options, isDead: (entry) => this.#isDead(entry) })
@@ -126,7 +128,8 @@ export class Entries<V> {
   }
 
   #ifFresh(entry: Entry<V> | undefined): Entry<V> | undefined {
-    if (entry === undefined || !this.#survives(entry) || !this.#options.freshness.isInTime(entry)) return undefined
+    const freshness = this.#freshness
+    if (entry === undefined || !(freshness.isChecked(entry) || this.#survives(entry)) || !freshness.isInTime(entry)) return undefined
     this.#uses?.used(entry.key, this.#options.version)
     return entry
   }
@@ -250,7 +253,7 @@ export class Entries<V> {
   }
 
   #survives(entry: Entry<V>): boolean {
-    if (this.#options.freshness.survives(entry)) return true
+    if (this.#freshness.survives(entry)) return true
     this.#memory?.delete(entry)
     this.#options.onCleared()
     return false

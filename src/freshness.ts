@@ -47,10 +47,15 @@ export class Freshness {
     return now < entry.freshUntil && this.isTrusted(entry, now)
   }
 
+  /** Whether it is known at once that nothing has cleared the entry. */
+  isChecked(entry: Entry<unknown>): boolean {
+    return entry.checked === this.#log.position
+  }
+
   /** Whether nothing has cleared the entry; what has expired it makes it stale. */
   survives(entry: Entry<unknown>): boolean {
+    if (this.isChecked(entry)) return true
     const log = this.#log
-    if (entry.checked === log.position) return true
     // Most clears are of other names.
     entry.names ??= this.#nameSets.of(entry.name, entry.read)
     if (!log.isQuiet(entry.names, entry.checked) && this.#isCleared(entry)) return false

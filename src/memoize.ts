@@ -19,7 +19,7 @@ type Run = (args: unknown[], frame: Frame) => unknown
 export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions<AnyFunction, unknown>): object {
   checkDefinition(fn, options, NAMES, 'memoize')
   const definition = new Definition(engine, fn, options, placeOf(engine, options.store))
-  const { calls, give } = definition
+  const { calls, give, isKeyless } = definition
   const { loadMany } = options
   const entryOf = (asked: Asked, self: unknown, place?: Place): Promise<Entry<unknown>> => {
     const load = loadOf(asked, self, place && ((args, frame) => place.load(args, frame)))
@@ -53,15 +53,23 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
     const entry = key === undefined ? undefined : calls.fresh(key)
     return entry === undefined ? answer(definition.ask(keyArgs, args, key), self) : hit(self, keyArgs, args, entry)
   }
-  const cached = function (this: unknown, ...args: unknown[]): Promise<unknown> {
+  const cached = function (this: unknown, first?: unknown): Promise<unknown> {
     try {
-      const keyArgs = definition.keyArgs(this, args)
-      const string = definition.onlyString(keyArgs, args)
-      const entry = string === undefined ? undefined : calls.freshOfString(string)
-      return entry === undefined ? keyed(this, keyArgs, args) : hit(this, keyArgs, args, entry)
+      // The commonest hit needs no list of its arguments.
+      const isString = isKeyless && typeof first === 'string' && arguments.length === 1
+      const entry = isString ? calls.freshOfString(first) : undefined
+      if (entry === undefined) return Reflect.apply(listed, this, arguments) as Promise<unknown>
+      return calls.isDue(entry) ? hit(this, [first], [first], entry) : Promise.resolve(give(entry.value))
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+  /** Answers a call that is not one string of which there is a fresh result. */
+  const listed = function (this: unknown, ...args: unknown[]): Promise<unknown> {
+    const keyArgs = definition.keyArgs(this, args)
+    const string = definition.chosenString(keyArgs, args)
+    const entry = string === undefined ? undefined : calls.freshOfString(string)
+    return entry === undefined ? keyed(this, keyArgs, args) : hit(this, keyArgs, args, entry)
   }
   const ask = (self: unknown, args: unknown[]): Asked => definition.ask(definition.keyArgs(self, args), args)
   // `fn.refresh(…)` is called on the cached function, which is nobody's `this`; `fn.refresh.call(object, …)` on the object.
@@ -115,10 +123,16 @@ export function memoizeSync(engine: Engine, fn: AnyFunction, options: MemoizeSyn
   checkDefinition(fn, options, SYNC_NAMES, 'memoizeSync')
   if (types.isAsyncFunction(fn)) throw notSync(options.name ?? fn.name)
   const definition = new Definition(engine, fn, options, 'memory')
-  const { calls, give } = definition
-  const cached = function (this: unknown, ...args: unknown[]): unknown {
+  const { calls, give, isKeyless } = definition
+  const cached = function (this: unknown, first?: unknown): unknown {
+    const isString = isKeyless && typeof first === 'string' && arguments.length === 1
+    const entry = isString ? calls.knownOfString(first) : undefined
+    return entry === undefined ? Reflect.apply(listed, this, arguments) : give(entry.value)
+  }
+  /** Answers a call that is not one string of which there is a fresh result. */
+  const listed = function (this: unknown, ...args: unknown[]): unknown {
     const keyArgs = definition.keyArgs(this, args)
-    const string = definition.onlyString(keyArgs, args)
+    const string = definition.chosenString(keyArgs, args)
     const entry = string === undefined ? undefined : calls.knownOfString(string)
     return entry === undefined ? keyed(this, keyArgs, args) : give(entry.value)
   }

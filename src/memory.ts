@@ -57,11 +57,18 @@ export class Memory<V> implements Holder {
     return this.#used(this.#byString.get(string))
   }
 
+  /** Makes an entry the one that was used last: in one piece, since nearly each hit does it. */
   #used(entry: Entry<V> | undefined): Entry<V> | undefined {
-    if (entry !== undefined && entry !== this.#newest) {
-      this.#unlink(entry)
-      this.#link(entry)
-    }
+    if (entry?.newer === undefined) return entry
+    const { older, newer } = entry
+    if (this.#hand === entry) this.#hand = older
+    newer.older = older
+    if (older === undefined) this.#oldest = newer
+    else older.newer = newer
+    entry.newer = undefined
+    entry.older = this.#newest
+    this.#newest!.newer = entry
+    this.#newest = entry
     return entry
   }
 

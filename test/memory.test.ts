@@ -302,6 +302,18 @@ describe('an entry', () => {
     const text = 16 + 56
     expect((process.memoryUsage().heapUsed - before) / (COUNT - 100) - text).toBeLessThan(200)
   })
+
+  test('takes nothing for a short string that its caller has', async () => {
+    const read = cache.memoize(async (_id: string) => 1, { name: 'read', limit: COUNT })
+    const ids = Array.from({ length: COUNT }, (_, n) => `id-${n}`)
+    for (const id of ids.slice(0, 100)) await read(id)
+    await collected()
+    const before = process.memoryUsage().heapUsed
+    for (const id of ids.slice(100)) await read(id)
+    await collected()
+    expect((process.memoryUsage().heapUsed - before) / (COUNT - 100)).toBeLessThan(200)
+    expect(await read(ids.at(-1)!)).toBe(1)
+  })
 })
 
 // Of one string as it is, of one with something to escape, of two, and of what is none.

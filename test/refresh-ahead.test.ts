@@ -22,12 +22,14 @@ function newScene(random: () => number, refreshAhead: number) {
     onError: (error) => errors.push(error),
   })
   const state = { loads: 0 }
-  const load = async (_key?: number): Promise<number> => {
+  const loaded: unknown[][] = []
+  const load = async (...args: unknown[]): Promise<number> => {
+    loaded.push(args)
     clock.advance(100)
     return ++state.loads
   }
   const read = memoize(engine, load as never, { name: 'read', refreshAhead }) as CachedFunction<typeof load>
-  return { clock, errors, read, state }
+  return { clock, errors, read, state, loaded }
 }
 
 describe('a result that is loaded ahead', () => {
@@ -42,6 +44,16 @@ describe('a result that is loaded ahead', () => {
     await Promise.resolve()
     expect(await read()).toBe(2)
     expect(state.loads).toBe(2)
+  })
+
+  test('is loaded ahead with the arguments of who found that it is due', async () => {
+    const { clock, read, loaded } = newScene(() => Math.exp(-1), 1)
+    for (const args of [['a'], ['a', 'b'], [1], []]) {
+      await read(...args)
+      clock.advance(950)
+      await read(...args)
+      expect(loaded.splice(0)).toEqual([args, args])
+    }
   })
 
   test('is loaded once, however many ask meanwhile', async () => {

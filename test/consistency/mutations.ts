@@ -75,8 +75,8 @@ export const mutations: readonly Mutation[] = [
       { file: ENTRIES, find: 'const entry = this.#surviving(key)', replace: 'const entry = this.#memory?.peek(key)' },
       {
         file: ENTRIES,
-        find: 'if (this.#options.freshness.survives(entry))\n            return true;\n        this.#memory?.delete(entry);',
-        replace: 'if (this.#options.freshness.survives(entry))\n            return true;',
+        find: 'if (this.#freshness.survives(entry))\n            return true;\n        this.#memory?.delete(entry);',
+        replace: 'if (this.#freshness.survives(entry))\n            return true;',
       },
     ],
     schedule: { consistency: 'eventual', faults: [], profile: { kinds: ['swr'], clears: 0.3 } },
@@ -281,6 +281,7 @@ export const mutations: readonly Mutation[] = [
     name: 'nothing is ever answered from what is kept',
     breaks: 'use',
     edits: [
+      { file: ENTRIES, find: 'freshness.isChecked(entry) || ', replace: '' },
       { file: ENTRIES, find: '#survives(entry) {', replace: '#survives(entry) {\n        return false;' },
       { file: ENTRIES, find: 'if (remote.generation !== epochs.generation)', replace: 'if (true)' },
     ],
