@@ -16,8 +16,10 @@ import { Entries } from './entries.ts'
 import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
 import type { Arrival } from './arrival.ts'
+import type { Flight } from './flight.ts'
 import type { LeadOptions } from './lead.ts'
 import { enter, Loads } from './loads.ts'
+import type { Outcome } from './runs.ts'
 import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
@@ -187,8 +189,22 @@ export class Calls<V> implements Named {
       : this.#serveSince({ position: log.position, time: since }, call, load, reader, options, take)
   }
 
-  async #serveStrong<R>(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>, take: Take<V, R>): Promise<R> {
-    const served = await this.#askFirst(call, load, reader, options)
+  #serveStrong<R>(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>, take: Take<V, R>): Promise<R> {
+    const running = options.join ? this.#loads.flights.get(call.key) : undefined
+    // Who looks beyond this process asks with it.
+    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(call, load, reader, options, take)
+    return this.#serveAsked(running, call, load, reader, options, take)
+  }
+
+  async #serveAsked<R>(
+    running: Flight<Outcome<V>> | undefined,
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: Coming<V>,
+    take: Take<V, R>,
+  ): Promise<R> {
+    const served = await this.#askFirst(running, call, load, reader, options)
     if (served !== undefined) return take(served)
     const { log, clock } = this.#engine
     return this.#serveSince({ position: log.position, time: clock() }, call, load, reader, options, take)
@@ -237,10 +253,13 @@ export class Calls<V> implements Named {
   }
 
   /** Asks what was cleared before the call. Undefined once that is known; or its answer, which needs no such word, or had to do without. */
-  async #askFirst(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>): Promise<Served<V> | undefined> {
-    const running = options.join ? this.#loads.flights.get(call.key) : undefined
-    // Who looks beyond this process asks with it.
-    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(call, load, reader, options, asItIs)
+  async #askFirst(
+    running: Flight<Outcome<V>> | undefined,
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: Coming<V>,
+  ): Promise<Served<V> | undefined> {
     const asking = this.#engine.shared!.log.ask()
     const served = running && (await this.#loads.followLoad(running, call, reader, options))
     if (served !== undefined || (await asking)) return served

@@ -3,7 +3,7 @@
 import type { ClearLog } from './clear-log.ts'
 import type { Codec } from './codec.ts'
 import { Entry } from './entry.ts'
-import type { NewRemoteEntry, RemoteEntry } from './entry-bytes.ts'
+import type { NewRemoteEntry, RemoteEntry, UseRead } from './entry-bytes.ts'
 import type { Epochs } from './epochs.ts'
 import { CodecError, UnsupportedError, type CacheError } from './errors.ts'
 import type { Freshness } from './freshness.ts'
@@ -23,9 +23,13 @@ export type StoreOption = 'memory' | 'redis' | 'tiered' | Store
 /** Where entries live. In front of a store of one's own there is none in this process. */
 export type Place = 'memory' | 'redis' | 'tiered' | OwnStore
 
+/** What is made of what a look finds, or of its failure. */
+export type Use<V, R> = (found: Entry<V> | undefined, failure?: unknown) => R | Promise<R>
+
 /** Entries beyond this process's memory: in Redis, or in a store of one's own. */
 export interface Remote {
-  read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined>
+  /** What is made of an entry, in the step in which it comes: a promise more for each read would be its largest cost. */
+  take<R>(name: string, key: string, version: string | undefined, use: UseRead<R>): Promise<R>
   write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void>
   remove(name: string, key: string, version?: string): Promise<void>
   /** Every entry of a function's version, where they can be walked. */
@@ -147,18 +151,24 @@ export class Entries<V> {
   }
 
   /**
-   * As `kept`, with a look beyond this process and a word from Redis where it takes one. A look alone ends in time by itself; what takes more
-   * goes through `soon`, which may end it. `isAgain`: what it finds cleared is counted already.
+   * What `use` makes of what `kept` gives with a look beyond this process, and a word from Redis where it takes one. A look alone ends in time
+   * by itself; what takes more goes through `soon`, which may end it. `isAgain`: what it finds cleared is counted already.
    */
-  find(key: string, soon: Soon<V>, isAgain = false): Promise<Entry<V> | undefined> {
+  find<R>(key: string, use: Use<V, R>, soon: Soon<V>, isAgain = false): Promise<R> {
     const { freshness, shared } = this.#options
     const now = freshness.clock()
     const here = this.#surviving(key)
     const isWanted = this.#remote !== undefined && (here === undefined || now >= here.freshUntil)
-    if (shared === undefined || freshness.isVerified(now))
-      return isWanted ? this.#read(key, (there) => this.#take(key, there, now, soon, isAgain)) : Promise.resolve(this.#vouched(key))
+    if (shared === undefined || freshness.isVerified(now)) {
+      if (!isWanted) return taken(Promise.resolve(this.#vouched(key)), use)
+      return this.#read(key, (there) => {
+        const found = this.#take(key, there, now, soon, isAgain)
+        return found instanceof Promise ? taken(found, use) : use(found)
+      })
+    }
     const asking = Promise.all([shared.log.ask(), isWanted ? this.#read(key, asItIs) : undefined])
-    return soon(asking.then(([isVerified, there]) => (isVerified ? this.#take(key, there, now, soon, isAgain) : this.kept(key))))
+    const asked = asking.then(([isVerified, there]) => (isVerified ? this.#take(key, there, now, soon, isAgain) : this.kept(key)))
+    return taken(soon(asked), use)
   }
 
   /** Takes over what was read beyond this process, if it may be served; else there is what is here. */
@@ -267,10 +277,11 @@ export class Entries<V> {
   }
 
   /** What `use` makes of what is there beyond this process: where that cannot be read, of nothing. */
-  #read<T>(key: string, use: (there: RemoteEntry | undefined) => T | Promise<T>): Promise<T> {
-    return this.#remote!.read(this.#options.name, key, this.#options.version).then(use, (error: unknown) => {
-      this.#options.onError(error as CacheError)
-      return use(undefined)
+  #read<R>(key: string, use: (there: RemoteEntry | undefined) => R | Promise<R>): Promise<R> {
+    const { name, version, onError } = this.#options
+    return this.#remote!.take(name, key, version, (there, failure) => {
+      if (failure !== undefined) onError(failure as CacheError)
+      return use(there)
     })
   }
 
@@ -357,8 +368,15 @@ export class Entries<V> {
   }
 }
 
-function asItIs<T>(there: T): T {
-  return there
+/** What `use` makes of what a look gives. */
+export function taken<V, R>(look: Promise<Entry<V> | undefined>, use: Use<V, R>): Promise<R> {
+  return look.then(use, (failure: unknown) => use(undefined, failure))
+}
+
+/** What was found, or the failure. */
+export function asItIs<T>(found: T, failure?: unknown): T {
+  if (failure !== undefined) throw failure as Error
+  return found
 }
 
 function notWalked(name: string): UnsupportedError {

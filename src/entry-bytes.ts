@@ -24,6 +24,9 @@ export interface NewRemoteEntry extends Omit<RemoteEntry, 'remaining'> {
   readonly staleWindow: number
 }
 
+/** What is made of what is read: of nothing, where that could not be, for the reason that is given. */
+export type UseRead<R> = (there: RemoteEntry | undefined, failure?: unknown) => R | Promise<R>
+
 const FORMAT_NAME = 'cache-alchemy:2'
 const FORMAT = `${FORMAT_NAME} `
 const ANY_FORMAT = /^cache-alchemy:\d+ /

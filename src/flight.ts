@@ -26,6 +26,7 @@ export class Flight<T> {
   #awaited: Map<Flight<unknown>, number> | undefined
   #result: Promise<T> | undefined
   #settle: ((running: unknown) => void) | undefined
+  #refuse: ((error: unknown) => void) | undefined
   #isOver = false
 
   constructor(frame: Frame) {
@@ -40,6 +41,16 @@ export class Flight<T> {
     return running
   }
 
+  /** Tells those who wait for it what it ends with: most have nobody, and make no promise. */
+  land(result: T): void {
+    this.#settle?.(result)
+  }
+
+  /** As `land`, where it failed. */
+  fail(error: unknown): void {
+    this.#refuse?.(error)
+  }
+
   /**
    * It has ended and can be found no more: who waits for it has its result, and it lets go of that. A Map whose entries come and go is made
    * anew again and again, and each table that V8 leaves behind leads to the next: what flew then would live until all of them are collected.
@@ -52,7 +63,10 @@ export class Flight<T> {
   /** What it ends with: asked before it has. */
   get result(): Promise<T> {
     // Its load may come back here in the tick in which it begins.
-    return (this.#result ??= new Promise((resolve) => (this.#settle = resolve as (running: unknown) => void)))
+    return (this.#result ??= new Promise((resolve, reject) => {
+      this.#settle = resolve as (running: unknown) => void
+      this.#refuse = reject
+    }))
   }
 
   /** Resolves when it has ended, however, or was given up: its load may not heed that. */
@@ -101,9 +115,10 @@ export class Flight<T> {
 }
 
 /** What work gives; what it throws is a rejection. */
-export function promised<T>(work: () => Promise<T>): Promise<T> {
+export function promised<T>(work: () => T | Promise<T>): Promise<T> {
   try {
-    return work()
+    const given = work()
+    return given instanceof Promise ? given : Promise.resolve(given)
   } catch (error) {
     return Promise.reject(error)
   }

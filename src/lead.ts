@@ -3,7 +3,7 @@
 import type { Caller } from './abort.ts'
 import type { Arrivals } from './arrival.ts'
 import { Begun, type Call, type Load, type ServeOptions } from './call.ts'
-import type { Entries } from './entries.ts'
+import { taken, type Entries, type Use } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
@@ -37,6 +37,9 @@ export interface LeadOptions<V> {
 /** What a refresh behind a stale value ends with where another process makes it. */
 export const LEFT: Error = new Error('Another process refreshes this call.')
 
+/** What is made of how a flight has ended: of its outcome, or of its failure where it has none. */
+export type Ended<V, R> = (outcome: Outcome<V> | undefined, failure?: unknown) => R | Promise<R>
+
 /** What the flights of one function are led with. */
 export interface Means<V> {
   readonly engine: Engine
@@ -69,29 +72,32 @@ export class Lead<V> {
     this.#hasWaited = !options.find || options.after !== undefined
   }
 
-  /** What it throws is a rejection. */
-  fly(): Promise<Outcome<V>> {
-    return promised(() => this.#fly())
+  /** What `ended` makes of its end, in the step in which that comes. What that throws is a rejection. */
+  fly<R>(ended: Ended<V, R>): Promise<R> {
+    return promised(() =>
+      this.#look((found, failure) => {
+        if (failure !== undefined) return ended(undefined, failure)
+        let flown: Outcome<V> | Promise<Outcome<V>>
+        try {
+          flown = this.#flyOn(found)
+        } catch (error) {
+          return ended(undefined, error)
+        }
+        return flown instanceof Promise ? flown.then(ended, (error: unknown) => ended(undefined, error)) : ended(flown)
+      }),
+    )
   }
 
-  #fly(): Promise<Outcome<V>> {
-    const { find, behind } = this.#options
-    // Who asked for a load, or could not ask what was cleared, gets no old value instead.
-    const looked = find ? this.#look() : behind === true ? this.#means.entries?.kept(this.#call.key) : undefined
-    // Without Redis there is nothing to wait for: the load begins in the tick of its call.
-    if (looked instanceof Promise) {
-      this.#hasWaited = true
-      return looked.then((found) => this.#flyOn(found))
-    }
-    const flown = this.#flyOn(looked)
-    return flown instanceof Promise ? flown : Promise.resolve(flown)
-  }
-
-  /** Looks within the flight's frame where that runs a user's own code, which may read what is cached: else a hit needs no frame. */
-  #look(): ReturnType<Looks<V>['find']> {
+  #look<R>(flyOn: Use<V, R>): R | Promise<R> {
     const { looks, entries, runs } = this.#means
-    const look = (): ReturnType<Looks<V>['find']> => looks.find(this.#call, this.#options.since)
-    return entries?.isOwnStore === true ? runs.within(this.#flight.frame, look) : look()
+    const { find, behind, since } = this.#options
+    // Who asked for a load, or could not ask what was cleared, gets no old value instead.
+    if (!find) return flyOn(behind === true ? entries?.kept(this.#call.key) : undefined)
+    // Without Redis there is nothing to wait for: the load begins in the tick of its call.
+    if (looks.mayAsk) this.#hasWaited = true
+    if (entries?.isOwnStore !== true) return looks.take(this.#call, flyOn, since)
+    // Within the flight's frame, since it runs a user's own code, which may read what is cached: else a hit needs no frame.
+    return taken(Promise.resolve(runs.within(this.#flight.frame, () => looks.find(this.#call, since))), flyOn)
   }
 
   #flyOn(found: Entry<V> | undefined): Outcome<V> | Promise<Outcome<V>> {
@@ -196,8 +202,8 @@ export class Lead<V> {
     return this.#means.engine.clock() < found.freshUntil || (mayBeStale && this.#means.staleness.mayRevalidate(found))
   }
 
-  #outcomeOf(found: Entry<V>): Outcome<V> {
-    return { ...staleOf(found), stale: this.#means.engine.clock() >= found.freshUntil }
+  #outcomeOf(entry: Entry<V>): Outcome<V> {
+    return { from: 'store', entry, stale: this.#means.engine.clock() >= entry.freshUntil, stored: true, share: true }
   }
 }
 

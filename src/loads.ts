@@ -8,7 +8,7 @@ import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
 import { Flight } from './flight.ts'
 import { Flights } from './flights.ts'
-import { inPlaceOfSlow, Lead, LEFT, type LeadOptions, type Means } from './lead.ts'
+import { inPlaceOfSlow, Lead, LEFT, type Ended, type LeadOptions, type Means } from './lead.ts'
 import { Looks } from './looks.ts'
 import { patiently } from './patience.ts'
 import { Runs, type Outcome, type RunsOptions } from './runs.ts'
@@ -149,29 +149,39 @@ export class Loads<V> {
     // The wait is known before the load runs, which may come back here in the same tick.
     inside?.await(flight)
     const course = new Lead(this.#means, call, load, flight, options)
-    const running = flight.begin(
-      after === undefined ? course.fly() : after.whileAwaitedBy(flight, after.settled()).then(() => course.fly()),
-    )
-    const end = (): void => {
-      flight.frame.end()
-      flight.end()
-      inside?.awaitNoMore(flight)
-      this.flights.leave(call.key, flight)
+    const fly = <T>(ended: Ended<V, T>): Promise<T> =>
+      after === undefined ? course.fly(ended) : after.whileAwaitedBy(flight, after.settled()).then(() => course.fly(ended))
+    const answer: Ended<V, R> = (outcome, failure) => {
+      if (outcome !== undefined) return take(this.#led(call, load, flight, reader, outcome, options))
+      this.#missed(flight, reader)
+      throw failure as Error
     }
-    // Where nobody is answered before it ends, it has ended for all when its leader is answered, who is the first to wait for it.
-    const isPatient = this.#options.softTimeout === Number.POSITIVE_INFINITY
-    if (!isPatient) running.then(end, end)
-    return this.#landing(flight, running).then(
-      (outcome) => {
-        if (isPatient) end()
-        return take(this.#led(call, load, flight, reader, outcome, options))
-      },
-      (error: unknown) => {
-        if (isPatient) end()
-        this.#missed(flight, reader)
-        throw error
-      },
-    )
+    // Where nobody is answered before it ends, its leader is answered in the step in which it does.
+    if (this.#options.softTimeout === Number.POSITIVE_INFINITY) {
+      return fly((outcome, failure) => {
+        this.#end(call, flight, inside, outcome, failure)
+        return answer(outcome, failure)
+      })
+    }
+    const { result } = flight
+    void fly((outcome, failure) => this.#end(call, flight, inside, outcome, failure))
+    return this.#landing(flight, result).then(answer, (failure: unknown) => answer(undefined, failure))
+  }
+
+  /** Tells who waits for a flight how it has ended, and that it can be found no more. */
+  #end(
+    call: Call,
+    flight: Flight<Outcome<V>>,
+    inside: Flight<unknown> | undefined,
+    outcome: Outcome<V> | undefined,
+    failure: unknown,
+  ): void {
+    if (outcome === undefined) flight.fail(failure)
+    else flight.land(outcome)
+    flight.frame.end()
+    flight.end()
+    inside?.awaitNoMore(flight)
+    this.flights.leave(call.key, flight)
   }
 
   #newFlight(call: Call, reader: Frame | undefined, { find, join, refresh, after, caller, since }: LeadOptions<V>): Flight<Outcome<V>> {

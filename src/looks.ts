@@ -1,7 +1,7 @@
 // Knows how what is stored of a call is looked for, in the time of who waits for it.
 
 import type { Call } from './call.ts'
-import type { Entries } from './entries.ts'
+import { asItIs, taken, type Entries, type Use } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { TimeoutError } from './errors.ts'
@@ -19,29 +19,39 @@ export class Looks<V> {
     this.isStrong = isStrong
   }
 
+  /** Whether a look may take a word from elsewhere: else what it finds is there at once. */
+  get mayAsk(): boolean {
+    return this.isStrong || this.#entries?.mayAsk === true
+  }
+
   /** What is stored of a call, as far as it is found within the `commandTimeout` of who came at `since`: after that, what is here. */
-  find({ key }: Call, since: number = this.#engine.clock(), isAgain = false): Promise<Entry<V> | undefined> | Entry<V> | undefined {
+  find(call: Call, since?: number, isAgain?: boolean): Promise<Entry<V> | undefined> | Entry<V> | undefined {
+    return this.take(call, asItIs, since, isAgain)
+  }
+
+  /** What `use` makes of what `find` finds, in the step in which that is there. */
+  take<R>({ key }: Call, use: Use<V, R>, since: number = this.#engine.clock(), isAgain = false): R | Promise<R> {
     const entries = this.#entries
-    if (this.isStrong) return this.#inTime(this.#findVerified(key, since, isAgain), since)
-    if (entries?.mayAsk !== true) return entries?.kept(key)
+    if (this.isStrong) {
+      if (this.#isPrompt(since)) return this.#takeVerified(key, use, since, isAgain)
+      return taken(this.#soon(this.#takeVerified(key, asItIs, since, isAgain), since), use)
+    }
+    if (entries?.mayAsk !== true) return use(entries?.kept(key))
     // A store of one's own keeps to it by itself.
-    if (this.#engine.shared === undefined) return entries.find(key, asItIs, isAgain)
+    if (this.#engine.shared === undefined) return entries.find(key, use, asItIs, isAgain)
     const soon = (work: Promise<Entry<V> | undefined>): Promise<Entry<V> | undefined> =>
       this.#soon(work, since).then((found) => found ?? entries.kept(key))
-    const finding = entries.find(key, soon, isAgain)
-    return this.#isPrompt(since) ? finding : soon(finding)
+    return this.#isPrompt(since) ? entries.find(key, use, soon, isAgain) : taken(soon(entries.find(key, asItIs, soon, isAgain)), use)
   }
 
   /** Sends the question and the look together. */
-  async #findVerified(key: string, since: number, isAgain: boolean): Promise<Entry<V> | undefined> {
-    const asking = this.#engine.shared!.log.ask()
-    const found = await this.#entries?.find(key, (work) => this.#soon(work, since), isAgain)
-    return (await asking) && found !== undefined && this.#engine.freshness.survives(found) ? found : undefined
-  }
-
-  /** Work that ends in time by itself: for who has just come, that is within the time of who waits for it. */
-  #inTime(work: Promise<Entry<V> | undefined>, since: number): Promise<Entry<V> | undefined> {
-    return this.#isPrompt(since) ? work : this.#soon(work, since)
+  #takeVerified<R>(key: string, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
+    const { shared, freshness } = this.#engine
+    const asking = shared!.log.ask()
+    const verified = (found: Entry<V> | undefined, failure?: unknown): Promise<R> =>
+      asking.then((isAnswered) => use(isAnswered && found !== undefined && freshness.survives(found) ? found : undefined, failure))
+    const entries = this.#entries
+    return entries === undefined ? verified(undefined) : entries.find(key, verified, (work) => this.#soon(work, since), isAgain)
   }
 
   /** Whether a command that is sent now ends within the time of who came at `since`, give or take a millisecond. */
@@ -62,8 +72,4 @@ export class Looks<V> {
       limit.end()
     }
   }
-}
-
-function asItIs<T>(work: T): T {
-  return work
 }

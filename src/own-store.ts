@@ -1,7 +1,7 @@
 // Knows a store of one's own: what it has to do, and how far it is relied on, which is not to answer, nor in time, nor with what was set.
 
 import { show } from './duration.ts'
-import { decodeEntry, encodeEntry, type NewRemoteEntry, type RemoteEntry } from './entry-bytes.ts'
+import { decodeEntry, encodeEntry, type NewRemoteEntry, type RemoteEntry, type UseRead } from './entry-bytes.ts'
 import { CacheError, ConfigError, StoreError } from './errors.ts'
 import { newLimit } from './redis/limit.ts'
 import { entryKeyOf, lifetimeInRedis } from './redis/naming.ts'
@@ -63,6 +63,10 @@ export class OwnStore {
 
   constructor(options: OwnStoreOptions) {
     this.#options = options
+  }
+
+  take<R>(name: string, key: string, version: string | undefined, use: UseRead<R>): Promise<R> {
+    return this.read(name, key, version).then(use, (failure: unknown) => use(undefined, failure))
   }
 
   /** What is stored for a call, which is never older than this process's own last write. For garbage it rejects with a `CodecError`. */

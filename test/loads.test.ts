@@ -355,5 +355,5 @@ test('a caller waits behind few promises: behind two for its own load, behind on
       for (let caller = 1; caller < callers; caller++) void read(`of ${callers}`)
       return read(`of ${callers}`)
     })
-  expect((await together(11)) - (await together(1))).toBe(10)
+  expect((await together(12)) - (await together(2))).toBe(10)
 })

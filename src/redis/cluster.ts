@@ -60,11 +60,14 @@ export class ClusterServers implements Servers {
     }
   }
 
+  groupOf(key: string): string {
+    return this.isReady ? (this.#slots.ownerOf(key) ?? '') : key
+  }
+
   together(keys: readonly string[]): Array<readonly string[]> {
-    if (!this.isReady) return keys.map((key) => [key])
-    const groups = new Map<string | undefined, string[]>()
+    const groups = new Map<string, string[]>()
     for (const key of keys) {
-      const owner = this.#slots.ownerOf(key)
+      const owner = this.groupOf(key)
       const group = groups.get(owner)
       if (group === undefined) groups.set(owner, [key])
       else group.push(key)

@@ -119,9 +119,9 @@ export class RedisConnection {
     return keys.map((key) => answers.get(key)!)
   }
 
-  /** Keys whose commands can travel together, as far as is known. */
-  groups(keys: readonly string[]): Array<readonly string[]> {
-    return this.#servers.together(keys)
+  /** A name for all keys whose commands can travel together with those of this one, as far as is known. */
+  groupOf(key: string): string {
+    return this.#servers.groupOf(key)
   }
 
   /** Removes keys. Rejects with a `StoreError` where one could not be removed. */

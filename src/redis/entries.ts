@@ -1,7 +1,7 @@
 // Knows entries in Redis: a readable header line and the value's bytes, found by the call's key.
 
 import type { Redis } from 'ioredis'
-import { dateOf, encodeEntry, UNDATED, type NewRemoteEntry, type RemoteEntry } from '../entry-bytes.ts'
+import { dateOf, encodeEntry, UNDATED, type NewRemoteEntry, type RemoteEntry, type UseRead } from '../entry-bytes.ts'
 import { CodecError, type CacheError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import { dateScript } from './entry-scripts.ts'
@@ -36,6 +36,11 @@ export class RedisEntries {
   /** What is stored for a call. Reads of one tick travel together. Rejects with a `StoreError`, and for garbage with a `CodecError`. */
   read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined> {
     return this.#reads.read(entryKeyOf(this.#prefix, name, key, version))
+  }
+
+  /** As `read`, and what `use` makes of it in the step in which it comes. */
+  take<R>(name: string, key: string, version: string | undefined, use: UseRead<R>): Promise<R> {
+    return this.#reads.take(entryKeyOf(this.#prefix, name, key, version), use)
   }
 
   /** Stores an entry until its lifetime and its stale window have passed; 30 days where it has no end. Rejects with a `StoreError`. */

@@ -1,7 +1,7 @@
 // Knows how entries are read: those that are asked for in one tick travel together, in pieces that hold up nobody for long.
 
 import type { Redis } from 'ioredis'
-import { decodeEntry, garbage, type RemoteEntry } from '../entry-bytes.ts'
+import { decodeEntry, garbage, type RemoteEntry, type UseRead } from '../entry-bytes.ts'
 import { StoreError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import { newLimit } from './limit.ts'
@@ -9,17 +9,16 @@ import { Refusals } from './refusals.ts'
 import { isAcrossSlots, redirectionOf, type Redirection } from './reply.ts'
 import { answersTo, type Answer } from './steps.ts'
 
-interface Read {
-  readonly key: string
-  resolve(entry: RemoteEntry | undefined): void
-  reject(error: unknown): void
-}
-
 /** What a server has at some keys, and what its clock said just before that, in milliseconds. */
-interface Found {
+interface Answered {
   readonly time: number
   /** Other than bytes: nothing, or what is no entry. */
   readonly values: readonly unknown[]
+}
+
+/** The same, asked for at `since` by the clock of this process. */
+interface Found extends Answered {
+  readonly since: number
 }
 
 // A server answers nobody else meanwhile, and the first value waits for the last: so many bytes are about a millisecond.
@@ -28,11 +27,18 @@ const MOST_BYTES = 512 * 1024
 /** How much the latest piece says of how large entries are. */
 const WEIGHT = 0.5
 
+/** Keys that are asked for together, each with its place among them, and what comes of that: one promise for all who read them. */
+interface Piece {
+  readonly places: Map<string, number>
+  readonly found: Promise<Found>
+}
+
 /** The reads of all entries of a prefix. */
 export class Reads {
   readonly #connection: RedisConnection
   readonly #refusals = new Refusals()
-  #waiting: Read[] = []
+  /** What has not been sent and has room, by who is to be asked. */
+  readonly #open: Map<string, Piece> = new Map()
   /** Bytes of an entry, about. */
   #size = 0
   /** Whether one command may be about keys of several slots, as far as is known. */
@@ -44,48 +50,57 @@ export class Reads {
 
   /** What is stored at a key. Rejects with a `StoreError`, and for garbage with a `CodecError`. */
   read(key: string): Promise<RemoteEntry | undefined> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ key, resolve, reject })
-      // After all that the promises resolved so far lead to.
-      if (this.#waiting.length === 1) void Promise.resolve().then(() => process.nextTick(() => this.#readAll()))
+    return this.take(key, (entry, failure) => {
+      if (failure !== undefined) throw failure as Error
+      return entry
     })
   }
 
-  #readAll(): void {
-    const byKey = new Map<string, Read[]>()
-    for (const read of this.#waiting) {
-      const reads = byKey.get(read.key)
-      if (reads === undefined) byKey.set(read.key, [read])
-      else reads.push(read)
-    }
-    this.#waiting = []
-    const most = Math.max(1, Math.min(MOST_KEYS, Math.floor(MOST_BYTES / this.#size)))
-    for (const keys of this.#connection.groups(Array.from(byKey.keys()))) {
-      for (let at = 0; at < keys.length; at += most) void this.#readPiece(keys.slice(at, at + most), byKey)
-    }
+  /** What `use` makes of what is stored at a key, in the step in which it comes. */
+  take<R>(key: string, use: UseRead<R>): Promise<R> {
+    const { places, found } = this.#pieceFor(key)
+    const place = places.get(key) ?? places.size
+    places.set(key, place)
+    const failed = (failure: unknown): R | Promise<R> => use(undefined, failure)
+    return found.then((all) => {
+      const said = this.#connection.isOneServer ? undefined : redirectionOf(all.values[place])
+      if (said === undefined) return this.#useOf(all, place, key, use)
+      return this.#askAgain(key, said, all.since).then((again) => this.#useOf(again, 0, key, use), failed)
+    }, failed)
   }
 
-  async #readPiece(keys: readonly string[], byKey: ReadonlyMap<string, readonly Read[]>): Promise<void> {
+  #pieceFor(key: string): Piece {
+    const group = this.#connection.groupOf(key)
+    const open = this.#open.get(group)
+    const most = Math.max(1, Math.min(MOST_KEYS, Math.floor(MOST_BYTES / this.#size)))
+    if (open !== undefined && open.places.size < most) return open
+    const places: Piece['places'] = new Map()
+    const piece: Piece = {
+      places,
+      found: endOfTick().then(() => {
+        if (this.#open.get(group) === piece) this.#open.delete(group)
+        return this.#send(Array.from(places.keys()))
+      }),
+    }
+    this.#open.set(group, piece)
+    return piece
+  }
+
+  async #send(keys: readonly string[]): Promise<Found> {
     const since = this.#connection.now
     try {
-      const { time, values } = await this.#ask(keys, since)
+      const found = { since, ...(await this.#ask(keys, since)) }
       let bytes = 0
-      for (let i = 0; i < keys.length; i++) {
-        const value = values[i]
-        const reads = byKey.get(keys[i]!)!
-        if (Buffer.isBuffer(value)) bytes += value.byteLength
-        const said = redirectionOf(value)
-        if (said === undefined || this.#connection.isOneServer) this.#settle(reads, time, value)
-        else void this.#readAgain(reads, said, since)
-      }
+      for (const value of found.values) if (Buffer.isBuffer(value)) bytes += value.byteLength
       this.#size += WEIGHT * (bytes / keys.length - this.#size)
+      return found
     } catch (error) {
       this.#refusals.failed(error)
-      for (const key of keys) for (const read of byKey.get(key)!) read.reject(error)
+      throw error
     }
   }
 
-  async #ask(keys: readonly string[], since: number): Promise<Found> {
+  async #ask(keys: readonly string[], since: number): Promise<Answered> {
     if (this.#isOneSlot && this.#connection.isOneServer) {
       try {
         return await this.#connection.command(keys[0]!, (client) => inOneCommand(client, keys))
@@ -99,20 +114,30 @@ export class Reads {
     return this.#askEach(keys)
   }
 
-  #askEach(keys: readonly string[]): Promise<Found> {
+  #askEach(keys: readonly string[]): Promise<Answered> {
     return this.#connection.command(keys[0]!, (client) => inOnePiece(client, keys))
   }
 
-  /** Another server has the key: since the others of its piece were sent, or for a moment. */
-  async #readAgain(reads: readonly Read[], said: Redirection, since: number): Promise<void> {
-    const { key } = reads[0]!
+  #useOf<R>({ time, values }: Answered, place: number, key: string, use: UseRead<R>): R | Promise<R> {
+    let entry: RemoteEntry | undefined
     try {
-      const asking = this.#connection.command(key, (client, isAsked) => byItself(client, key, isAsked), said)
-      const { time, values } = await this.#inTime(asking, since)
-      this.#settle(reads, time, values[0])
+      entry = entryOf(key, time, values[place])
     } catch (error) {
       this.#refusals.failed(error)
-      for (const read of reads) read.reject(error)
+      return use(undefined, error)
+    }
+    this.#refusals.taken()
+    return use(entry)
+  }
+
+  /** Another server has the key: since the others of its piece were sent, or for a moment. */
+  async #askAgain(key: string, said: Redirection, since: number): Promise<Answered> {
+    const asking = this.#connection.command(key, (client, isAsked) => byItself(client, key, isAsked), said)
+    try {
+      return await this.#inTime(asking, since)
+    } catch (error) {
+      this.#refusals.failed(error)
+      throw error
     }
   }
 
@@ -128,34 +153,20 @@ export class Reads {
       limit.end()
     }
   }
-
-  #settle(reads: readonly Read[], time: number, value: unknown): void {
-    for (const read of reads) {
-      try {
-        const entry = entryOf(read.key, time, value)
-        this.#refusals.taken()
-        read.resolve(entry)
-      } catch (error) {
-        this.#refusals.failed(error)
-        read.reject(error)
-      }
-    }
-  }
 }
 
-async function inOneCommand(client: Redis, keys: readonly string[]): Promise<Found> {
-  const [time, answer] = (await client
-    .pipeline()
-    .time()
-    .mgetBuffer(keys as string[])
-    .exec()) as Answer[]
-  if (answer?.[0]) throw answer[0]
-  const values = answer?.[1]
+async function inOneCommand(client: Redis, keys: readonly string[]): Promise<Answered> {
+  const { stream } = client
+  // One piece on the wire, for less than a pipeline takes.
+  stream.cork()
+  const asking = Promise.all([client.time(), client.mgetBuffer(keys as string[])])
+  stream.uncork()
+  const [time, values] = await asking
   if (!Array.isArray(values) || values.length !== keys.length) throw noAnswer()
-  return { time: timeOf(time), values }
+  return { time: timeIn(time), values }
 }
 
-async function inOnePiece(client: Redis, keys: readonly string[]): Promise<Found> {
+async function inOnePiece(client: Redis, keys: readonly string[]): Promise<Answered> {
   const pipeline = client.pipeline().time()
   for (const key of keys) pipeline.getBuffer(key)
   const [time, ...answers] = await answersTo(pipeline)
@@ -163,7 +174,7 @@ async function inOnePiece(client: Redis, keys: readonly string[]): Promise<Found
 }
 
 /** Rejects where another server has the key, so that this one's time is not taken for that one's. */
-async function byItself(client: Redis, key: string, isAsked: boolean): Promise<Found> {
+async function byItself(client: Redis, key: string, isAsked: boolean): Promise<Answered> {
   const pipeline = client.pipeline().time()
   // For the next command alone, and that must not be the one for the time.
   if (isAsked) pipeline.asking()
@@ -175,7 +186,11 @@ async function byItself(client: Redis, key: string, isAsked: boolean): Promise<F
 
 function timeOf(answer: Answer | undefined): number {
   if (answer?.[0]) throw answer[0]
-  const [seconds, microseconds] = Array.isArray(answer?.[1]) ? (answer[1] as unknown[]) : []
+  return timeIn(answer?.[1])
+}
+
+function timeIn(answer: unknown): number {
+  const [seconds, microseconds] = Array.isArray(answer) ? (answer as unknown[]) : []
   const time = Number(seconds) * 1000 + Number(microseconds) / 1000
   // No word of Redis: who asks it for the clear log tells.
   if (!Number.isFinite(time)) throw noAnswer()
@@ -191,4 +206,9 @@ function entryOf(key: string, time: number, value: unknown): RemoteEntry | undef
 
 function noAnswer(): StoreError {
   return new StoreError('Redis gave an answer that is none to the question for an entry.')
+}
+
+/** After all that the promises resolved so far lead to. */
+function endOfTick(): Promise<void> {
+  return Promise.resolve().then(() => new Promise((resolve) => process.nextTick(resolve)))
 }

@@ -21,6 +21,8 @@ export interface Servers {
   readonly isOne: boolean
   /** Sends what `run` sends, one command, to the server that has `key`, as was `said` just now; again, where that one says who has it. */
   send<T>(key: string, run: Run<T>, limit: Limit, said?: Redirection): Promise<T>
+  /** A name for all keys whose commands can travel together with those of this one, as far as is known. */
+  groupOf(key: string): string
   /** Keys whose commands can travel together, as far as is known. */
   together(keys: readonly string[]): Array<readonly string[]>
   /** All that have keys. */
@@ -53,6 +55,10 @@ export class OneServer implements Servers {
 
   send<T>(_: string, run: Run<T>, limit: Limit): Promise<T> {
     return this.#server.send((client) => run(client, false), limit)
+  }
+
+  groupOf(): string {
+    return ''
   }
 
   together(keys: readonly string[]): Array<readonly string[]> {

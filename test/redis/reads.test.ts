@@ -1,10 +1,12 @@
 // Reads of entries over a real server: those of a tick are one command, in pieces where they are many or large, and each has its own answer.
+import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { NewRemoteEntry } from '../../src/entry-bytes.ts'
+import { createCache } from '../../src/index.ts'
 import { RedisConnection } from '../../src/redis/connection.ts'
 import { RedisEntries } from '../../src/redis/entries.ts'
 import { isKnown } from '../../src/redis/refusals.ts'
@@ -58,6 +60,35 @@ test('reads of one tick are one command, and equal ones are asked for once', asy
     expect([found.filter((entry) => entry !== undefined).length, found[0]?.epoch, found[64]?.epoch]).toEqual([2, 1, 1])
   })
   expect(sent).toEqual([1, 1, 0, 0])
+})
+
+test('a read makes one promise, beside those that the reads of a tick share', async () => {
+  const entries = newEntries()
+  await Promise.all(ids(64).map((id) => entries.write('row', id, newEntry())))
+  const made = async (count: number): Promise<number> => {
+    let promises = 0
+    const hook = createHook({ init: (_id, type) => void (type === 'PROMISE' && promises++) }).enable()
+    let left = count
+    try {
+      await new Promise<void>((resolve) => {
+        for (const id of ids(count)) void entries.take('row', id, undefined, () => --left === 0 && resolve())
+      })
+      return promises
+    } finally {
+      hook.disable()
+    }
+  }
+  await made(64)
+  expect((await made(64)) - (await made(32))).toBe(32)
+})
+
+test('what is not there is loaded in the context of who asked, though others asked in the same tick', async () => {
+  await using cache = createCache({ redis: server.url, prefix })
+  const context = new AsyncLocalStorage<string>()
+  const row = cache.memoize(async (_id: string) => context.getStore(), { name: 'row' })
+  // From here on Redis is asked for entries alone.
+  await row('0')
+  expect(await Promise.all(['1', '2', '3'].map((id) => context.run(`of ${id}`, () => row(id))))).toEqual(['of 1', 'of 2', 'of 3'])
 })
 
 test('a read that comes while others are under way goes with the next ones', async () => {
