@@ -3,9 +3,9 @@
 import type { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import type { Place } from '../http/added.ts'
-import type { Captured, CaptureOptions, Verdict } from '../http/capture.ts'
+import type { Captured, CaptureOptions } from '../http/capture.ts'
 import { departureOf } from '../http/departure.ts'
-import { headOf, isGone, turnNotModified } from '../http/head.ts'
+import { headOf, isGone } from '../http/head.ts'
 import type { Head } from '../http/head.ts'
 import { hold } from '../http/hold.ts'
 import type { HoldOptions, Release } from '../http/hold.ts'
@@ -16,10 +16,13 @@ import type { ReplayOptions, ReplayRequest } from '../http/replay.ts'
 import type { StoredResponse } from '../http/stored-response.ts'
 import type { DerivedProperty } from '../http/unkeyed.ts'
 import type { Visit } from '../http/visit.ts'
+import { answerAnew, answerInstead, notModified, putBody } from './answer.ts'
 import { isKoa3, producedBy, tee } from './body.ts'
+import { derivedOf, placesOf } from './inputs.ts'
 import { LimitedQuery, readsBrackets } from './limited-query.ts'
 import { matchedRouteOf, routedPath } from './matched-route.ts'
 import type { MatchedRoute } from './matched-route.ts'
+import { takeAccept } from './negotiation.ts'
 import { Recoded } from './recoded.ts'
 import { RouterHost } from './router-host.ts'
 
@@ -86,41 +89,11 @@ export class KoaVisit implements Visit<Context> {
   }
 
   derived(): readonly DerivedProperty[] {
-    const { request, app } = this.subject
-    const host = app.proxy ? ['x-forwarded-host', 'host'] : ['host']
-    const protocol = app.proxy ? ['x-forwarded-proto'] : ['protocol']
-    const whole = [...protocol, ...host]
-    const inputs = {
-      host,
-      hostname: host,
-      subdomains: host,
-      protocol,
-      secure: protocol,
-      origin: whole,
-      href: whole,
-      URL: whole,
-      ip: ['ip'],
-      ips: ['ip'],
-    }
-    const computed = Object.entries(inputs).map(([name, inputs]) => ({ target: request as object, name, inputs }))
-    // To make its cookies Koa asks whether the request was secure; what is then read of them is read from the header.
-    return [...computed, { target: this.subject, name: 'cookies', inputs: [] }]
+    return derivedOf(this.subject)
   }
 
   places(): readonly Place[] {
-    const { subject: ctx } = this
-    const state: unknown = ctx.state
-    const places = [
-      { target: ctx as object, label: 'ctx' },
-      { target: ctx.request as object, label: 'ctx.request' },
-      { target: ctx.req as object, label: 'ctx.req' },
-      { target: ctx.response as object, label: 'ctx.response' },
-      { target: ctx.res as object, label: 'ctx.res' },
-    ]
-    // A text that somebody has put in its place is an object that is not plain.
-    return state === undefined || state === null
-      ? places
-      : [...places, { target: Object(state) as object, label: 'ctx.state', holder: { target: ctx, name: 'state' } }]
+    return placesOf(this.subject)
   }
 
   urls(rule: QueryRule): readonly [string, string] {
@@ -174,7 +147,7 @@ export class KoaVisit implements Visit<Context> {
     } catch (error) {
       const verdict = options.onFailure?.()
       if (verdict?.instead === undefined) throw error
-      this.#answerInstead(verdict, verdict.instead)
+      answerInstead(this.subject, verdict, verdict.instead)
       // Who looks for errors still hears of it.
       this.subject.app.emit('error', error, this.subject)
       return { captured: { why: 'failed', isAborted: true } }
@@ -217,12 +190,7 @@ export class KoaVisit implements Visit<Context> {
     if (ctx.respond === false || ctx.headerSent) return
     const release = await held.before(ctx.status)?.catch(() => 'as it is' as const)
     if (release === undefined || release === 'as it is') return
-    for (const name of this.res.getHeaderNames()) ctx.remove(name)
-    for (const [name, value] of Object.entries(this.#baseline!.fields)) ctx.set(this.#baseline!.spelling.get(name) ?? name, value as string)
-    ctx.status = release.status
-    ctx.body = release.body
-    ctx.type = 'text'
-    ctx.set('Cache-Control', 'no-store')
+    answerAnew(ctx, this.#baseline!, release)
   }
 
   /** The handler has returned. Where its client has gone it may have said nothing, and nothing is sent of what it said. */
@@ -248,7 +216,7 @@ export class KoaVisit implements Visit<Context> {
     const verdict = options.onHead(headOf(res), bytes, isRecoded)
     if (verdict.instead !== undefined) {
       if ('stream' in produced) produced.stream.destroy()
-      this.#answerInstead(verdict, verdict.instead)
+      answerInstead(ctx, verdict, verdict.instead)
       return verdict.keep ? { body: verdict.instead } : { why: 'refused', isAborted: false }
     }
     if ('why' in produced) return { why: produced.why, isAborted: false }
@@ -257,16 +225,6 @@ export class KoaVisit implements Visit<Context> {
     if (verdict.notModified) notModified(ctx)
     else if (verdict.keep && bytes !== undefined && ctx.body !== null) putBody(ctx.response, bytes)
     return verdict.keep && bytes !== undefined ? { body: bytes } : { why: 'refused', isAborted: false }
-  }
-
-  /** Answers with what was decided in place of what the handler left. */
-  #answerInstead(verdict: Verdict, instead: Uint8Array): void {
-    const { subject: ctx, res } = this
-    // Koa is told what is on the response already: it makes up a status where nobody has set one.
-    const { statusCode } = res
-    ctx.status = statusCode
-    if (verdict.notModified) notModified(ctx)
-    else putBody(ctx.response, Buffer.from(instead))
   }
 
   #keepStream(source: Readable, { maxBodyBytes, patience, pause }: CaptureOptions): Promise<Captured> {
@@ -283,29 +241,4 @@ export class KoaVisit implements Visit<Context> {
     if (length !== undefined) res.setHeader('Content-Length', length)
     return captured
   }
-}
-
-function notModified(ctx: Context): void {
-  ctx.status = 304
-  ctx.body = null
-  turnNotModified(ctx.res)
-}
-
-/** Sets a body that is known as a whole: the same kind on the first answer and on a hit, so that outer layers do the same with both. */
-function putBody(response: Context['response'], bytes: Buffer): void {
-  const { res } = response
-  const hasType = res.hasHeader('content-type')
-  // RFC 9110 §15.3.5, §15.3.6
-  response.body = res.statusCode === 204 || res.statusCode === 205 ? null : bytes
-  // One that Koa made up.
-  if (!hasType) response.remove('Content-Type')
-}
-
-/** Makes Koa read negotiation anew: what an outer layer had it make holds the headers that nobody watched. One of its own stays. */
-function takeAccept(ctx: Context): { giveBack(): void } {
-  const request = ctx.request as { _accept?: object | undefined }
-  const before = request._accept
-  if (before !== undefined && !('negotiator' in before)) return { giveBack() {} }
-  request._accept = undefined
-  return { giveBack: () => void (request._accept = before) }
 }
