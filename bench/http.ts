@@ -12,7 +12,7 @@ interface Aimed extends Comparison {
 }
 
 const EXPRESS = ['a constant', OWN, 'apicache', 'route-cache', 'ocache', 'no cache, res.json', 'a constant, neither ETag nor Cache-Control']
-const KOA = ['a constant', OWN, 'koa-cash', 'no cache, ctx.body of the object', 'a constant, with ETag and Cache-Control']
+const KOA = ['a constant', OWN, 'koa-cash', 'no cache, ctx.body of the object', 'a constant, with the fields of a hit']
 
 const of = (framework: string, apps: readonly string[]): string[] => apps.map((app) => `${framework}/${app}`)
 

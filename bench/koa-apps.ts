@@ -11,10 +11,19 @@ import { served } from './served.ts'
 
 const TAG = 'W/"400-Uu1sAvUpX7IYgi5hzKGSAjVe1Gg"'
 
+/** What a hit says besides type and length. */
+const FIELDS = [
+  ['Cache-Control', 'no-cache'],
+  ['ETag', TAG],
+  ['Date', new Date().toUTCString()],
+  ['Age', '1'],
+  ['Cache-Status', 'CacheAlchemy;hit;ttl=86398'],
+] as const
+
 /** Makes the one of this name. */
 export const koaApps: Record<string, () => RequestListener> = {
   'a constant': () => appOf(constant(() => {})),
-  'a constant, with ETag and Cache-Control': () => appOf(constant((ctx) => ctx.set({ 'cache-control': 'no-cache', etag: TAG }))),
+  'a constant, with the fields of a hit': () => appOf(constant(({ res }) => FIELDS.forEach(([name, value]) => res.setHeader(name, value)))),
   'a constant, asked by ctx.fresh': () => appOf(fresh()),
   'no cache, ctx.body of the object': () => appOf((ctx) => void (ctx.body = pageOf(ctx['params'].id))),
   'cache-alchemy': own,
