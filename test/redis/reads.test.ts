@@ -142,7 +142,8 @@ test('what one key holds that is no entry is told to who reads it, and to nobody
 test('a silence costs every read of the tick no more than commandTimeout, and none of the next ones', async () => {
   const proxy = await newProxy(server.port)
   const entries = newEntries(proxy.url, 100)
-  await entries.write('row', '0', newEntry())
+  await newEntries().write('row', '0', newEntry())
+  await until(async () => (await entries.read('row', '0').catch(() => undefined))?.epoch === 1)
   proxy.asking().hold()
   const began = performance.now()
   const results = await Promise.allSettled(ids(200).map((id) => entries.read('row', id)))
@@ -188,7 +189,8 @@ describe('a node of a Cluster that was given as if it were a server by itself', 
     const wire = proxy.asking()
     wire.hold()
     const reading = Promise.allSettled(ids(2).map((id) => entries.read('row', id)))
-    await until(() => wire.sent().split('mget').length === 3)
+    // What it says to that is let through, and nothing later.
+    await until(() => wire.sent().split('mget').length === 3 && wire.held() !== '')
     clock.advance(19_900)
     wire.release()
     wire.hold()
