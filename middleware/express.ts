@@ -12,6 +12,7 @@ import type { HoldOptions } from './http/hold.ts'
 import { clearBeforeAnswer } from './http/mutation.ts'
 import { resolveMutation } from './http/mutation-options.ts'
 import type { InvalidatesOptions as MutationOptions, Target } from './http/mutation-options.ts'
+import { propertyOf } from './http/property.ts'
 import { filterQuery, filterUrl } from './http/query.ts'
 import type { Query, QueryRule } from './http/query.ts'
 import { replay } from './http/replay.ts'
@@ -55,7 +56,8 @@ export interface CachedRoute extends Middleware, RouteHandle, Clearable {
  */
 export function cached(cache: Cache, options: RouteOptions = {}): CachedRoute {
   const route = new Route<Request>(cache, options, 'express')
-  const middleware = (req: Request, _res: Response, next: NextFunction): void => void route.visit(new ExpressVisit(req, next))?.catch(next)
+  const middleware = (req: Request, res: Response, next: NextFunction): void =>
+    void route.visit(new ExpressVisit(req, res, next))?.catch(next)
   return branded(Object.defineProperties(middleware, Object.getOwnPropertyDescriptors(route.handle()))) as unknown as CachedRoute
 }
 
@@ -70,8 +72,8 @@ export function invalidates(target: Ref, argsOf?: undefined, options?: Invalidat
 export function invalidates(refsOf: (req: Request) => readonly Ref[], options?: InvalidatesOptions): Middleware
 export function invalidates(target: Target<Request>, second?: unknown, third?: InvalidatesOptions): Middleware {
   const mutation = resolveMutation(target, second, third)
-  const middleware = (req: Request, _res: Response, next: NextFunction): void => {
-    clearBeforeAnswer(new ExpressVisit(req, next), mutation)
+  const middleware = (req: Request, res: Response, next: NextFunction): void => {
+    clearBeforeAnswer(new ExpressVisit(req, res, next), mutation)
     next()
   }
   return middleware as Middleware
@@ -91,15 +93,15 @@ class ExpressVisit implements Visit<Request> {
   readonly query: Query
   readonly #next: NextFunction
 
-  constructor(req: Request, next: NextFunction) {
+  constructor(req: Request, res: Response, next: NextFunction) {
     this.subject = req
     this.req = req
-    this.res = req.res!
+    this.res = res
     this.method = req.method
-    this.target = req.originalUrl
-    this.url = req.url
+    this.target = propertyOf(req, 'originalUrl')
+    this.url = propertyOf(req, 'url')
     this.path = routedPath(req)
-    this.pattern = req.route === undefined ? undefined : fullPattern(req.baseUrl, (req.route as { path: unknown }).path)
+    this.pattern = patternOf(req)
     this.params = req.params ?? {}
     this.query = queryOf(req)
     this.#next = next
@@ -144,14 +146,21 @@ class ExpressVisit implements Visit<Request> {
   }
 }
 
+function patternOf(req: Request): string | undefined {
+  const route = propertyOf(req, 'route') as { readonly path: unknown } | undefined
+  return route === undefined ? undefined : fullPattern(propertyOf(req, 'baseUrl'), route.path)
+}
+
 // As the router reads it.
-function routedPath({ path, baseUrl }: Request): string {
+function routedPath(req: Request): string {
+  const path = propertyOf(req, 'path')
+  const baseUrl = propertyOf(req, 'baseUrl')
   return path === '/' && baseUrl !== '' ? baseUrl : baseUrl + path
 }
 
 function queryOf(req: Request): Query {
-  const search = searchOf(req.url)
-  const query = req.query as Query | undefined
+  const search = searchOf(propertyOf(req, 'url'))
+  const query = propertyOf(req, 'query') as Query | undefined
   // Where the application has switched the parser off, its handlers may still read the URL.
   const isParsed = search === '' || (query !== undefined && Object.keys(query).length > 0)
   return isParsed ? (query ?? {}) : parse(search)

@@ -59,7 +59,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/cache',
   ],
   'doors of the engine': ['src/index', 'src/door', 'src/testing'],
-  'words of HTTP': ['fields', 'http-date', 'path-pattern', 'query', 'uri', 'plain-url', 'content', 'body', 'http2'].map(inHttp),
+  'words of HTTP': ['fields', 'http-date', 'path-pattern', 'query', 'uri', 'plain-url', 'content', 'body', 'http2', 'property'].map(inHttp),
   'rules of HTTP': [
     'cache-control',
     'field-lists',

@@ -33,6 +33,7 @@ function isUnmodifiedSince(since: number | undefined, fields: Fields, now: numbe
 function matchesTag(list: string, tag: string | undefined): boolean {
   if (list.trim() === '*') return true
   if (tag === undefined) return false
+  if (list === tag) return true
   const wanted = opaquePart(tag.trim())
   return splitTags(list).some((member) => opaquePart(member) === wanted)
 }

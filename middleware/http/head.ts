@@ -6,6 +6,7 @@ import { parseCacheControl, restricts } from './cache-control.ts'
 import { isOnNotModified } from './conditional.ts'
 import { valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
+import { propertyOf } from './property.ts'
 import type { Part } from './range.ts'
 import { fieldsOf } from './unwatched.ts'
 
@@ -44,7 +45,7 @@ export function reasonOf(res: ServerResponse): string {
 
 /** Sets a response's reason phrase, where it can have one; an empty one leaves it to Node.js. */
 export function setReason(res: ServerResponse, reason: string): void {
-  if (!isHttp2(res) && (reason !== '' || res.statusMessage)) res.statusMessage = reason
+  if (!isHttp2(res) && (reason !== '' || propertyOf(res, 'statusMessage'))) res.statusMessage = reason
 }
 
 /** Whether nobody hears a response any more: its client has gone, or it is over. */
@@ -115,7 +116,7 @@ export function turnNotModified(res: ServerResponse): void {
 
 /** Takes away what describes content that does not go out. */
 export function leaveOutContent(res: ServerResponse): void {
-  for (const name of res.getHeaderNames()) if (!isOnNotModified(name)) res.removeHeader(name)
+  for (const name of propertyOf(res, 'getHeaderNames').call(res)) if (!isOnNotModified(name)) res.removeHeader(name)
 }
 
 /**

@@ -7,6 +7,7 @@ import { membersOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import type { HandlerLoads } from './handler-loads.ts'
 import type { Passage } from './passage.ts'
+import { propertyOf } from './property.ts'
 import type { ReplayOptions } from './replay.ts'
 import type { Condition } from './request-directives.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
@@ -63,7 +64,7 @@ export class Hits<Subject> {
 
 /** Whether someone has answered while the request waited. */
 function isAnswered({ res }: Visit<unknown>): boolean {
-  return res.headersSent || res.writableEnded
+  return propertyOf(res, 'headersSent') || propertyOf(res, 'writableEnded')
 }
 
 const NOT_STORED: StoredResponse = {

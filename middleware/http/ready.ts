@@ -32,6 +32,8 @@ export interface Answer {
   readonly status: number
   /** Undefined with a 304. */
   readonly body: Buffer | undefined
+  /** Whether the fields say how long it is, or need not. */
+  readonly isSized: boolean
 }
 
 const ready = new WeakMap<StoredResponse, Ready>()
@@ -54,7 +56,7 @@ function makeReady(stored: StoredResponse): Ready {
     fields: kept.map(toReady),
     onNotModified: kept.filter(([name]) => isOnNotModified(name.toLowerCase())).map(toReady),
     byName,
-    whole: { status: stored.status, body: Buffer.from(buffer, byteOffset, byteLength) },
+    whole: { status: stored.status, body: Buffer.from(buffer, byteOffset, byteLength), isSized: byName.has('content-length') },
   }
 }
 

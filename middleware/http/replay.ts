@@ -1,6 +1,6 @@
 // Knows how to answer with a stored response, and what every answer of a cached route says to its client besides what the handler said.
 
-import type { ServerResponse } from 'node:http'
+import { ServerResponse } from 'node:http'
 import { parseCacheControl, permits, restricts } from './cache-control.ts'
 import { cacheStatusWith } from './cache-status.ts'
 import type { Outcome } from './cache-status.ts'
@@ -9,6 +9,7 @@ import { membersOf, valueOf } from './fields.ts'
 import type { Fields } from './fields.ts'
 import { leaveOutContent, setReason, turnPartial } from './head.ts'
 import type { Head } from './head.ts'
+import { propertyOf } from './property.ts'
 import { partOf } from './range.ts'
 import { readyOf } from './ready.ts'
 import type { Answer, Ready, ReadyField } from './ready.ts'
@@ -88,14 +89,25 @@ export interface ReplayOptions {
 
 /** Answers with a stored response. Fields of outer layers stay, but those that the handler took away or set itself. */
 export function replay(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, options: ReplayOptions): void {
-  const { status, body } = putAnswer(res, stored, request, options)
+  const answer = putAnswer(res, stored, request, options)
+  const { status, body } = answer
   const isHead = request.method === 'HEAD'
   // RFC 9110 §9.3.2: what the GET would say.
   if (isHead && body !== undefined && status !== 204) res.setHeader('Content-Length', stored.body.byteLength)
-  // Not by `writeHead`: outer layers look at what `end` is given.
-  res.statusCode = status
-  if (isHead || body === undefined || body.byteLength === 0) res.end()
-  else res.end(body)
+  send(res, isHead || body?.byteLength === 0 ? { ...answer, body: undefined } : answer)
+}
+
+// As Node.js has them: who changes them for all responses later is a layer too.
+const own = { end: propertyOf(ServerResponse.prototype, 'end'), writeHead: propertyOf(ServerResponse.prototype, 'writeHead') }
+
+function send(res: ServerResponse, { status, body, isSized }: Answer): void {
+  const end = propertyOf(res, 'end') as (body?: Buffer) => unknown
+  const writeHead = propertyOf(res, 'writeHead') as (status: number) => unknown
+  // Outer layers look at what `end` is given, and so does Node.js where the head says no length.
+  if (isSized && end === own.end && writeHead === own.writeHead) writeHead.call(res, status)
+  else res.statusCode = status
+  if (body === undefined) end.call(res)
+  else end.call(res, body)
 }
 
 /** Puts the fields of what a request gets of a stored response onto one that has sent nothing yet. */
@@ -104,7 +116,7 @@ export function putAnswer(res: ServerResponse, stored: StoredResponse, request: 
   const { fields } = request
   const isConditional = fields['if-none-match'] !== undefined || fields['if-modified-since'] !== undefined
   // RFC 9110 §13.2.2: in this order.
-  if (isConditional && isNotModified(request.method, fields, stored.status, validatorsOf(res, ready), options.now())) {
+  if (isConditional && isNotModified(request.method, fields, stored.status, validatorsOf(res, ready, fields), options.now())) {
     putFields(res, ready, ready.onNotModified, options)
     // Of the 200 it stands for; Node.js fills in its own.
     setReason(res, '')
@@ -115,7 +127,7 @@ export function putAnswer(res: ServerResponse, stored: StoredResponse, request: 
   return fields['range'] === undefined ? ready.whole : partAskedFor(res, ready, request, options.now())
 }
 
-const NOT_MODIFIED: Answer = { status: 304, body: undefined }
+const NOT_MODIFIED: Answer = { status: 304, body: undefined, isSized: true }
 
 /** What of a stored response, whose head is on `res`, a request gets. Makes the head that of a part. */
 export function answerTo(res: ServerResponse, stored: StoredResponse, request: ReplayRequest, now: number): Answer {
@@ -130,10 +142,13 @@ export function putHead(res: ServerResponse, stored: StoredResponse, options: Re
   putFields(res, ready, ready.fields, options)
 }
 
-/** What a response will say, once a stored one is on it, that conditions ask for. */
-function validatorsOf(res: ServerResponse, { stored, byName }: Ready): Fields {
+/** What a response will say, once a stored one is on it, that the conditions of a request ask for. */
+function validatorsOf(res: ServerResponse, { stored, byName }: Ready, requestFields: Fields): Fields {
   const valueAfter = (name: string): Fields[string] => byName.get(name) ?? (stored.removed.includes(name) ? undefined : res.getHeader(name))
-  return { etag: valueAfter('etag'), 'last-modified': valueAfter('last-modified'), date: valueAfter('date') }
+  // RFC 9110 §13.1.3: If-None-Match, where it is there, decides alone.
+  return requestFields['if-none-match'] === undefined
+    ? { 'last-modified': valueAfter('last-modified'), date: valueAfter('date') }
+    : { etag: valueAfter('etag') }
 }
 
 function partAskedFor(res: ServerResponse, { stored, whole }: Ready, request: ReplayRequest, now: number): Answer {
@@ -141,7 +156,7 @@ function partAskedFor(res: ServerResponse, { stored, whole }: Ready, request: Re
   const part = partOf(request.method, request.fields, { status: stored.status, fields: res.getHeaders(), length: body.length }, now)
   if (part === undefined) return whole
   const status = turnPartial(res, part, body.length)
-  return { status, body: part === 'none' ? body.subarray(0, 0) : body.subarray(part.first, part.last + 1) }
+  return { status, body: part === 'none' ? body.subarray(0, 0) : body.subarray(part.first, part.last + 1), isSized: true }
 }
 
 /** Outer layers add to the list of a field's lines that they find on the response. */
@@ -152,10 +167,12 @@ function ownOf(value: string | readonly string[]): string | readonly string[] {
 function putFields(res: ServerResponse, { stored }: Ready, fields: readonly ReadyField[], { age, outcome }: ReplayOptions): void {
   if (stored.statusMessage !== '') setReason(res, stored.statusMessage)
   for (const name of stored.removed) res.removeHeader(name)
+  const get = propertyOf(res, 'getHeader')
+  const set = propertyOf(res, 'setHeader')
   for (const { name, value, nominated } of fields)
-    res.setHeader(name, nominated === undefined ? ownOf(value) : (varyWith(res.getHeader('vary'), nominated) ?? ''))
+    set.call(res, name, nominated === undefined ? ownOf(value) : (varyWith(get.call(res, 'vary'), nominated) ?? ''))
   // RFC 9111 §4, §5.1: in place of any Age it came with, which is part of the new one.
-  const arrivedAt = Number(res.getHeader('age') ?? 0) || 0
-  if (age !== undefined) res.setHeader('Age', String(arrivedAt + Math.max(0, Math.floor(age / 1000))))
-  if (outcome !== undefined) res.setHeader('Cache-Status', cacheStatusWith(res.getHeader('cache-status'), outcome))
+  const arrivedAt = Number(get.call(res, 'age') ?? 0) || 0
+  if (age !== undefined) set.call(res, 'Age', String(arrivedAt + Math.max(0, Math.floor(age / 1000))))
+  if (outcome !== undefined) set.call(res, 'Cache-Status', cacheStatusWith(get.call(res, 'cache-status'), outcome))
 }

@@ -2,12 +2,13 @@
 
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { propertyOf } from './property.ts'
 
 const visible = new WeakMap<IncomingMessage, IncomingHttpHeaders>()
 
 /** The headers of a request as its handler sees them: for a route inside a route too. */
 export function headersOf(req: IncomingMessage): IncomingHttpHeaders {
-  return visible.get(req) ?? req.headers
+  return visible.get(req) ?? propertyOf(req, 'headers')
 }
 
 /** Says what a request's handler sees of its headers from here on. */

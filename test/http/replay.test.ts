@@ -46,6 +46,27 @@ describe('a stored response', () => {
     })
   })
 
+  test('comes whole to a layer around `end`, before its head has left', async () => {
+    const met: unknown[] = []
+    const reply = await replayed({ fields: [...stored.fields, ['Content-Length', '3']] }, {}, {}, (res) => {
+      const end = res.end.bind(res) as (chunk: unknown) => ServerResponse
+      res.end = (chunk?: unknown) => {
+        met.push(res.headersSent, String(chunk))
+        return end(chunk)
+      }
+    })
+    expect(met).toEqual([false, 'abc'])
+    expect(reply).toMatchObject({ status: 200, text: 'abc' })
+  })
+
+  test('has its length, whether its handler said it or not', async () => {
+    for (const fields of [stored.fields, [...stored.fields, ['Content-Length', '3'] as const]]) {
+      const { headers } = await replayed({ fields })
+      expect(headers).toMatchObject({ 'content-length': '3' })
+      expect(headers).not.toHaveProperty('transfer-encoding')
+    }
+  })
+
   test('says its age in whole seconds, with what it had when it came', async () => {
     expect((await replayed({}, {}, { age: 1_999 })).headers).toMatchObject({ age: '1' })
     expect((await replayed({ fields: [['Age', '10']] }, {}, { age: 1_999 })).headers).toMatchObject({ age: '11' })
