@@ -10,6 +10,7 @@ import { expressApps } from './express-apps.ts'
 import { filmAt, jsonOf } from './films.ts'
 import { koaApps } from './koa-apps.ts'
 import { served } from './served.ts'
+import { OWN } from './suite.ts'
 
 /** What a server has done up to now. */
 export interface Usage {
@@ -35,8 +36,8 @@ const nodeApps: Record<string, () => RequestListener> = {
 }
 
 const [framework, name, redisPort] = process.argv.slice(2)
-// From its first use on it makes every await of the process dearer, and this package uses it: all have it, so that it is nobody's cost.
-new AsyncLocalStorage().run(0, () => {})
+// From its first use on it makes every await of the process dearer, and this package brings one: all have one, so that it is nobody's cost.
+if (!name!.startsWith(OWN)) new AsyncLocalStorage().run(0, () => {})
 
 const make = { 'node:http': nodeApps, express: expressApps, koa: koaApps }[framework!]![name!]!
 const server = createServer(make(Number(redisPort))).listen(0, '127.0.0.1')
