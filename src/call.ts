@@ -105,14 +105,17 @@ export interface Also<V> {
   readonly ttl: number
 }
 
-/** A load whose function runs: what that gives, and what is made of it in the step in which it comes. */
+/** A load whose function runs. */
 export class Begun<V> {
-  readonly running: Promise<unknown>
-  readonly loaded: (value: unknown) => Loaded<V>
+  running: Promise<unknown>
 
-  constructor(running: Promise<unknown>, loaded: (value: unknown) => Loaded<V>) {
+  constructor(running: Promise<unknown>) {
     this.running = running
-    this.loaded = loaded
+  }
+
+  /** What is made of what that gives, in the step in which it comes. */
+  loaded(value: unknown): Loaded<V> {
+    return value as Loaded<V>
   }
 }
 
@@ -133,6 +136,8 @@ export type Take<V, R> = (served: Served<V>) => R | Promise<R>
 
 /** How a call is to be answered, beyond what holds for all of its function. */
 export interface ServeOptions<V = unknown> {
+  /** Whether it was just seen that this process has nothing fresh of it. */
+  readonly isMissing?: boolean
   /** Whether it may wait for another caller's load, and others for its own. @default true */
   readonly join?: boolean
   /** A caller that may leave before there is an answer. */

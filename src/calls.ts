@@ -17,7 +17,7 @@ import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
 import type { Arrival } from './arrival.ts'
 import type { Flight } from './flight.ts'
-import type { LeadOptions } from './lead.ts'
+import type { Led, LeadOptions } from './lead.ts'
 import { enter, Loads } from './loads.ts'
 import type { Outcome } from './runs.ts'
 import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
@@ -30,6 +30,8 @@ import { Written } from './written.ts'
 interface Coming<V> extends LeadOptions<V> {
   /** When, by the clock. */
   readonly since: number
+  /** Whether it loads by itself where the load that it has waited for gave a value for its own caller alone. Else it is told. */
+  readonly isAnswered: boolean
 }
 
 /** What a caller has found who waits for a load that is made in any case. */
@@ -88,6 +90,11 @@ export class Calls<V> implements Named {
   /** Whether a load may begin later than in the tick of its call. */
   get mayWait(): boolean {
     return this.#entries?.mayAsk === true || (this.#options.concurrency ?? Number.POSITIVE_INFINITY) < Number.POSITIVE_INFINITY
+  }
+
+  /** Runs work as a part of a load. */
+  within<T>(frame: Frame, work: () => T): T {
+    return this.#loads.runs.within(frame, work)
   }
 
   /** Whether anything is ever stored. */
@@ -163,30 +170,40 @@ export class Calls<V> implements Named {
 
   /** Answers a call: from an entry, from another caller's load, or by its own. */
   serve(call: Call, load: Load<V>, options: ServeOptions<V> = {}): Promise<Served<V>> {
-    return this.answer(call, load, options, asItIs)
+    return this.#answer(call, load, options, asItIs, false)
   }
 
-  /** What is taken of the answer to a call, in the step in which there is one: a promise more would be a caller's largest cost. */
-  answer<R>(call: Call, load: Load<V>, options: ServeOptions<V>, take: Take<V, R>): Promise<R> {
+  /**
+   * What is taken of the answer to a call, in the step in which there is one: a promise more would be a caller's largest cost. Who has waited for
+   * a value that is another caller's alone loads by itself.
+   */
+  answer<R>(call: Call, load: Load<V>, options: ServeOptions<V>, take: (led: Led<V>) => R | Promise<R>): Promise<R> {
+    return this.#answer(call, load, options, take as Take<V, R>, true)
+  }
+
+  #answer<R>(call: Call, load: Load<V>, options: ServeOptions<V>, take: Take<V, R>, isAnswered: boolean): Promise<R> {
     try {
-      return this.#answer(call, load, options, take)
+      return this.#begin(call, load, options, take, isAnswered)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  #answer<R>(call: Call, load: Load<V>, { join = true, caller, place, refresh }: ServeOptions<V>, take: Take<V, R>): Promise<R> {
+  #begin<R>(call: Call, load: Load<V>, asked: ServeOptions<V>, take: Take<V, R>, isAnswered: boolean): Promise<R> {
+    const { isMissing = false, join = true, caller, place, refresh } = asked
     const { log, clock, tracker, transactions, options: settings } = this.#engine
     const reader = tracker.current()
     reader?.refs.add(call.ref)
     const since = clock()
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
-    const options: Coming<V> = { find: true, join: join && !settings.disabled, caller, place, refresh, since }
+    const options: Coming<V> = { find: true, join: join && !settings.disabled, caller, place, refresh, since, isAnswered }
     const transaction = transactions.current()
     if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, options).then(take)
-    return this.#loads.looks.isStrong
-      ? this.#serveStrong(call, load, reader, options, take)
-      : this.#serveSince({ position: log.position, time: since }, call, load, reader, options, take)
+    if (this.#loads.looks.isStrong) return this.#serveStrong(call, load, reader, options, take)
+    const arrived = { position: log.position, time: since }
+    return isMissing
+      ? this.#serveMissing(arrived, call, load, reader, options, take)
+      : this.#serveSince(arrived, call, load, reader, options, take)
   }
 
   #serveStrong<R>(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>, take: Take<V, R>): Promise<R> {
@@ -226,16 +243,44 @@ export class Calls<V> implements Named {
       if (this.#loads.staleness.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
       return Promise.resolve(take({ from: 'store', entry, stale: false }))
     }
+    return this.#serveMissing(arrived, call, load, reader, options, take, looked)
+  }
+
+  /** As `#serveSince`, of which this process has nothing fresh. */
+  #serveMissing<R>(
+    arrived: Arrival,
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: Coming<V>,
+    take: Take<V, R>,
+    looked?: Looked<V>,
+  ): Promise<R> {
     const stale = this.#staleHit(call, load, reader, options)
     if (stale !== undefined) return Promise.resolve(take({ from: 'store', entry: stale, stale: true }))
     const flight = options.join ? this.#loads.joinable(call, reader, arrived) : undefined
     if (flight === undefined) return this.#loads.lead(call, load, reader, options, take)
     // Once before each wait: where loads come faster than looks, each look would find another one.
     if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, call, load, reader, options, take)
+    return this.#follow(flight, arrived, call, load, reader, options, take, looked?.found)
+  }
+
+  #follow<R>(
+    flight: Flight<Outcome<V>>,
+    arrived: Arrival,
+    call: Call,
+    load: Load<V>,
+    reader: Frame | undefined,
+    options: Coming<V>,
+    take: Take<V, R>,
+    found: Entry<V> | undefined,
+  ): Promise<R> {
     options.place?.pass()
     enter(flight, options.caller)
     const again = (): Promise<R> => this.#serveSince(arrived, call, load, reader, options, take)
-    return this.#loads.follow(flight, reader, arrived, take, again, looked?.found)
+    const takeOwn: Take<V, R> = (served) =>
+      served.from === 'unshared' ? this.#answer(call, load, { ...options, isMissing: false, join: false }, take, true) : take(served)
+    return this.#loads.follow(flight, reader, arrived, options.isAnswered ? takeOwn : take, again, found)
   }
 
   /** Looks for what is stored where others load in any case, and answers with it or waits for them. */

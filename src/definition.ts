@@ -114,10 +114,7 @@ export class Definition {
     const isTracked = this.#declared.track(args, frame)
     const isOfCall = this.#isOfCall(args, frame)
     const running = run === undefined ? this.original.apply(self, args) : run(args, frame)
-    return new Begun(Promise.resolve(running), (value) => {
-      const loaded = this.#loaded(value, args, isTracked)
-      return isOfCall ? loaded : { ...loaded, store: false, share: false }
-    })
+    return new Run(this, Promise.resolve(running), args, frame, isTracked, isOfCall)
   }
 
   /** Whether no caller has changed its arguments while the load waited for its turn: what it gives is of another call then. */
@@ -136,33 +133,36 @@ export class Definition {
     const value = this.original.apply(self, args)
     // Kept, a promise would keep a failure too, and nothing that its function reads after the first await would be known.
     if (isPromise(value)) throw notSync(this.calls.name)
-    return this.#loaded(value, args, isTracked)
+    return this.loaded(value, args, frame, isTracked)
   }
 
   /** As `load` where the original gives a promise, as `loadSync` where it does not. */
   loadEither(self: unknown, args: unknown[], frame: Frame): Loaded<unknown> | Promise<Loaded<unknown>> {
     const isTracked = this.#declared.track(args, frame)
-    const loaded = (value: unknown): Loaded<unknown> => this.#loaded(value, args, isTracked)
+    const loaded = (value: unknown): Loaded<unknown> => this.loaded(value, args, frame, isTracked)
     const value = this.original.apply(self, args)
     return isPromise(value) ? Promise.resolve(value).then(loaded) : loaded(value)
   }
 
-  #loaded(value: unknown, args: unknown[], isTracked: boolean): Loaded<unknown> {
+  /** What is kept of what the original gave. `isTracked`: whether it is known on what that depends. */
+  loaded(value: unknown, args: unknown[], frame: Frame, isTracked: boolean): Loaded<unknown> {
     if (isReadOnce(value)) {
       if (this.calls.isKept) this.engine.report(readOnce(value, this.calls.name))
       // Who waited for it loads by itself.
       return { value: this.#isolation.keepAsIs(value), store: false, share: false }
     }
     const { ttl, shouldCache } = this.#options
-    const isWanted = isTracked && (shouldCache === undefined || (this.#ask('shouldCache', () => shouldCache(value, ...args)) ?? false))
+    const isWanted =
+      isTracked && (shouldCache === undefined || (this.#ask('shouldCache', () => shouldCache(value, ...args), frame) ?? false))
     if (typeof ttl !== 'function' || !isWanted) return this.#kept(value, isWanted)
-    const lifetime = this.#ask('ttl', () => toLifetime(ttl(value, ...args), 'ttl'))
+    const lifetime = this.#ask('ttl', () => toLifetime(ttl(value, ...args), 'ttl'), frame)
     const loaded = this.#kept(value, lifetime !== undefined)
     return lifetime === undefined ? loaded : { ...loaded, ttl: lifetime }
   }
 
-  #ask<T>(option: string, ask: () => T): T | undefined {
-    return asked({ engine: this.engine, name: this.calls.name }, option, ask)
+  /** `frame`: of the load that it is asked for, which reads what this reads. */
+  #ask<T>(option: string, ask: () => T, frame?: Frame): T | undefined {
+    return asked({ engine: this.engine, name: this.calls.name }, option, frame === undefined ? ask : () => this.calls.within(frame, ask))
   }
 
   #kept(value: unknown, isWanted: boolean): Loaded<unknown> {
@@ -192,6 +192,29 @@ export class Definition {
       count: async (...args: unknown[]) => calls.count(ref(...args)),
       stats: () => calls.stats(),
     }
+  }
+}
+
+/** A run of the original. */
+class Run extends Begun<unknown> {
+  readonly #definition: Definition
+  readonly #args: unknown[]
+  readonly #frame: Frame
+  readonly #isTracked: boolean
+  readonly #isOfCall: boolean
+
+  constructor(definition: Definition, running: Promise<unknown>, args: unknown[], frame: Frame, isTracked: boolean, isOfCall: boolean) {
+    super(running)
+    this.#definition = definition
+    this.#args = args
+    this.#frame = frame
+    this.#isTracked = isTracked
+    this.#isOfCall = isOfCall
+  }
+
+  override loaded(value: unknown): Loaded<unknown> {
+    const loaded = this.#definition.loaded(value, this.#args, this.#frame, this.#isTracked)
+    return this.#isOfCall ? loaded : { ...loaded, store: false, share: false }
   }
 }
 

@@ -219,10 +219,10 @@ export class Entries<V> {
   }
 
   store(key: string, entry: Entry<V>, lifetime: Lifetime, began: Began | undefined): void {
-    const there = this.#memory?.peek(key)
+    const there = this.#memory?.sameCall(entry)
     // A load that began later knows more than this one, though it ended first.
     if (there !== undefined && there.order > entry.order) return began?.lease?.end('stored')
-    this.#memory?.set(entry, there)
+    this.#memory?.replace(there, entry)
     if (began?.generation === undefined || began.generation !== this.#options.epochs.generation) return began?.lease?.end('overtaken')
     const { generation, epoch, lease } = began
     this.#options.later(this.#writeUnder(lease, () => this.#write(key, entry, lifetime, generation, epoch)))

@@ -1,6 +1,6 @@
 // Knows what one cached result is.
 
-import { stringOf } from './key.ts'
+import { isAsItIs, stringOf } from './key.ts'
 import type { NameSet } from './name-sets.ts'
 import { exactRef, type Ref } from './ref.ts'
 
@@ -59,9 +59,9 @@ export class Entry<V> {
 
   constructor({ key, string, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
     const own = refs[0]!
-    const inKey = stringOf(key)
+    const inKey = string !== undefined && isAsItIs(string, key) ? string : stringOf(key)
     this.isOfString = inKey !== undefined
-    this.label = inKey === undefined ? key : inKey.length < SHORTEST_CUT ? (string ?? inKey) : (JSON.parse(key) as string)
+    this.label = inKey === undefined ? key : inKey.length < SHORTEST_CUT ? inKey : (JSON.parse(key) as string)
     this.value = value
     this.read = refs.length === 1 ? NONE : refs.slice(1)
     this.order = order

@@ -24,9 +24,7 @@ export class Flight<T> {
   fallback: (() => T | undefined) | undefined
   /** The flights that this one's load waits for right now, and how often. */
   #awaited: Map<Flight<unknown>, number> | undefined
-  #result: Promise<T> | undefined
-  #settle: ((running: unknown) => void) | undefined
-  #refuse: ((error: unknown) => void) | undefined
+  #landing: Landing<T> | undefined
   #isOver = false
 
   constructor(frame: Frame) {
@@ -34,39 +32,30 @@ export class Flight<T> {
     frame.flight = this
   }
 
-  /** Begins: it ends with what is given here. */
-  begin(running: Promise<T>): Promise<T> {
-    if (this.#settle === undefined) this.#result = running
-    else this.#settle(running)
-    return running
-  }
-
-  /** Tells those who wait for it what it ends with: most have nobody, and make no promise. */
+  /** It has ended: who waits for it gets its result. */
   land(result: T): void {
-    this.#settle?.(result)
+    this.#landing?.resolve(result)
+    this.#end()
   }
 
-  /** As `land`, where it failed. */
+  /** It has failed: so has what who waits for it waits for. */
   fail(error: unknown): void {
-    this.#refuse?.(error)
+    this.#landing?.reject(error)
+    this.#end()
   }
 
   /**
-   * It has ended and can be found no more: who waits for it has its result, and it lets go of that. A Map whose entries come and go is made
-   * anew again and again, and each table that V8 leaves behind leads to the next: what flew then would live until all of them are collected.
+   * It lets go of what it gave. A Map whose entries come and go is made anew again and again, and each table that V8 leaves behind leads to
+   * the next: what flew then would live until all of them are collected.
    */
-  end(): void {
+  #end(): void {
     this.#isOver = true
-    this.#result = undefined
+    this.#landing = undefined
   }
 
-  /** What it ends with: asked before it has. */
+  /** What it ends with: asked before it has. Of most flights nobody but their leader ever does. */
   get result(): Promise<T> {
-    // Its load may come back here in the tick in which it begins.
-    return (this.#result ??= new Promise((resolve, reject) => {
-      this.#settle = resolve as (running: unknown) => void
-      this.#refuse = reject
-    }))
+    return (this.#landing ??= new Landing<T>()).promise
   }
 
   /** Resolves when it has ended, however, or was given up: its load may not heed that. */
@@ -114,12 +103,16 @@ export class Flight<T> {
   }
 }
 
-/** What work gives; what it throws is a rejection. */
-export function promised<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    const given = work()
-    return given instanceof Promise ? given : Promise.resolve(given)
-  } catch (error) {
-    return Promise.reject(error)
+/** The end of a flight, as who waits for it does. */
+class Landing<T> {
+  resolve!: (result: unknown) => void
+  reject!: (error: unknown) => void
+  readonly promise: Promise<T>
+
+  constructor() {
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.resolve = resolve as (result: unknown) => void
+      this.reject = reject
+    })
   }
 }

@@ -81,7 +81,7 @@ class FirstLoad {
     this.#running.delete(call.key)
     if (outcome === undefined) return { isAsync: true, value: loading.then((entry) => entry.value) }
     loading.catch(() => {})
-    // The flight tells its reader a moment later, when a synchronous reader has already ended.
+    // A flight in a lane tells its reader a moment later, when a synchronous reader has already ended.
     if (frame !== undefined) reader?.add(frame.refs, frame.trustFrom, frame.stale)
     if ('error' in outcome) throw outcome.error
     return { isAsync: false, value: outcome.value }

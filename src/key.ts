@@ -78,6 +78,12 @@ export function quoted(text: string): string {
   return `"${text}"`
 }
 
+/** Whether a string alone is written as it is in its key: its entry is then found by the string. */
+export function isAsItIs(string: string, key: string): boolean {
+  // What JSON escapes gets longer, and a digest begins otherwise.
+  return key.length === string.length + 2 && key.charCodeAt(0) === QUOTE
+}
+
 /** The string that a key is of and no other, where it is written as it is: there is one key of each such string, and one string of the key. */
 export function stringOf(key: string): string | undefined {
   const end = key.length - 1

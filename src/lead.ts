@@ -2,17 +2,19 @@
 
 import type { Caller } from './abort.ts'
 import type { Arrivals } from './arrival.ts'
-import { Begun, type Call, type Load, type ServeOptions } from './call.ts'
-import { taken, type Entries, type Use } from './entries.ts'
+import { Begun, type Call, type Load, type Loaded, type Served, type ServeOptions } from './call.ts'
+import { taken, type Began, type Entries, type Use } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
-import { promised, type Flight } from './flight.ts'
+import type { Flight } from './flight.ts'
+import type { Flights } from './flights.ts'
 import type { Looks } from './looks.ts'
 import type { Lease } from './redis/lease.ts'
-import type { Outcome, Runs } from './runs.ts'
+import type { Outcome, Runs, RunsOptions } from './runs.ts'
 import type { Staleness } from './staleness.ts'
 import type { FunctionStats } from './stats.ts'
+import type { Frame } from './tracking.ts'
 
 /** How a flight is led. */
 export interface LeadOptions<V> {
@@ -37,91 +39,208 @@ export interface LeadOptions<V> {
 /** What a refresh behind a stale value ends with where another process makes it. */
 export const LEFT: Error = new Error('Another process refreshes this call.')
 
-/** What is made of how a flight has ended: of its outcome, or of its failure where it has none. */
-export type Ended<V, R> = (outcome: Outcome<V> | undefined, failure?: unknown) => R | Promise<R>
+/** How a caller was answered whose own flight it was. */
+export type Led<V> = Exclude<Served<V>, { from: 'unshared' }>
 
 /** What the flights of one function are led with. */
 export interface Means<V> {
   readonly engine: Engine
+  readonly options: RunsOptions<V>['options']
   readonly stats: FunctionStats
   /** Undefined where nothing is ever stored. */
   readonly entries: Entries<V> | undefined
+  readonly flights: Flights<Outcome<V>>
   readonly runs: Runs<V>
   readonly looks: Looks<V>
   readonly arrivals: Arrivals
   readonly staleness: Staleness<V>
+  /** Tells the load that reads an entry what it has read. */
+  report(reader: Frame | undefined, entry: Entry<V>, stale: boolean): void
+  /** A load failed: what it had read is what its failure depends on. */
+  missed(flight: Flight<Outcome<V>>, reader: Frame | undefined): void
+  countServed(outcome: Outcome<V>): void
+  /** A flight's outcome, or past `softTimeout` the stale value that it found. */
+  landing(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>): Promise<Outcome<V>>
+  refreshBehind(call: Call, newLoad: () => Load<V>): void
+  refreshAhead(call: Call, load: Load<V>, entry: Entry<V>): void
 }
 
+/** What a flight ends with that has no outcome. */
+class Failure {
+  readonly error: unknown
+
+  constructor(error: unknown) {
+    this.error = error
+  }
+}
+
+type Ending<V> = Outcome<V> | Failure
+
+/** What a flight comes to: how it ends, now or later, or a load whose function runs. */
+type Flown<V> = Ending<V> | Promise<Ending<V>> | Begun<V>
+
 /** One flight, as its leader leads it. */
-export class Lead<V> {
+export class Lead<V, R> {
   readonly #means: Means<V>
   readonly #call: Call
   readonly #load: Load<V>
   readonly #flight: Flight<Outcome<V>>
+  readonly #reader: Frame | undefined
+  /** The flight that waits for this one. */
+  readonly #inside: Flight<unknown> | undefined
   readonly #options: LeadOptions<V>
+  readonly #take: (led: Led<V>) => R | Promise<R>
   /** What it has found that will not do, or not yet. */
   #found: Entry<V> | undefined = undefined
   #hasWaited: boolean
+  #lease: Lease | undefined = undefined
+  #began: Began | undefined = undefined
 
-  constructor(means: Means<V>, call: Call, load: Load<V>, flight: Flight<Outcome<V>>, options: LeadOptions<V>) {
+  constructor(
+    means: Means<V>,
+    call: Call,
+    load: Load<V>,
+    flight: Flight<Outcome<V>>,
+    reader: Frame | undefined,
+    options: LeadOptions<V>,
+    take: (led: Led<V>) => R | Promise<R>,
+  ) {
     this.#means = means
     this.#call = call
     this.#load = load
     this.#flight = flight
+    this.#reader = reader
     this.#options = options
+    this.#take = take
     this.#hasWaited = !options.find || options.after !== undefined
+    // The wait is known before the load runs, which may come back here in the same tick.
+    this.#inside = reader?.innermostFlight
+    this.#inside?.await(flight)
   }
 
-  /** What `ended` makes of its end, in the step in which that comes. What that throws is a rejection. */
-  fly<R>(ended: Ended<V, R>): Promise<R> {
-    return promised(() =>
-      this.#look((found, failure) => {
-        if (failure !== undefined) return ended(undefined, failure)
-        let flown: Outcome<V> | Promise<Outcome<V>>
-        try {
-          flown = this.#flyOn(found)
-        } catch (error) {
-          return ended(undefined, error)
-        }
-        return flown instanceof Promise ? flown.then(ended, (error: unknown) => ended(undefined, error)) : ended(flown)
-      }),
+  /** Flies, and answers its leader: in the step in which it ends, or sooner where it takes longer than `softTimeout`. */
+  fly(): Promise<R> {
+    const { options } = this.#means
+    if (options.softTimeout === Number.POSITIVE_INFINITY) return this.#land((ending) => this.#answer(ending))
+    const landing = this.#means.landing(this.#flight, this.#land(outcomeOf))
+    return landing.then(
+      (outcome) => this.#answer(outcome),
+      (error: unknown) => this.#answer(new Failure(error)),
     )
   }
 
-  #look<R>(flyOn: Use<V, R>): R | Promise<R> {
-    const { looks, entries, runs } = this.#means
+  /** Flies, and gives what `use` makes of how it ends in that step: a promise more would be the largest cost of a miss. */
+  #land<T>(use: (ending: Ending<V>) => T | Promise<T>): Promise<T> {
+    return promised(() => this.#look((found, failure) => this.#fly(failure === undefined ? this.#begin(found) : new Failure(failure), use)))
+  }
+
+  #fly<T>(flown: Flown<V>, use: (ending: Ending<V>) => T | Promise<T>): T | Promise<T> {
+    if (flown instanceof Promise) {
+      return flown.then(
+        (ending) => use(this.#end(ending)),
+        (error: unknown) => use(this.#end(new Failure(error))),
+      )
+    }
+    if (flown instanceof Begun) {
+      return flown.running.then(
+        (value) => use(this.#end(this.#landed(flown, value))),
+        (error: unknown) => use(this.#end(this.#failed(error))),
+      )
+    }
+    return use(this.#end(flown))
+  }
+
+  /** It has ended, for all who wait for it. */
+  #end(ending: Ending<V>): Ending<V> {
+    const flight = this.#flight
+    flight.frame.end()
+    if (ending instanceof Failure) flight.fail(ending.error)
+    else flight.land(ending)
+    this.#inside?.awaitNoMore(flight)
+    this.#means.flights.leave(this.#call.key, flight)
+    return ending
+  }
+
+  #answer(ending: Ending<V>): R | Promise<R> {
+    if (ending instanceof Failure) this.#means.missed(this.#flight, this.#reader)
+    const outcome = outcomeOf(ending)
+    this.#tell(outcome)
+    if (outcome.from === 'store') this.#refreshAfter(outcome)
+    return this.#take(outcome)
+  }
+
+  /** Counts what its leader is given, and tells the load that reads it. */
+  #tell(outcome: Outcome<V>): void {
+    const { from, entry, stale } = outcome
+    const reader = this.#reader
+    if (from === 'load' || this.#means.options.isSign?.(entry.value) !== true) this.#means.countServed(outcome)
+    this.#means.report(reader, entry, stale)
+    // What its load read inside a transaction may be undone.
+    if (reader !== undefined && from === 'load' && this.#flight.frame.isTentative) reader.isTentative = true
+  }
+
+  /** Loads anew what was found and is too old, or soon will be. */
+  #refreshAfter({ entry, stale }: Outcome<V>): void {
+    const { staleness } = this.#means
+    // A refresh that failed and fell back is not tried again at once: the next reader starts one.
+    const { find, caller, refresh = () => this.#load } = this.#options
+    caller?.check()
+    if (find && stale && refresh !== false && staleness.mayRevalidate(entry)) this.#means.refreshBehind(this.#call, refresh)
+    if (find && !stale && staleness.isDue(entry)) this.#means.refreshAhead(this.#call, this.#load, entry)
+  }
+
+  #look<T>(flyOn: Use<V, T>): T | Promise<T> {
+    const { looks, entries, runs, staleness } = this.#means
     const { find, behind, since } = this.#options
     // Who asked for a load, or could not ask what was cleared, gets no old value instead.
     if (!find) return flyOn(behind === true ? entries?.kept(this.#call.key) : undefined)
-    // Without Redis there is nothing to wait for: the load begins in the tick of its call.
+    // Without Redis there is nothing to wait for: the load begins in the tick of its call, which has seen that there is nothing fresh.
+    if (!looks.mayAsk && !staleness.isOfUse) return flyOn(undefined)
     if (looks.mayAsk) this.#hasWaited = true
     if (entries?.isOwnStore !== true) return looks.take(this.#call, flyOn, since)
     // Within the flight's frame, since it runs a user's own code, which may read what is cached: else a hit needs no frame.
     return taken(Promise.resolve(runs.within(this.#flight.frame, () => looks.find(this.#call, since))), flyOn)
   }
 
-  #flyOn(found: Entry<V> | undefined): Outcome<V> | Promise<Outcome<V>> {
-    if (this.#options.find && found !== undefined && this.#willDo(found)) return this.#outcomeOf(found)
-    const { runs, staleness } = this.#means
-    if (found !== undefined) {
-      this.#found = found
-      this.#flight.fallback = () => inPlaceOfSlow(staleness, found)
+  #begin(found: Entry<V> | undefined): Flown<V> {
+    try {
+      return this.#flyOn(found)
+    } catch (error) {
+      return new Failure(error)
     }
+  }
+
+  #flyOn(found: Entry<V> | undefined): Flown<V> {
+    if (this.#options.find && found !== undefined && this.#willDo(found)) return this.#outcomeOf(found)
+    if (found !== undefined) this.#fallBackOn(found)
+    const { runs } = this.#means
     // Who was given up while it looked stands in no line.
     this.#flight.audience?.check()
     // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
     const isInLine = this.#options.place === undefined && runs.hasLanes
-    if (isInLine) this.#hasWaited = true
-    return runs.within(this.#flight.frame, () => (isInLine ? runs.inLane(this.#flight, () => this.#inTurn()) : this.#inTurn()))
+    return runs.within(this.#flight.frame, () => (isInLine ? this.#inLine() : this.#inTurn()))
   }
 
-  #inTurn(): Promise<Outcome<V>> {
+  #inLine(): Promise<Ending<V>> {
+    this.#hasWaited = true
+    return this.#means.runs.inLane(this.#flight, () => this.#ended(this.#inTurn()))
+  }
+
+  #fallBackOn(found: Entry<V>): void {
+    const { staleness } = this.#means
+    this.#found = found
+    this.#flight.fallback = () => inPlaceOfSlow(staleness, found)
+  }
+
+  #inTurn(): Flown<V> {
     const waiting = this.#turn()
-    if (waiting === undefined) return this.#loadOr(undefined)
+    if (waiting === undefined) return this.#beginLoad()
     this.#hasWaited = true
     return waiting.then((turn) => {
       if (turn.to === 'leave') throw LEFT
-      return turn.to === 'serve' ? this.#outcomeOf(turn.found) : this.#loadOr(turn.lease)
+      if (turn.to === 'serve') return this.#outcomeOf(turn.found)
+      this.#lease = turn.lease
+      return this.#ended(this.#beginLoad())
     })
   }
 
@@ -145,25 +264,25 @@ export class Lead<V> {
     })
   }
 
-  #loadOr(lease: Lease | undefined): Promise<Outcome<V>> {
+  #beginLoad(): Ending<V> | Begun<V> {
     const { entries, runs } = this.#means
-    const began = entries?.began(lease)
-    const failed = (error: unknown): Outcome<V> => this.#failed(error, lease)
+    this.#began = entries?.began(this.#lease)
     try {
       const loading = runs.load(this.#call, this.#load, this.#flight, this.#now(), this.#options.place === undefined, this.#found)
-      const landed = (value: unknown): Outcome<V> => {
-        try {
-          const loaded = loading instanceof Begun ? loading.loaded(value) : loading
-          return this.#landed(runs.land(this.#call, loaded, this.#flight, began))
-        } catch (error) {
-          return failed(error)
-        }
-      }
       // What is there at once is stored at once: a getter may be read again in the same tick.
-      return loading instanceof Begun ? loading.running.then(landed, failed) : Promise.resolve(landed(undefined))
+      return loading instanceof Begun ? loading : this.#stored(loading)
     } catch (error) {
-      return promised(() => Promise.resolve(failed(error)))
+      return this.#failed(error)
     }
+  }
+
+  /** What it ends with, once its load has. */
+  #ended(flown: Flown<V>): Ending<V> | Promise<Ending<V>> {
+    if (!(flown instanceof Begun)) return flown
+    return flown.running.then(
+      (value) => this.#landed(flown, value),
+      (error: unknown) => this.#failed(error),
+    )
   }
 
   /** When its load begins: as its caller has come, where it has waited for nothing. */
@@ -171,9 +290,19 @@ export class Lead<V> {
     return this.#hasWaited ? this.#means.engine.clock() : this.#flight.frame.began
   }
 
+  /** A load has given something. */
+  #landed(load: Begun<V>, value: unknown): Ending<V> {
+    try {
+      return this.#stored(load.loaded(value))
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
   /** A load has given a result. */
-  #landed(outcome: Outcome<V>): Outcome<V> {
-    const { entries, arrivals } = this.#means
+  #stored(loaded: Loaded<V>): Outcome<V> {
+    const { entries, arrivals, runs } = this.#means
+    const outcome = runs.land(this.#call, loaded, this.#flight, this.#began)
     const mayReplace = !this.#options.find || this.#found !== undefined
     // What was cleared meanwhile says nothing of what others have loaded since.
     const isLatest = !arrivals.isOvertaken(outcome.entry, this.#flight.position!)
@@ -181,15 +310,15 @@ export class Lead<V> {
     return outcome
   }
 
-  /** What is served in place of a load that failed; throws where nothing may be. */
-  #failed(error: unknown, lease: Lease | undefined): Outcome<V> {
+  /** What is served in place of a load that failed, if something may be. */
+  #failed(error: unknown): Ending<V> {
     const { engine, stats, staleness } = this.#means
     const isGivenUp = this.#flight.audience?.isGone === true
-    lease?.end(isGivenUp ? 'overtaken' : 'failed')
-    if (isGivenUp) throw error
+    this.#lease?.end(isGivenUp ? 'overtaken' : 'failed')
+    if (isGivenUp) return new Failure(error)
     stats.errors++
     const found = this.#found
-    if (found === undefined || !staleness.mayReplace(found)) throw error
+    if (found === undefined || !staleness.mayReplace(found)) return new Failure(error)
     engine.report(new CacheError('LOAD', `Loading ${String(this.#call.ref)} failed; its stale value was served.`, error))
     return staleOf(found)
   }
@@ -214,4 +343,19 @@ export function inPlaceOfSlow<V>(staleness: Staleness<V>, entry: Entry<V>): Outc
 
 function staleOf<V>(entry: Entry<V>): Outcome<V> {
   return { from: 'store', entry, stale: true, stored: true, share: true }
+}
+
+/** What a flight ended with; throws where it failed. */
+function outcomeOf<V>(ending: Ending<V>): Outcome<V> {
+  if (ending instanceof Failure) throw ending.error
+  return ending
+}
+
+/** What work gives; what it throws is a rejection. */
+function promised<T>(work: () => T | Promise<T>): Promise<T> {
+  try {
+    return Promise.resolve(work())
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }

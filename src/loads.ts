@@ -4,11 +4,12 @@ import type { Caller } from './abort.ts'
 import { Arrivals, type Arrival } from './arrival.ts'
 import { cycle, type Call, type Load, type Served, type ServeOptions, type Take } from './call.ts'
 import type { Engine } from './engine.ts'
+import type { Entries } from './entries.ts'
 import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
 import { Flight } from './flight.ts'
 import { Flights } from './flights.ts'
-import { inPlaceOfSlow, Lead, LEFT, type Ended, type LeadOptions, type Means } from './lead.ts'
+import { inPlaceOfSlow, Lead, LEFT, type Led, type LeadOptions, type Means } from './lead.ts'
 import { Looks } from './looks.ts'
 import { patiently } from './patience.ts'
 import { Runs, type Outcome, type RunsOptions } from './runs.ts'
@@ -16,42 +17,38 @@ import { Staleness } from './staleness.ts'
 import type { FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
 
-/** How a caller was answered whose own flight it was. */
-export type Led<V> = Exclude<Served<V>, { from: 'unshared' }>
-
 export interface LoadsOptions<V> extends RunsOptions<V> {
   /** Whether every call asks Redis what was cleared before it came. */
   readonly isStrong: boolean
 }
 
-export class Loads<V> {
+export class Loads<V> implements Means<V> {
   readonly flights: Flights<Outcome<V>> = new Flights()
   readonly runs: Runs<V>
   readonly looks: Looks<V>
   readonly arrivals: Arrivals
   readonly staleness: Staleness<V>
-  readonly #engine: Engine
-  readonly #means: Means<V>
-  readonly #options: RunsOptions<V>['options']
-  readonly #stats: FunctionStats
+  readonly engine: Engine
+  readonly options: RunsOptions<V>['options']
+  readonly stats: FunctionStats
+  readonly entries: Entries<V> | undefined
 
   constructor({ isStrong, ...options }: LoadsOptions<V>) {
     this.runs = new Runs(options)
-    this.#engine = options.engine
-    this.#options = options.options
-    this.#stats = options.stats
+    this.engine = options.engine
+    this.options = options.options
+    this.stats = options.stats
+    this.entries = options.entries
     this.looks = new Looks(options.engine, options.entries, isStrong)
     this.arrivals = new Arrivals(options.engine)
     this.staleness = new Staleness(options.engine, options.options, options.windowsOf)
-    const { engine, stats, entries } = options
-    this.#means = { engine, stats, entries, runs: this.runs, looks: this.looks, arrivals: this.arrivals, staleness: this.staleness }
   }
 
   /** Tells the load that reads an entry what it has read. */
   report(reader: Frame | undefined, entry: Entry<V>, stale: boolean): void {
     if (reader === undefined) return
     reader.refs.add(entry.own)
-    reader.add(entry.read, this.#engine.freshness.trustOf(entry), stale)
+    reader.add(entry.read, this.engine.freshness.trustOf(entry), stale)
   }
 
   /** The running flight of a key, when this caller may wait for it. */
@@ -85,8 +82,8 @@ export class Loads<V> {
     otherwise: () => R | Promise<R>,
     fallback?: Entry<V>,
   ): Promise<R> {
-    this.#stats.coalesced++
-    const landing = this.#landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
+    this.stats.coalesced++
+    const landing = this.landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
     return landing.then(
       (outcome) => {
         const served = this.#takeFrom(flight, reader, arrived, outcome)
@@ -95,7 +92,7 @@ export class Loads<V> {
       (error: unknown) => {
         const isOurs = arrived === 'load' || flight.position === undefined || this.arrivals.isLater(flight.position, arrived, flight.frame)
         if (error === LEFT || !isOurs) return otherwise()
-        this.#missed(flight, reader)
+        this.missed(flight, reader)
         throw error
       },
     )
@@ -103,15 +100,15 @@ export class Loads<V> {
 
   #takeFrom(flight: Flight<Outcome<V>>, reader: Frame | undefined, arrived: Arrival | 'load', outcome: Outcome<V>): Served<V> | undefined {
     if (!this.arrivals.isFor(arrived, flight, outcome)) return undefined
-    if (this.#options.isSign?.(outcome.entry.value) !== true) this.#countServed(outcome)
+    if (this.options.isSign?.(outcome.entry.value) !== true) this.countServed(outcome)
     if (!outcome.share) return { from: 'unshared' }
     this.report(reader, outcome.entry, outcome.stale)
     return { from: 'flight', entry: outcome.entry, stale: outcome.stale }
   }
 
   /** A load failed, for who waited for it too: what it had read is what that depends on. */
-  #missed({ frame }: Flight<Outcome<V>>, reader: Frame | undefined): void {
-    this.#stats.misses++
+  missed({ frame }: Flight<Outcome<V>>, reader: Frame | undefined): void {
+    this.stats.misses++
     reader?.add(frame.refs, frame.trustFrom, frame.stale)
   }
 
@@ -145,43 +142,8 @@ export class Loads<V> {
   ): Promise<R> {
     const { after } = options
     const flight = this.#newFlight(call, reader, options)
-    const inside = reader?.innermostFlight
-    // The wait is known before the load runs, which may come back here in the same tick.
-    inside?.await(flight)
-    const course = new Lead(this.#means, call, load, flight, options)
-    const fly = <T>(ended: Ended<V, T>): Promise<T> =>
-      after === undefined ? course.fly(ended) : after.whileAwaitedBy(flight, after.settled()).then(() => course.fly(ended))
-    const answer: Ended<V, R> = (outcome, failure) => {
-      if (outcome !== undefined) return take(this.#led(call, load, flight, reader, outcome, options))
-      this.#missed(flight, reader)
-      throw failure as Error
-    }
-    // Where nobody is answered before it ends, its leader is answered in the step in which it does.
-    if (this.#options.softTimeout === Number.POSITIVE_INFINITY) {
-      return fly((outcome, failure) => {
-        this.#end(call, flight, inside, outcome, failure)
-        return answer(outcome, failure)
-      })
-    }
-    const { result } = flight
-    void fly((outcome, failure) => this.#end(call, flight, inside, outcome, failure))
-    return this.#landing(flight, result).then(answer, (failure: unknown) => answer(undefined, failure))
-  }
-
-  /** Tells who waits for a flight how it has ended, and that it can be found no more. */
-  #end(
-    call: Call,
-    flight: Flight<Outcome<V>>,
-    inside: Flight<unknown> | undefined,
-    outcome: Outcome<V> | undefined,
-    failure: unknown,
-  ): void {
-    if (outcome === undefined) flight.fail(failure)
-    else flight.land(outcome)
-    flight.frame.end()
-    flight.end()
-    inside?.awaitNoMore(flight)
-    this.flights.leave(call.key, flight)
+    const lead = new Lead(this, call, load, flight, reader, options, take)
+    return after === undefined ? lead.fly() : after.whileAwaitedBy(flight, after.settled()).then(() => lead.fly())
   }
 
   #newFlight(call: Call, reader: Frame | undefined, { find, join, refresh, after, caller, since }: LeadOptions<V>): Flight<Outcome<V>> {
@@ -189,52 +151,33 @@ export class Loads<V> {
     flight.finds = find && refresh !== false
     if (after !== undefined && this.flights.get(call.key) === after) after.next = flight
     else if (join) this.flights.set(call.key, flight)
-    if (caller !== undefined) {
-      flight.audience = caller.lead(() => {
-        this.flights.leave(call.key, flight)
-        this.runs.giveUp(flight)
-      })
-      enter(flight, caller)
-    }
+    if (caller !== undefined) this.#await(flight, call, caller)
     return flight
   }
 
-  #led(
-    call: Call,
-    load: Load<V>,
-    { frame }: Flight<Outcome<V>>,
-    reader: Frame | undefined,
-    outcome: Outcome<V>,
-    options: LeadOptions<V>,
-  ): Led<V> {
-    const { from, entry, stale } = outcome
-    if (from === 'load' || this.#options.isSign?.(entry.value) !== true) this.#countServed(outcome)
-    this.report(reader, entry, stale)
-    // What its load read inside a transaction may be undone.
-    if (reader !== undefined && from === 'load' && frame.isTentative) reader.isTentative = true
-    if (from === 'load') return outcome
-    options.caller?.check()
-    // A refresh that failed and fell back is not tried again at once: the next reader starts one.
-    const { refresh = () => load } = options
-    if (options.find && stale && refresh !== false && this.staleness.mayRevalidate(entry)) this.refreshBehind(call, refresh)
-    if (options.find && !stale && this.staleness.isDue(entry)) this.refreshAhead(call, load, entry)
-    return outcome
+  /** Ends a flight whose callers have all left. */
+  #await(flight: Flight<Outcome<V>>, call: Call, caller: Caller): void {
+    flight.audience = caller.lead(() => {
+      this.flights.leave(call.key, flight)
+      this.runs.giveUp(flight)
+    })
+    enter(flight, caller)
   }
 
-  #countServed(outcome: Outcome<V>): void {
-    if (outcome.from === 'load') this.#stats.misses++
-    else if (outcome.stale) this.#stats.staleHits++
-    else this.#stats.hits++
+  countServed(outcome: Outcome<V>): void {
+    if (outcome.from === 'load') this.stats.misses++
+    else if (outcome.stale) this.stats.staleHits++
+    else this.stats.hits++
   }
 
   /** A flight's outcome, or past `softTimeout` the stale value that it found, or that who waits for it did. */
-  #landing(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>, found?: Entry<V>): Promise<Outcome<V>> {
-    return patiently(landing, this.#options.softTimeout, (resolve) => {
+  landing(flight: Flight<Outcome<V>>, landing: Promise<Outcome<V>>, found?: Entry<V>): Promise<Outcome<V>> {
+    return patiently(landing, this.options.softTimeout, (resolve) => {
       const stale = flight.fallback?.() ?? (found && inPlaceOfSlow(this.staleness, found))
       if (stale === undefined) return
       resolve(stale)
       const late = (error: unknown): void =>
-        this.#engine.report(new CacheError('LOAD', `A load of "${this.#options.name}" failed after its softTimeout.`, error))
+        this.engine.report(new CacheError('LOAD', `A load of "${this.options.name}" failed after its softTimeout.`, error))
       landing.catch(late)
     })
   }
@@ -247,17 +190,17 @@ export class Loads<V> {
   /** Whether a load of a call is on its way that nothing has overtaken. */
   isLoading(call: Call): boolean {
     const running = this.flights.get(call.key)
-    return running !== undefined && !this.arrivals.isOvertaken(running.frame, running.position ?? this.#engine.log.position)
+    return running !== undefined && !this.arrivals.isOvertaken(running.frame, running.position ?? this.engine.log.position)
   }
 
   refreshBehind(call: Call, newLoad: () => Load<V>, newerThan?: number): void {
     if (this.isLoading(call)) return
     const load = newLoad()
-    this.#engine.tracker.runOutside(() => {
+    this.engine.tracker.runOutside(() => {
       const options = { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }
       this.lead(call, load, undefined, options, () => undefined).catch((error: unknown) => {
         if (error === LEFT) return
-        this.#engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
+        this.engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
       })
     })
   }

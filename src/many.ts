@@ -107,12 +107,13 @@ class Gathering {
   constructor(frame: Frame, load: (frame: Frame, members: Args[]) => Promise<readonly unknown[]>) {
     const begun = new Promise<void>((resolve) => (this.begin = resolve))
     this.#flight = new Flight(frame)
-    const fly = async (): Promise<readonly unknown[]> => {
-      await begun
-      return load(this.#flight.frame, this.#members)
-    }
     // It is waited for by its members, each as a load of its own: so one that calls one of them is seen to wait for itself.
-    this.#flight.begin(fly()).catch(() => undefined)
+    void begun
+      .then(() => load(this.#flight.frame, this.#members))
+      .then(
+        (results) => this.#flight.land(results),
+        (error: unknown) => this.#flight.fail(error),
+      )
   }
 
   async add(args: Args, frame: Frame): Promise<unknown> {

@@ -8,10 +8,15 @@ import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import type { Call, Load, ServeOptions } from './call.ts'
 import type { Calls } from './calls.ts'
+import { isAsItIs } from './key.ts'
+import type { Led } from './lead.ts'
 import { answerAll, Batch, checkCalls, type Place } from './many.ts'
 import { checkDefinition, NAMES, SYNC_NAMES, type AnyFunction, type MemoizeOptions, type MemoizeSyncOptions } from './memoize-options.ts'
 import { placeOf } from './place.ts'
 import type { Frame } from './tracking.ts'
+
+/** How a call is answered whose entry was just looked for here. */
+const MISSING: ServeOptions = { isMissing: true }
 
 type Run = (args: unknown[], frame: Frame) => unknown
 
@@ -40,9 +45,11 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
     if (calls.isDue(entry)) calls.refreshAhead(asked.call, loadOf(asked, self), entry)
     return entry
   }
-  const valueOf = (entry: Entry<unknown>): unknown => give(entry.value)
+  const valueOf = ({ entry }: Led<unknown>): unknown => give(entry.value)
   const answer = (asked: Asked, self: unknown): Promise<unknown> =>
-    asked.caller === undefined ? answerFrom(calls, asked.call, loadOf(asked, self), {}, valueOf) : entryOf(asked, self).then(valueOf)
+    asked.caller === undefined
+      ? calls.answer(asked.call, loadOf(asked, self), MISSING, valueOf)
+      : entryOf(asked, self).then(({ value }) => give(value))
   const hit = (self: unknown, keyArgs: readonly unknown[], args: unknown[], entry: Entry<unknown>): Promise<unknown> => {
     if (calls.isDue(entry)) calls.refreshAhead(calls.call(keyArgs, entry.key), loadOf({ args, caller: undefined }, self), entry)
     return Promise.resolve(give(entry.value))
@@ -50,7 +57,7 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
   /** Answers a call whose entry is not found without its key. */
   const keyed = (self: unknown, keyArgs: readonly unknown[], args: unknown[]): Promise<unknown> => {
     const key = definition.keyOf(keyArgs, args)
-    const entry = key === undefined ? undefined : calls.fresh(key)
+    const entry = isOnlyByKey(key, keyArgs) ? calls.fresh(key) : undefined
     return entry === undefined ? answer(definition.ask(keyArgs, args, key), self) : hit(self, keyArgs, args, entry)
   }
   const cached = function (this: unknown, first?: unknown): Promise<unknown> {
@@ -100,22 +107,15 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
   })
 }
 
-/** The entry that a call is answered with. */
-export function entryFrom(calls: Calls<unknown>, call: Call, load: Load<unknown>, options: ServeOptions = {}): Promise<Entry<unknown>> {
-  return answerFrom(calls, call, load, options, (entry) => entry)
+/** Whether a call may have an entry that is found only by its key: it was looked for by the string that is its only argument. */
+function isOnlyByKey(key: string | undefined, keyArgs: readonly unknown[]): key is string {
+  const string = keyArgs.length === 1 ? keyArgs[0] : undefined
+  return key !== undefined && !(typeof string === 'string' && isAsItIs(string, key))
 }
 
-/** What is taken of the entry that a call is answered with. Who has waited for a value that is another caller's alone loads by itself. */
-function answerFrom<T>(
-  calls: Calls<unknown>,
-  call: Call,
-  load: Load<unknown>,
-  options: ServeOptions,
-  take: (entry: Entry<unknown>) => T,
-): Promise<T> {
-  return calls.answer(call, load, options, (it) =>
-    it.from === 'unshared' ? answerFrom(calls, call, load, { ...options, join: false }, take) : take(it.entry),
-  )
+/** The entry that a call is answered with. */
+export function entryFrom(calls: Calls<unknown>, call: Call, load: Load<unknown>, options: ServeOptions = {}): Promise<Entry<unknown>> {
+  return calls.answer(call, load, options, ({ entry }) => entry)
 }
 
 /** As `memoize`, for a synchronous function, in this process alone. */
@@ -139,7 +139,7 @@ export function memoizeSync(engine: Engine, fn: AnyFunction, options: MemoizeSyn
   /** Answers a call whose entry is not found without its key. */
   const keyed = (self: unknown, keyArgs: readonly unknown[], args: unknown[]): unknown => {
     const key = definition.keyOf(keyArgs, args)
-    const entry = key === undefined ? undefined : calls.known(key)
+    const entry = isOnlyByKey(key, keyArgs) ? calls.known(key) : undefined
     return entry === undefined ? answer(definition.ask(keyArgs, args, key), self) : give(entry.value)
   }
   // Nobody else waits for its load, and its signals are the caller's own.

@@ -78,14 +78,21 @@ export class Memory<V> implements Holder {
     return string === undefined ? this.#byKey.get(key) : this.#byString.get(string)
   }
 
-  /** `known`: what it has of the key, where that is known. */
-  set(entry: Entry<V>, known?: Entry<V>): void {
-    const entries = this.#with(entry)
-    const there = known ?? entries.get(entry.label)
+  /** What it has of the call that an entry is of. */
+  sameCall(entry: Entry<V>): Entry<V> | undefined {
+    return this.#with(entry).get(entry.label)
+  }
+
+  set(entry: Entry<V>): void {
+    this.replace(this.sameCall(entry), entry)
+  }
+
+  /** As `set`. `there`: what it has of the same call. */
+  replace(there: Entry<V> | undefined, entry: Entry<V>): void {
     if (there === entry) return
     if (there !== undefined) this.#leave(there)
     else if (this.#byKey.size + this.#byString.size >= this.#limit) this.evictOldest()
-    entries.set(entry.label, entry)
+    this.#with(entry).set(entry.label, entry)
     this.#link(entry)
     this.#count(entry.bytes)
     this.#budget.enforce()

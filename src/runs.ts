@@ -19,7 +19,6 @@ import { TimeoutError } from './errors.ts'
 import type { Flight } from './flight.ts'
 import { Lanes } from './lanes.ts'
 import { patiently } from './patience.ts'
-import type { Ref } from './ref.ts'
 import type { FunctionStats } from './stats.ts'
 import { Frame } from './tracking.ts'
 
@@ -81,7 +80,7 @@ export class Runs<V> {
   }
 
   /** Runs work in a lane, when there is one free. */
-  async inLane<T>({ frame, audience }: Flight<unknown>, work: () => Promise<T>): Promise<T> {
+  async inLane<T>({ frame, audience }: Flight<unknown>, work: () => T | Promise<T>): Promise<T> {
     if (this.#lanes === undefined) return work()
     const entering = this.#lanes.enter(frame)
     const hasLane = entering instanceof Promise ? await entering : entering
@@ -117,9 +116,10 @@ export class Runs<V> {
     const stale = found !== undefined && this.#engine.freshness.survives(found) ? found : undefined
     this.#stats.loads++
     const loading = load(frame, stale)
-    const begun = loading instanceof Promise ? new Begun(loading, (loaded) => loaded as Loaded<V>) : loading
+    const begun = loading instanceof Promise ? new Begun<V>(loading) : loading
     const isBounded = isTimed && this.#options.loadTimeout !== Number.POSITIVE_INFINITY
-    return isBounded && begun instanceof Begun ? new Begun(this.#inTime(call.ref, begun.running), begun.loaded) : begun
+    if (isBounded && begun instanceof Begun) begun.running = this.#inTime(call, begun.running)
+    return begun
   }
 
   /** Makes an entry of what a load gave, and stores it unless it was overtaken meanwhile. */
@@ -162,7 +162,7 @@ export class Runs<V> {
     const entering = this.#lanes?.enter(frame)
     if (entering instanceof Promise) await entering
     try {
-      return await this.#inTime(`many of "${this.#options.name}"`, this.within(frame, load))
+      return await this.#inTime(undefined, this.within(frame, load))
     } finally {
       frame.end()
       this.#lanes?.leave(frame)
@@ -170,11 +170,12 @@ export class Runs<V> {
   }
 
   /** What a load gives, or an error past `loadTimeout`: what it gives later is nobody's. */
-  #inTime<T>(what: string | Ref, loading: Promise<T>): Promise<T> {
-    const { loadTimeout } = this.#options
-    return patiently(loading, loadTimeout, (_, reject) =>
-      reject(new TimeoutError(`Loading ${String(what)} took longer than its loadTimeout of ${loadTimeout} ms.`)),
-    )
+  #inTime<T>(call: Call | undefined, loading: Promise<T>): Promise<T> {
+    const { name, loadTimeout } = this.#options
+    return patiently(loading, loadTimeout, (_, reject) => {
+      const what = call === undefined ? `many of "${name}"` : String(call.ref)
+      reject(new TimeoutError(`Loading ${what} took longer than its loadTimeout of ${loadTimeout} ms.`))
+    })
   }
 
   /** Makes an entry of what was loaded, and stores it unless it was overtaken meanwhile. */
@@ -206,7 +207,9 @@ export class Runs<V> {
     const mayStore = !frame.isTentative && !isCleared
     const isStored = isWanted && mayStore && (ttl > 0 || this.#options.staleOf !== undefined) && lifetime.fresh + lifetime.stale > 0
     // Before its own: who waits for that one may look for these next.
-    if (mayStore) loaded.also?.forEach((other) => this.#keepAlso(isStale ? { ...other, ttl: 0 } : other, entry, began))
+    if (mayStore && loaded.also !== undefined) {
+      for (const other of loaded.also) this.#keepAlso(isStale ? { ...other, ttl: 0 } : other, entry, began)
+    }
     if (isStored) this.#engine.keepFor(lifetime.fresh + lifetime.stale)
     if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
     else began?.lease?.end(loaded.ending ?? (loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored'))

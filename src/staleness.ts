@@ -5,11 +5,15 @@ import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 
 export class Staleness<V> {
+  /** Whether what is not fresh any more is ever of use. */
+  readonly isOfUse: boolean
   readonly #engine: Engine
   readonly #refreshAhead: number
   readonly #windowsOf: (value: V) => StaleWindows
 
-  constructor(engine: Engine, { refreshAhead }: CallsOptions<V> & Pacing, windowsOf: (value: V) => StaleWindows) {
+  constructor(engine: Engine, options: CallsOptions<V> & Pacing, windowsOf: (value: V) => StaleWindows) {
+    const { refreshAhead, staleWhileRevalidate, staleIfError, staleOf } = options
+    this.isOfUse = staleWhileRevalidate > 0 || staleIfError > 0 || staleOf !== undefined
     this.#engine = engine
     this.#refreshAhead = refreshAhead
     this.#windowsOf = windowsOf

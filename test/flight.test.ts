@@ -360,11 +360,11 @@ describe('a flight that has ended', () => {
   /** A flight whose result all who waited for it have. */
   async function ended() {
     const flight = new Flight<object>(new Frame(0, undefined))
-    const running = flight.begin(Promise.resolve({ large: true }))
-    expect(await flight.result).toBe(await running)
-    const given = new WeakRef(await running)
-    flight.end()
-    return { flight, given }
+    const value = { large: true }
+    const landing = flight.result
+    flight.land(value)
+    expect(await landing).toBe(value)
+    return { flight, given: new WeakRef(value) }
   }
 })
 

@@ -91,6 +91,22 @@ describe('what a load reads reaches every load around it', () => {
     expect([sync(), await top()]).toEqual(['new!', 'new!'])
   })
 
+  test('from `ttl` and `shouldCache`, which say what becomes of its result', async () => {
+    const settings = cache.memoizeSync((_id: string) => row, { name: 'settings' })
+    let loads = 0
+    const read = cache.memoize(async () => ++loads, {
+      name: 'read',
+      shouldCache: () => settings('1') !== '',
+      ttl: () => (settings('2') === '' ? 1 : 1000),
+    })
+    const outer = cache.memoize(async () => read(), { name: 'outer' })
+    for (const [runs, id] of ['1', '2'].entries()) {
+      expect(await outer()).toBe(runs + 1)
+      await settings.clear(id)
+    }
+    expect(await outer()).toBe(3)
+  })
+
   test('from a peek, whether there was something to see or not', async () => {
     const inner = newRow()
     const read = cache.memoize(async () => inner('1'), { name: 'read' })
