@@ -47,7 +47,18 @@ function waiting(...nodes: readonly { readonly cache: Cache }[]): number {
   return nodes.reduce((sum, { cache }) => sum + engineOf(cache).shared!.turns.waiting, 0)
 }
 
-const untilWaiting = (count: number, ...nodes: readonly { readonly cache: Cache }[]) => until(() => waiting(...nodes) === count)
+/** Resolves when so many loads wait, and all their processes have asked for the lease and will hear of its end. */
+const untilWaiting = (count: number, ...nodes: readonly { readonly cache: Cache }[]) =>
+  until(async () => waiting(...nodes) === count && (await listeners()) >= nodes.filter((node) => waiting(node) > 0).length)
+
+/** How many processes are told when leases of this test end. */
+async function listeners(): Promise<number> {
+  const leases = await world.plain.keys(`${encodeURIComponent(world.prefix)}*#lease:*`)
+  const fields = (await Promise.all(leases.map((key) => world.plain.hkeys(key)))).flat()
+  const channels = Array.from(new Set(fields)).flatMap((field) => (field.startsWith('>') ? [field.slice(1)] : []))
+  const counts = await world.plain.pubsub('NUMSUB', ...channels)
+  return counts.filter((count) => count === 1).length
+}
 
 function timesSent(wire: Wire, text: string): number {
   return wire.sent().split(text).length - 1
@@ -727,7 +738,7 @@ describe('while Redis is of no help', () => {
     const callers = [loader!('1'), loader!('1')]
     await first.reached()
     callers.push(...waiters.flatMap((read) => [read('1'), read('1')]))
-    await untilWaiting(2, ...nodes)
+    await until(() => waiting(...nodes) === 2)
     for (const { clock } of nodes) clock.advance(2000)
     const [ms] = await timed(Promise.all([redis.kill(), ...others.map((gate) => gate.reached())]))
     expect(ms).toBeLessThan(1000)
@@ -746,7 +757,7 @@ describe('while Redis is of no help', () => {
     const gates = [row.turn(), row.turn()]
     const callers = nodes.map((node) => reader(node, row)('1'))
     await gates[0]!.reached()
-    await untilWaiting(1, ...nodes)
+    await until(() => waiting(...nodes) === 1)
     redis.pause()
     onTestFinished(() => redis.resume())
     const [ms] = await timed(gates[1]!.reached())
