@@ -96,18 +96,3 @@ function newActor(redis: string, consistency: Mode, rows: Map<string, string>): 
   const page = cache.memoize(async (key: string) => `page of ${await row(key)}`, { name: 'page' })
   return { cache, row, page, errors, loads: (key) => loads.get(key) ?? 0, pass: () => void (passed += MAX_STALENESS) }
 }
-
-/**
- * What the work gives; rejects when it takes longer than `ms` and what this process needs to see that the time is up. Timers fire in
- * the order in which they are due, so a busy machine makes this wait longer, and not fail.
- */
-export function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const late = (turns: number): void => {
-      if (turns === 0) reject(new Error(`This took longer than ${ms} ms.`))
-      else setImmediate(late, turns - 1)
-    }
-    const timer = setTimeout(late, ms, 20)
-    work.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
-}

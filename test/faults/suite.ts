@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { CacheError } from '../../src/index.ts'
 import { until } from '../redis/process.ts'
 import { faults, type Fault } from './fault.ts'
-import { COMMAND_TIMEOUT, newStage, within, type Actor, type Mode, type Stage } from './stage.ts'
+import { within } from '../support/timed.ts'
+import { COMMAND_TIMEOUT, newStage, type Actor, type Mode, type Stage } from './stage.ts'
 
 /** More than this a caller cannot be kept waiting by one wait for Redis. */
 const PATIENCE = COMMAND_TIMEOUT + 10
