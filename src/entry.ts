@@ -32,12 +32,9 @@ const SHORTEST_CUT = 13
 export class Entry<V> {
   /** Which of the calls of its function this is: the string that is its only argument, where that is found by itself, or its key. */
   readonly label: string
-  readonly isOfString: boolean
   readonly value: V
   /** What it was computed from besides the call itself. */
   readonly read: readonly Ref[]
-  /** The place of its load among those of its function in this process, by when they began; 0 where another process loaded it. */
-  readonly order: number
   /** Up to which position of the clear log nothing was found that clears it. */
   checked: number
   /** The names of what it was computed from, once they were asked for. */
@@ -56,15 +53,16 @@ export class Entry<V> {
   newer: Entry<V> | undefined = undefined
   /** The call itself, of which the function's name says the rest while nobody has asked. */
   #own: Ref | string
+  /** Twice its order, and one more where its label is a string: one number takes eight bytes less than two fields. */
+  readonly #rank: number
 
   constructor({ key, string, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
     const own = refs[0]!
     const inKey = string !== undefined && isAsItIs(string, key) ? string : stringOf(key)
-    this.isOfString = inKey !== undefined
+    this.#rank = order * 2 + (inKey === undefined ? 0 : 1)
     this.label = inKey === undefined ? key : inKey.length < SHORTEST_CUT ? inKey : (JSON.parse(key) as string)
     this.value = value
     this.read = refs.length === 1 ? NONE : refs.slice(1)
-    this.order = order
     this.checked = checked
     this.loadedAt = Math.floor(loadedAt)
     this.freshUntil = Math.floor(freshUntil)
@@ -72,6 +70,15 @@ export class Entry<V> {
     this.bytes = bytes
     this.trustFrom = Math.floor(trustFrom)
     this.#own = own.exact && own.text === key ? own.name : own
+  }
+
+  get isOfString(): boolean {
+    return this.#rank % 2 === 1
+  }
+
+  /** The place of its load among those of its function in this process, by when they began; 0 where another process loaded it. */
+  get order(): number {
+    return Math.floor(this.#rank / 2)
   }
 
   get key(): string {

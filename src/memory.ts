@@ -3,6 +3,7 @@
 import type { Budget, Holder } from './budget.ts'
 import type { Entry } from './entry.ts'
 import { stringOf } from './key.ts'
+import { Slots } from './slots.ts'
 
 export interface MemoryOptions<V> {
   /** How many entries; Infinity: no bound. */
@@ -23,9 +24,9 @@ const SWEPT_A_SET = 2
 
 /** The entries of one function by key, and in the order of their last use: each knows its neighbours. */
 export class Memory<V> implements Holder {
-  readonly #byKey: Map<string, Entry<V>> = new Map()
+  readonly #byKey: Slots<Entry<V>> = new Slots()
   /** Those that are found by the string that is the only argument: to make the key of each call would take longer than to find its entry. */
-  readonly #byString: Map<string, Entry<V>> = new Map()
+  readonly #byString: Slots<Entry<V>> = new Slots()
   readonly #limit: number
   readonly #budget: Budget
   readonly #onEvict: () => void
@@ -128,7 +129,7 @@ export class Memory<V> implements Holder {
   }
 
   /** The one of the two maps that an entry belongs to. */
-  #with(entry: Entry<V>): Map<string, Entry<V>> {
+  #with(entry: Entry<V>): Slots<Entry<V>> {
     return entry.isOfString ? this.#byString : this.#byKey
   }
 

@@ -24,6 +24,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   places: [
     ...filesIn('src/redis').map(nameOf),
     'src/budget',
+    'src/slots',
     'src/memory',
     'src/entry-bytes',
     'src/epochs',
