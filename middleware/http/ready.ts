@@ -32,7 +32,7 @@ export interface Answer {
   readonly status: number
   /** Undefined with a 304. */
   readonly body: Buffer | undefined
-  /** Whether the fields say how long it is, or need not. */
+  /** Whether the fields may leave before it: they say how long it is, or need not, and are written as with it. */
   readonly isSized: boolean
 }
 
@@ -56,8 +56,13 @@ function makeReady(stored: StoredResponse): Ready {
     fields: kept.map(toReady),
     onNotModified: kept.filter(([name]) => isOnNotModified(name.toLowerCase())).map(toReady),
     byName,
-    whole: { status: stored.status, body: Buffer.from(buffer, byteOffset, byteLength), isSized: byName.has('content-length') },
+    whole: { status: stored.status, body: Buffer.from(buffer, byteOffset, byteLength), isSized: isSized(byName) },
   }
+}
+
+// Where Node.js learns the length of a body by its end, it writes a Content-Disposition of other than ASCII in another way.
+function isSized(byName: Ready['byName']): boolean {
+  return byName.has('content-length') && !byName.has('content-disposition')
 }
 
 function toReady([name, value]: StoredField): ReadyField {
