@@ -7,7 +7,7 @@ const FEW = 1000
  * what is in them lives until all of them are collected. So the Map has numbers, of places in a list, which the next one takes over.
  */
 export class Slots<T> {
-  #numbers: Map<string, number> = new Map()
+  readonly #numbers: Map<string, number> = new Map()
   #list: Array<T | undefined> = []
   readonly #free: number[] = []
 
@@ -38,15 +38,19 @@ export class Slots<T> {
     if (this.#list.length > FEW && this.#numbers.size * 4 < this.#list.length) this.#close()
   }
 
+  /** As those of a Map: what goes while they are walked may be any of them. */
   *values(): Iterable<T> {
     for (const number of this.#numbers.values()) yield this.#list[number]!
   }
 
-  /** Gives back the places of what has gone. */
+  /** Gives back the places of what has gone. In the same Map, of which somebody may be on a walk. */
   #close(): void {
-    const names = Array.from(this.#numbers.keys())
-    this.#list = names.map((name) => this.get(name))
-    this.#numbers = new Map(names.map((name, number) => [name, number]))
+    const list: Array<T | undefined> = []
+    for (const [name, number] of this.#numbers) {
+      this.#numbers.set(name, list.length)
+      list.push(this.#list[number])
+    }
+    this.#list = list
     this.#free.length = 0
   }
 }

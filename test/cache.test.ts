@@ -115,9 +115,9 @@ describe('flush', () => {
         released.push(new WeakRef(value))
         return value
       },
-      { name: 'row' },
+      { name: 'row', limit: Infinity },
     )
-    for (let n = 0; n < 10; n++) await read(n)
+    for (let n = 0; n < 2000; n++) await read(n)
     await cache.flush()
     const { setFlagsFromString } = await import('node:v8')
     const { runInNewContext } = await import('node:vm')

@@ -33,3 +33,15 @@ test('hold what is left of many that have gone', () => {
   expect(slots.get('name 9900')).toBe(9900)
   expect(slots.get('name 9901')).toBeUndefined()
 })
+
+test('can be emptied on a walk of them', () => {
+  const slots = new Slots<number>()
+  for (let n = 0; n < 10_000; n++) slots.set(`name ${n}`, n)
+  const walked: number[] = []
+  for (const n of slots.values()) {
+    walked.push(n)
+    slots.delete(`name ${n}`)
+  }
+  expect(walked).toEqual(Array.from({ length: 10_000 }, (_, n) => n))
+  expect(slots.size).toBe(0)
+})
