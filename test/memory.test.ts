@@ -219,6 +219,27 @@ test('what is of no use goes as others come, and takes nothing with it that was 
   )
 })
 
+test('what is of no use goes as others come, though the one that is looked at next is used each time', () => {
+  const old = newEntry('old')
+  let isOver = false
+  let looked: Entry<number> | undefined
+  const isDead = (entry: Entry<number>): boolean => {
+    looked = entry
+    return isOver && entry === old
+  }
+  const memory = new Memory<number>({ limit: Infinity, budget: new Budget(100), onEvict: () => {}, isDead })
+  memory.set(old)
+  // Until all have been looked at, and it is the turn of the newest again.
+  for (let n = 0; n < 3 || looked !== old; n++) memory.set(newEntry(`a${n}`))
+  isOver = true
+  for (let n = 0; n < 20; n++) {
+    memory.set(newEntry(`b${n}`))
+    const next = looked?.older
+    if (next !== undefined && next !== old) memory.get(next.key)
+  }
+  expect(memory.peek('old')).toBeUndefined()
+})
+
 test('a string that is the only argument finds its own entry and no other', async () => {
   const texts = fc.oneof(
     fc.string({ unit: 'binary' }),
