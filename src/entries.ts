@@ -1,10 +1,8 @@
 // Knows the entries of one function, in this process and beyond it, and which of them may be served.
 
-import type { ClearLog } from './clear-log.ts'
-import type { Codec } from './codec.ts'
-import { Entry } from './entry.ts'
+import { Admission, type AdmissionOptions } from './admission.ts'
+import type { Entry } from './entry.ts'
 import type { NewRemoteEntry, RemoteEntry, UseRead } from './entry-bytes.ts'
-import type { Epochs } from './epochs.ts'
 import { CodecError, UnsupportedError, type CacheError } from './errors.ts'
 import type { Freshness } from './freshness.ts'
 import type { Budget } from './budget.ts'
@@ -45,8 +43,7 @@ export interface Shared {
   readonly turns: Turns
 }
 
-export interface EntriesOptions<V> {
-  readonly name: string
+export interface EntriesOptions<V> extends AdmissionOptions<V> {
   readonly place: Place
   /** Of the value's shape: entries of another version are not seen. */
   readonly version?: string
@@ -54,22 +51,13 @@ export interface EntriesOptions<V> {
   readonly limit: number
   /** Entries in Redis, about; Infinity: no bound. */
   readonly limitInRedis: number
-  readonly codec: Codec<V>
   /** How early results are loaded anew; 0 or undefined: never early. */
   readonly refreshAhead?: number
-  /** What a value takes of the budget; its serialised form where this is undefined, or gives undefined. */
-  readonly size: ((value: V, refs: readonly Ref[]) => number | undefined) | undefined
   readonly budget: Budget
-  readonly log: ClearLog
-  readonly freshness: Freshness
   readonly shared: Shared | undefined
-  /** By what entries beyond this process's memory are dated. */
-  readonly epochs: Epochs
   /** How long a value may be of use past its freshness, in milliseconds. */
   readonly staleWindow: (value: V) => number
   readonly onEvict: () => void
-  readonly onCleared: () => void
-  readonly onError: (error: CacheError) => void
   /** Takes a write that nobody waits for. */
   readonly later: (write: Promise<void>) => void
 }
@@ -96,6 +84,7 @@ export class Entries<V> {
   readonly #memory: Memory<V> | undefined
   /** Undefined where this function has no entries beyond this process. */
   readonly #remote: Remote | undefined
+  readonly #admission: Admission<V>
   /** Undefined where they are not bounded there. */
   readonly #uses: Uses | undefined
 
@@ -106,6 +95,7 @@ export class Entries<V> {
     const inRedis = place === 'redis' || place === 'tiered' ? options.shared?.entries : undefined
     if (place === 'memory' || place === 'tiered') this.#memory = new Memory({ ...options, isDead: (entry) => this.#isDead(entry) })
     this.#remote = typeof place === 'object' ? place : inRedis
+    this.#admission = new Admission(options)
     if (options.limitInRedis !== Number.POSITIVE_INFINITY) {
       this.#uses = inRedis?.bound(options.name, options.limitInRedis, options.onError)
     }
@@ -180,7 +170,7 @@ export class Entries<V> {
     isAgain: boolean,
   ): Entry<V> | undefined | Promise<Entry<V> | undefined> {
     if (there === undefined) return this.#vouched(key)
-    const admitted = this.#admit(key, there, sent, isAgain)
+    const admitted = this.#admission.admit(key, there, sent, isAgain)
     return admitted instanceof Promise ? soon(admitted.then((entry) => this.#taken(key, entry))) : this.#taken(key, admitted)
   }
 
@@ -238,7 +228,7 @@ export class Entries<V> {
     }
     for await (const [key, remote] of this.#remote?.all?.(name, version) ?? []) {
       if (!isCounted(remote.refs[0]!, remote.refs) || counted.has(key)) continue
-      const entry = await this.#admit(key, remote, freshness.clock(), true)
+      const entry = await this.#admission.admit(key, remote, freshness.clock(), true)
       if (entry !== undefined && freshness.clock() < entry.freshUntil) counted.add(key)
     }
     return counted.size
@@ -283,55 +273,6 @@ export class Entries<V> {
       if (failure !== undefined) onError(failure as CacheError)
       return use(there)
     })
-  }
-
-  /**
-   * Checks an entry from beyond this process against all that is known, and decodes it: undefined when it may not be served. `sent`: when it
-   * was asked for; an answer may have lain here unread.
-   */
-  #admit(key: string, remote: RemoteEntry, sent: number, isAgain: boolean): Entry<V> | undefined | Promise<Entry<V> | undefined> {
-    const { epochs } = this.#options
-    if (epochs.generation !== undefined && remote.generation !== epochs.generation) return undefined
-    const reached = epochs.reach(remote.epoch)
-    if (reached instanceof Promise)
-      return reached.then((isReached) => (isReached ? this.#admitReached(key, remote, sent, isAgain) : undefined))
-    return reached ? this.#admitReached(key, remote, sent, isAgain) : undefined
-  }
-
-  #admitReached(key: string, remote: RemoteEntry, sent: number, isAgain: boolean): Entry<V> | undefined {
-    const { log, epochs, freshness } = this.#options
-    if (remote.generation !== epochs.generation) return undefined
-    if (epochs.clearedSince(remote.refs, remote.epoch)) {
-      if (!isAgain) this.#options.onCleared()
-      return undefined
-    }
-    const value = this.#decode(remote)
-    if (value === undefined) return undefined
-    const expiredAt = epochs.expiredSince(remote.refs, remote.epoch) ?? Number.POSITIVE_INFINITY
-    return new Entry<V>({
-      key,
-      value: value.value,
-      refs: remote.refs,
-      order: 0,
-      checked: log.position,
-      loadedAt: Number.isFinite(remote.lifetime) ? sent + remote.remaining - remote.lifetime : sent,
-      freshUntil: Math.min(sent + remote.remaining, expiredAt),
-      cost: remote.cost ?? 0,
-      bytes: this.#options.size?.(value.value, remote.refs) ?? remote.payload.byteLength,
-      trustFrom: freshness.verifiedAt,
-    })
-  }
-
-  #decode(remote: RemoteEntry): { value: V } | undefined {
-    try {
-      return { value: this.#options.codec.decode(remote.payload) }
-    } catch (error) {
-      // Garbage or an older format is a miss; the next write replaces it.
-      this.#options.onError(
-        error instanceof CodecError ? error : new CodecError(`An entry of "${this.#options.name}" could not be decoded.`, error),
-      )
-      return undefined
-    }
   }
 
   /** Ends the lease when its entry has arrived, and not before: whoever waits for it reads it then. */

@@ -29,6 +29,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/entry-bytes',
     'src/epochs',
     'src/own-store',
+    'src/admission',
     'src/entries',
   ],
   engine: [

@@ -12,6 +12,7 @@ import { appendScript, questionScript } from './log-scripts.ts'
 import { newLimit } from './limit.ts'
 import { isReply } from './reply.ts'
 import type { Script } from './script.ts'
+import { endOfTick } from './tick.ts'
 import { Unconfirmed, type Delivery } from './unconfirmed.ts'
 import { memberOf, readMessage, readReply, type Reply } from './wire.ts'
 
@@ -297,11 +298,6 @@ export class SharedLog {
     if (isSaid && !this.#isFailing) this.#options.onError(error as CacheError)
     if (isSaid) this.#isFailing = true
   }
-}
-
-/** After all that the promises resolved so far lead to. */
-function endOfTick(): Promise<void> {
-  return Promise.resolve().then(() => new Promise((resolve) => process.nextTick(resolve)))
 }
 
 function once(act: () => void): () => void {

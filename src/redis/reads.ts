@@ -8,6 +8,7 @@ import { newLimit } from './limit.ts'
 import { Refusals } from './refusals.ts'
 import { isAcrossSlots, redirectionOf, type Redirection } from './reply.ts'
 import { answersTo, type Answer } from './steps.ts'
+import { endOfTick } from './tick.ts'
 
 /** What a server has at some keys, and what its clock said just before that, in milliseconds. */
 interface Answered {
@@ -206,9 +207,4 @@ function entryOf(key: string, time: number, value: unknown): RemoteEntry | undef
 
 function noAnswer(): StoreError {
   return new StoreError('Redis gave an answer that is none to the question for an entry.')
-}
-
-/** After all that the promises resolved so far lead to. */
-function endOfTick(): Promise<void> {
-  return Promise.resolve().then(() => new Promise((resolve) => process.nextTick(resolve)))
 }

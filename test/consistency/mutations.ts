@@ -16,6 +16,7 @@ const ARRIVAL = 'src/arrival.js'
 const LOADS = 'src/loads.js'
 const LOOKS = 'src/looks.js'
 const RUNS = 'src/runs.js'
+const ADMISSION = 'src/admission.js'
 const ENTRIES = 'src/entries.js'
 const FRESHNESS = 'src/freshness.js'
 const POSITION = 'src/redis/position.js'
@@ -204,10 +205,10 @@ export const mutations: readonly Mutation[] = [
     name: 'entries of a lost log are taken',
     breaks: 'G4',
     edits: [
-      { file: ENTRIES, find: 'isReached ? this.#admitReached', replace: 'true ? this.#admitReached' },
-      { file: ENTRIES, find: 'return reached ? this.#admitReached', replace: 'return true ? this.#admitReached' },
-      { file: ENTRIES, find: 'if (remote.generation !== epochs.generation)', replace: 'if (false)' },
-      { file: ENTRIES, find: 'if (epochs.generation !== undefined && remote.generation !== epochs.generation)', replace: 'if (false)' },
+      { file: ADMISSION, find: 'isReached ? this.#admitReached', replace: 'true ? this.#admitReached' },
+      { file: ADMISSION, find: 'return reached ? this.#admitReached', replace: 'return true ? this.#admitReached' },
+      { file: ADMISSION, find: 'if (remote.generation !== epochs.generation)', replace: 'if (false)' },
+      { file: ADMISSION, find: 'if (epochs.generation !== undefined && remote.generation !== epochs.generation)', replace: 'if (false)' },
       { file: POSITION, find: 'this.#log.forgetBefore(this.floor)', replace: '' },
     ],
     schedule: { consistency: 'eventual', faults: ['log evicted, nobody left who knew it'], profile: { colds: 0.3 } },
@@ -283,7 +284,7 @@ export const mutations: readonly Mutation[] = [
     edits: [
       { file: ENTRIES, find: 'freshness.isChecked(entry) || ', replace: '' },
       { file: ENTRIES, find: '#survives(entry) {', replace: '#survives(entry) {\n        return false;' },
-      { file: ENTRIES, find: 'if (remote.generation !== epochs.generation)', replace: 'if (true)' },
+      { file: ADMISSION, find: 'if (remote.generation !== epochs.generation)', replace: 'if (true)' },
     ],
     schedule: { consistency: 'eventual', faults: [] },
   },
