@@ -78,8 +78,13 @@ test('a read makes one promise, beside those that the reads of a tick share', as
       hook.disable()
     }
   }
-  await made(64)
-  expect((await made(64)) - (await made(32))).toBe(32)
+  // The fewest of some goes: another test's connection may still be closing.
+  const fewest = async (count: number): Promise<number> => {
+    const goes: number[] = []
+    for (let go = 0; go < 5; go++) goes.push(await made(count))
+    return Math.min(...goes)
+  }
+  expect((await fewest(64)) - (await fewest(32))).toBe(32)
 })
 
 test('what is not there is loaded in the context of who asked, though others asked in the same tick', async () => {
