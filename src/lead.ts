@@ -79,6 +79,9 @@ type Ending<V> = Outcome<V> | Failure
 /** What a flight comes to: how it ends, now or later, or a load whose function runs. */
 type Flown<V> = Ending<V> | Promise<Ending<V>> | Begun<V>
 
+/** What is made of how a flight ends. */
+type Using<V, R, T> = (this: Lead<V, R>, ending: Ending<V>) => T | Promise<T>
+
 /** One flight, as its leader leads it. */
 export class Lead<V, R> {
   readonly #means: Means<V>
@@ -121,7 +124,7 @@ export class Lead<V, R> {
   /** Flies, and answers its leader: in the step in which it ends, or sooner where it takes longer than `softTimeout`. */
   fly(): Promise<R> {
     const { options } = this.#means
-    if (options.softTimeout === Number.POSITIVE_INFINITY) return this.#land((ending) => this.#answer(ending))
+    if (options.softTimeout === Number.POSITIVE_INFINITY) return this.#land(this.#answer)
     const landing = this.#means.landing(this.#flight, this.#land(outcomeOf))
     return landing.then(
       (outcome) => this.#answer(outcome),
@@ -130,24 +133,36 @@ export class Lead<V, R> {
   }
 
   /** Flies, and gives what `use` makes of how it ends in that step: a promise more would be the largest cost of a miss. */
-  #land<T>(use: (ending: Ending<V>) => T | Promise<T>): Promise<T> {
-    return promised(() => this.#look((found, failure) => this.#fly(failure === undefined ? this.#begin(found) : new Failure(failure), use)))
+  #land<T>(use: Using<V, R, T>): Promise<T> {
+    const { looks, entries, staleness } = this.#means
+    const { find, behind } = this.#options
+    try {
+      // Who asked for a load, or could not ask what was cleared, gets no old value instead.
+      if (!find) return Promise.resolve(this.#fly(this.#begin(behind === true ? entries?.kept(this.#call.key) : undefined), use))
+      // Without Redis there is nothing to wait for: the load begins in the tick of its call, which has seen that there is nothing fresh.
+      if (!looks.mayAsk && !staleness.isOfUse) return Promise.resolve(this.#fly(this.#begin(undefined), use))
+      return Promise.resolve(
+        this.#look((found, failure) => this.#fly(failure === undefined ? this.#begin(found) : new Failure(failure), use)),
+      )
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
-  #fly<T>(flown: Flown<V>, use: (ending: Ending<V>) => T | Promise<T>): T | Promise<T> {
+  #fly<T>(flown: Flown<V>, use: Using<V, R, T>): T | Promise<T> {
     if (flown instanceof Promise) {
       return flown.then(
-        (ending) => use(this.#end(ending)),
-        (error: unknown) => use(this.#end(new Failure(error))),
+        (ending) => use.call(this, this.#end(ending)),
+        (error: unknown) => use.call(this, this.#end(new Failure(error))),
       )
     }
     if (flown instanceof Begun) {
       return flown.running.then(
-        (value) => use(this.#end(this.#landed(flown, value))),
-        (error: unknown) => use(this.#end(this.#failed(error))),
+        (value) => use.call(this, this.#end(this.#landed(flown, value))),
+        (error: unknown) => use.call(this, this.#end(this.#failed(error))),
       )
     }
-    return use(this.#end(flown))
+    return use.call(this, this.#end(flown))
   }
 
   /** It has ended, for all who wait for it. */
@@ -190,12 +205,8 @@ export class Lead<V, R> {
   }
 
   #look<T>(flyOn: Use<V, T>): T | Promise<T> {
-    const { looks, entries, runs, staleness } = this.#means
-    const { find, behind, since } = this.#options
-    // Who asked for a load, or could not ask what was cleared, gets no old value instead.
-    if (!find) return flyOn(behind === true ? entries?.kept(this.#call.key) : undefined)
-    // Without Redis there is nothing to wait for: the load begins in the tick of its call, which has seen that there is nothing fresh.
-    if (!looks.mayAsk && !staleness.isOfUse) return flyOn(undefined)
+    const { looks, entries, runs } = this.#means
+    const { since } = this.#options
     if (looks.mayAsk) this.#hasWaited = true
     if (entries?.isOwnStore !== true) return looks.take(this.#call, flyOn, since)
     // Within the flight's frame, since it runs a user's own code, which may read what is cached: else a hit needs no frame.
@@ -349,13 +360,4 @@ function staleOf<V>(entry: Entry<V>): Outcome<V> {
 function outcomeOf<V>(ending: Ending<V>): Outcome<V> {
   if (ending instanceof Failure) throw ending.error
   return ending
-}
-
-/** What work gives; what it throws is a rejection. */
-function promised<T>(work: () => T | Promise<T>): Promise<T> {
-  try {
-    return Promise.resolve(work())
-  } catch (error) {
-    return Promise.reject(error)
-  }
 }
