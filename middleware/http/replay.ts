@@ -156,7 +156,11 @@ function partAskedFor(res: ServerResponse, { stored, whole, byName }: Ready, req
   const part = partOf(request.method, request.fields, { status: stored.status, fields: res.getHeaders(), length: body.length }, now)
   if (part === undefined) return whole
   const status = turnPartial(res, part, body.length)
-  return { status, body: part === 'none' ? body.subarray(0, 0) : body.subarray(part.first, part.last + 1), isSized: !byName.has('content-disposition') }
+  return {
+    status,
+    body: part === 'none' ? body.subarray(0, 0) : body.subarray(part.first, part.last + 1),
+    isSized: !byName.has('content-disposition'),
+  }
 }
 
 /** Outer layers add to the list of a field's lines that they find on the response. */
