@@ -17,22 +17,15 @@ import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
 import type { Arrival } from './arrival.ts'
 import type { Flight } from './flight.ts'
-import type { Led, LeadOptions } from './lead.ts'
+import type { Led } from './lead.ts'
 import { enter, Loads } from './loads.ts'
 import type { Outcome } from './runs.ts'
 import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
+import { Strong, type Coming } from './strong.ts'
 import type { Frame } from './tracking.ts'
 import type { Transaction } from './transaction.ts'
 import { Written } from './written.ts'
-
-/** A call that has come, as the one that leads its load where it needs one. */
-interface Coming<V> extends LeadOptions<V> {
-  /** When, by the clock. */
-  readonly since: number
-  /** Whether it loads by itself where the load that it has waited for gave a value for its own caller alone. Else it is told. */
-  readonly isAnswered: boolean
-}
 
 /** What a caller has found who waits for a load that is made in any case. */
 interface Looked<V> {
@@ -48,6 +41,7 @@ export class Calls<V> implements Named {
   /** Undefined where nothing is ever stored. */
   readonly #entries: Entries<V> | undefined
   readonly #loads: Loads<V>
+  readonly #strong: Strong<V>
   /** What stands for each call where keys are flat, or there may be none. */
   readonly #whole: Ref | undefined
 
@@ -66,6 +60,7 @@ export class Calls<V> implements Named {
     if (isStored) this.#entries = this.#newEntries(options, windowsOf)
     const isStrong = engine.options.consistency === 'strong' && engine.shared !== undefined
     this.#loads = new Loads({ engine, options, stats: this.#stats, entries: this.#entries, windowsOf, isStrong })
+    this.#strong = new Strong(engine, this.#loads)
   }
 
   #newEntries(options: CallsOptions<V>, windowsOf: (value: V) => StaleWindows): Entries<V> {
@@ -196,119 +191,79 @@ export class Calls<V> implements Named {
     reader?.refs.add(call.ref)
     const since = clock()
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
-    const options: Coming<V> = { find: true, join: join && !settings.disabled, caller, place, refresh, since, isAnswered }
+    const coming: Coming<V> = {
+      find: true,
+      join: join && !settings.disabled,
+      caller,
+      place,
+      refresh,
+      since,
+      isAnswered,
+      call,
+      load,
+      reader,
+    }
     const transaction = transactions.current()
-    if (transaction !== undefined) return this.#serveWithin(transaction, call, load, reader, options).then(take)
-    if (this.#loads.looks.isStrong) return this.#serveStrong(call, load, reader, options, take)
+    if (transaction !== undefined) return this.#serveWithin(transaction, coming).then(take)
+    if (this.#loads.looks.isStrong) return this.#serveStrong(coming, take)
     const arrived = { position: log.position, time: since }
-    return isMissing
-      ? this.#serveMissing(arrived, call, load, reader, options, take)
-      : this.#serveSince(arrived, call, load, reader, options, take)
+    return isMissing ? this.#serveMissing(arrived, coming, take) : this.#serveSince(arrived, coming, take)
   }
 
-  #serveStrong<R>(call: Call, load: Load<V>, reader: Frame | undefined, options: Coming<V>, take: Take<V, R>): Promise<R> {
-    const running = options.join ? this.#loads.flights.get(call.key) : undefined
+  #serveStrong<R>(coming: Coming<V>, take: Take<V, R>): Promise<R> {
+    const { call, load, reader, join } = coming
+    const running = join ? this.#loads.flights.get(call.key) : undefined
     // Who looks beyond this process asks with it.
-    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(call, load, reader, options, take)
-    return this.#serveAsked(running, call, load, reader, options, take)
+    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(call, load, reader, coming, take)
+    return this.#serveAsked(running, coming, take)
   }
 
-  async #serveAsked<R>(
-    running: Flight<Outcome<V>> | undefined,
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: Coming<V>,
-    take: Take<V, R>,
-  ): Promise<R> {
-    const served = await this.#askFirst(running, call, load, reader, options)
+  async #serveAsked<R>(running: Flight<Outcome<V>> | undefined, coming: Coming<V>, take: Take<V, R>): Promise<R> {
+    const served = await this.#strong.askFirst(running, coming)
     if (served !== undefined) return take(served)
     const { log, clock } = this.#engine
-    return this.#serveSince({ position: log.position, time: clock() }, call, load, reader, options, take)
+    return this.#serveSince({ position: log.position, time: clock() }, coming, take)
   }
 
   /** Answers a call when it is known what was cleared before it arrived. */
-  #serveSince<R>(
-    arrived: Arrival,
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: Coming<V>,
-    take: Take<V, R>,
-    looked?: Looked<V>,
-  ): Promise<R> {
-    options.caller?.check()
+  #serveSince<R>(arrived: Arrival, coming: Coming<V>, take: Take<V, R>, looked?: Looked<V>): Promise<R> {
+    const { call, load, caller } = coming
+    caller?.check()
     const entry = this.known(call.key)
     if (entry !== undefined) {
       if (this.#loads.staleness.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
       return Promise.resolve(take({ from: 'store', entry, stale: false }))
     }
-    return this.#serveMissing(arrived, call, load, reader, options, take, looked)
+    return this.#serveMissing(arrived, coming, take, looked)
   }
 
   /** As `#serveSince`, of which this process has nothing fresh. */
-  #serveMissing<R>(
-    arrived: Arrival,
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: Coming<V>,
-    take: Take<V, R>,
-    looked?: Looked<V>,
-  ): Promise<R> {
-    const stale = this.#staleHit(call, load, reader, options)
+  #serveMissing<R>(arrived: Arrival, coming: Coming<V>, take: Take<V, R>, looked?: Looked<V>): Promise<R> {
+    const { call, load, reader, join } = coming
+    const stale = this.#staleHit(coming)
     if (stale !== undefined) return Promise.resolve(take({ from: 'store', entry: stale, stale: true }))
-    const flight = options.join ? this.#loads.joinable(call, reader, arrived) : undefined
-    if (flight === undefined) return this.#loads.lead(call, load, reader, options, take)
+    const flight = join ? this.#loads.joinable(call, reader, arrived) : undefined
+    if (flight === undefined) return this.#loads.lead(call, load, reader, coming, take)
     // Once before each wait: where loads come faster than looks, each look would find another one.
-    if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, call, load, reader, options, take)
-    return this.#follow(flight, arrived, call, load, reader, options, take, looked?.found)
+    if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, coming, take)
+    return this.#follow(flight, arrived, coming, take, looked?.found)
   }
 
-  #follow<R>(
-    flight: Flight<Outcome<V>>,
-    arrived: Arrival,
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: Coming<V>,
-    take: Take<V, R>,
-    found: Entry<V> | undefined,
-  ): Promise<R> {
-    options.place?.pass()
-    enter(flight, options.caller)
-    const again = (): Promise<R> => this.#serveSince(arrived, call, load, reader, options, take)
+  #follow<R>(flight: Flight<Outcome<V>>, arrived: Arrival, coming: Coming<V>, take: Take<V, R>, found: Entry<V> | undefined): Promise<R> {
+    const { call, load, reader, place, caller, isAnswered } = coming
+    place?.pass()
+    enter(flight, caller)
+    const again = (): Promise<R> => this.#serveSince(arrived, coming, take)
     const takeOwn: Take<V, R> = (served) =>
-      served.from === 'unshared' ? this.#answer(call, load, { ...options, isMissing: false, join: false }, take, true) : take(served)
-    return this.#loads.follow(flight, reader, arrived, options.isAnswered ? takeOwn : take, again, found)
+      served.from === 'unshared' ? this.#answer(call, load, { ...coming, isMissing: false, join: false }, take, true) : take(served)
+    return this.#loads.follow(flight, reader, arrived, isAnswered ? takeOwn : take, again, found)
   }
 
   /** Looks for what is stored where others load in any case, and answers with it or waits for them. */
-  async #lookBeside<R>(
-    arrived: Arrival,
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: Coming<V>,
-    take: Take<V, R>,
-  ): Promise<R> {
-    const found = await this.#loads.looks.find(call, options.since)
-    if (found !== undefined && this.#loads.staleness.mayRevalidate(found)) return take(this.#servedBeside(found, reader))
-    return this.#serveSince(arrived, call, load, reader, options, take, { found })
-  }
-
-  /** Asks what was cleared before the call. Undefined once that is known; or its answer, which needs no such word, or had to do without. */
-  async #askFirst(
-    running: Flight<Outcome<V>> | undefined,
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: Coming<V>,
-  ): Promise<Served<V> | undefined> {
-    const asking = this.#engine.shared!.log.ask()
-    const served = running && (await this.#loads.followLoad(running, call, reader, options))
-    if (served !== undefined || (await asking)) return served
-    return this.#serveUnverified(call, load, reader, options)
+  async #lookBeside<R>(arrived: Arrival, coming: Coming<V>, take: Take<V, R>): Promise<R> {
+    const found = await this.#loads.looks.find(coming.call, coming.since)
+    if (found !== undefined && this.#loads.staleness.mayRevalidate(found)) return take(this.#servedBeside(found, coming.reader))
+    return this.#serveSince(arrived, coming, take, { found })
   }
 
   /** What is stored while a load runs that is made in any case: fresh, or stale where that may be served. */
@@ -320,43 +275,21 @@ export class Calls<V> implements Named {
     return { from: 'store', entry, stale }
   }
 
-  /**
-   * Answers a call when it must know what was cleared before it came and cannot: a load that runs already proves nothing. So there is at most
-   * one that runs and one that waits for its end, whose callers have all come before it.
-   */
-  async #serveUnverified(call: Call, load: Load<V>, reader: Frame | undefined, options: ServeOptions<V>): Promise<Served<V>> {
-    const { place, caller, join = true } = options
-    const running = join ? this.#loads.flights.get(call.key) : undefined
-    if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller }, asItIs)
-    const { next } = running
-    this.#loads.refuseCycle(call, reader, running)
-    place?.pass()
-    const arrived = { position: this.#engine.log.position, time: this.#engine.clock() }
-    // Who waits for it is not counted: it ends when it has loaded.
-    const served = next && (await this.#loads.follow(next, reader, arrived, asItIs, () => undefined))
-    return served ?? this.#loads.lead(call, load, reader, { find: false, join, place, after: running }, asItIs)
-  }
-
   /** Answers a call inside a transaction: from what the transaction has not cleared, or by a load that is nobody else's. */
-  async #serveWithin(
-    transaction: Transaction,
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: Coming<V>,
-  ): Promise<Served<V>> {
-    const found = await this.#loads.looks.find(call, options.since)
+  async #serveWithin(transaction: Transaction, coming: Coming<V>): Promise<Served<V>> {
+    const { call, load, reader, since } = coming
+    const found = await this.#loads.looks.find(call, since)
     if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {
       this.#stats.hits++
       this.#loads.report(reader, found, false)
       return { from: 'store', entry: found, stale: false }
     }
     this.#loads.refuseNested(call, reader)
-    return await this.#loads.lead(call, load, reader, { ...options, find: false, join: false }, asItIs)
+    return await this.#loads.lead(call, load, reader, { ...coming, find: false, join: false }, asItIs)
   }
 
   /** A stale entry that may be served while another load is on its way, which this starts. */
-  #staleHit(call: Call, load: Load<V>, reader: Frame | undefined, { refresh }: ServeOptions<V>): Entry<V> | undefined {
+  #staleHit({ call, load, reader, refresh }: Coming<V>): Entry<V> | undefined {
     if (this.#options.staleWhileRevalidate === 0 && this.#options.staleOf === undefined) return undefined
     const entry = this.#entries?.kept(call.key)
     if (entry === undefined || !this.#loads.staleness.mayRevalidate(entry)) return undefined

@@ -45,6 +45,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/staleness',
     'src/lead',
     'src/loads',
+    'src/strong',
     'src/calls',
   ],
   handles: [

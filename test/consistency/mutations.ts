@@ -184,7 +184,7 @@ export const mutations: readonly Mutation[] = [
     name: 'strong without an answer takes what it knows for enough',
     breaks: 'G3',
     edits: [
-      { file: 'src/calls.js', find: '(await asking)', replace: '(await asking) || true' },
+      { file: 'src/strong.js', find: '(await asking)', replace: '(await asking) || true' },
       { file: LOOKS, find: 'isAnswered && found !== undefined', replace: 'found !== undefined' },
     ],
     schedule: { consistency: 'strong', faults: ['process parted from Redis'] },
