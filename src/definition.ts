@@ -114,7 +114,7 @@ export class Definition {
     const isTracked = this.#declared.track(args, frame)
     const isOfCall = this.#isOfCall(args, frame)
     const running = run === undefined ? this.original.apply(self, args) : run(args, frame)
-    return new Run(this, Promise.resolve(running), args, frame, isTracked, isOfCall)
+    return new Run(this, promiseOf(running), args, frame, isTracked, isOfCall)
   }
 
   /** Whether no caller has changed its arguments while the load waited for its turn: what it gives is of another call then. */
@@ -283,6 +283,12 @@ export function notSync(name: string): ConfigError {
 function checkedSize(bytes: number): number {
   if (Number.isFinite(bytes) && bytes >= 0) return bytes
   throw new ConfigError(`Expected \`size\` to give a number of bytes, 0 or more, got ${show(bytes)}.`)
+}
+
+/** A promise of what a function gave, which is as a promise of the language is, whatever was made of the one that it gave. */
+function promiseOf(given: unknown): Promise<unknown> {
+  const promise = Promise.resolve(given)
+  return promise.then === Promise.prototype.then ? promise : new Promise((resolve) => resolve(given))
 }
 
 function isPromise(value: unknown): boolean {

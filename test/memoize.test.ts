@@ -122,6 +122,16 @@ describe('a failure', () => {
     await expect(read()).rejects.toThrow('broken')
   })
 
+  test('of a `then` that a promise has of its own is a rejection too, for all who wait', async () => {
+    const given = Object.defineProperty(Promise.resolve('row'), 'then', { value: broken })
+    const read = cache.memoize(() => given, { name: 'row' })
+    for (const loads of [1, 2]) {
+      const both = await Promise.allSettled([read(), read()])
+      expect(both).toEqual([1, 2].map(() => ({ status: 'rejected', reason: new Error('broken') })))
+      expect(read.stats().loads).toBe(loads)
+    }
+  })
+
   test('of an argument that cannot be a key names it', async () => {
     const read = cache.memoize(async (_filter: object) => 1, { name: 'row' })
     await expect(read({ onDone: () => 1 })).rejects.toThrow(KeyError)
