@@ -123,7 +123,8 @@ describe('a failure', () => {
   })
 
   test('of a `then` that a promise has of its own is a rejection too, for all who wait', async () => {
-    const given = Object.defineProperty(Promise.resolve('row'), 'then', { value: broken })
+    const given = Promise.resolve('row')
+    Reflect.set(given, 'then', broken)
     const read = cache.memoize(() => given, { name: 'row' })
     for (const loads of [1, 2]) {
       const both = await Promise.allSettled([read(), read()])
