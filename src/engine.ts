@@ -2,6 +2,7 @@
 
 import { Budget } from './budget.ts'
 import { ClearLog, type RecordKind } from './clear-log.ts'
+import { show } from './duration.ts'
 import type { Shared } from './entries.ts'
 import { ownEpochs, sharedEpochs, type Epochs } from './epochs.ts'
 import { CacheError, ConfigError, KeyError, StoreError } from './errors.ts'
@@ -164,7 +165,9 @@ export class Engine {
       this.options.onError(error instanceof CacheError ? error : new StoreError('A store failed.', error))
     } catch (thrown) {
       // An error handler that throws must not turn a served read into a failed one.
-      process.emitWarning(`onError of a cache threw: ${String(thrown)}`, { type: 'CacheAlchemyWarning' })
+      process.emitWarning(`onError of a cache threw: ${thrown instanceof Error ? String(thrown) : show(thrown)}`, {
+        type: 'CacheAlchemyWarning',
+      })
     }
   }
 

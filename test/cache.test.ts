@@ -168,7 +168,11 @@ describe('stats', () => {
 })
 
 describe('an onError that throws', () => {
-  test('does not fail the call that it is told of', async () => {
+  test.each<[unknown, string]>([
+    [new Error('the handler is broken'), 'Error: the handler is broken'],
+    // Of what has no text neither.
+    [Object.create(null), 'an object (of no class)'],
+  ])('does not fail the call that it is told of', async (thrown, told) => {
     const warned: unknown[] = []
     const listen = (warning: Error): void => void warned.push(warning.message)
     process.on('warning', listen)
@@ -176,7 +180,7 @@ describe('an onError that throws', () => {
       {
         redis: false,
         onError: () => {
-          throw new Error('the handler is broken')
+          throw thrown
         },
       },
       clock.now,
@@ -195,7 +199,7 @@ describe('an onError that throws', () => {
     expect(await read()).toBe('old')
     await nextRound()
     process.off('warning', listen)
-    expect(warned).toEqual(['onError of a cache threw: Error: the handler is broken'])
+    expect(warned).toEqual([`onError of a cache threw: ${told}`])
   })
 })
 
