@@ -97,14 +97,22 @@ export function replay(res: ServerResponse, stored: StoredResponse, request: Rep
   send(res, isHead || body?.byteLength === 0 ? { ...answer, body: undefined } : answer)
 }
 
-// As Node.js has them: who changes them for all responses later is a layer too.
-const own = { end: propertyOf(ServerResponse.prototype, 'end'), writeHead: propertyOf(ServerResponse.prototype, 'writeHead') }
+// As Node.js has them: who changes them for all responses is a layer too. An agent does so before this is loaded; then `end` is not Node.js's
+// own, which comes to the head by this name.
+const { end, writeHead, setHeader } = ServerResponse.prototype
+const own = { end: Function.prototype.toString.call(end).includes('_implicitHeader') ? end : undefined, writeHead, setHeader }
+
+/** Whether nothing stands around the way on which a head leaves. */
+function isPlain(res: ServerResponse): boolean {
+  const isOwn = propertyOf(res, 'end') === own.end && propertyOf(res, 'writeHead') === own.writeHead
+  // What a layer has made of a status is read where Node.js itself makes the head.
+  return isOwn && !Object.hasOwn(res, 'statusCode') && !Object.hasOwn(res, '_implicitHeader')
+}
 
 function send(res: ServerResponse, { status, body, isSized }: Answer): void {
   const end = propertyOf(res, 'end') as (body?: Buffer) => unknown
-  const writeHead = propertyOf(res, 'writeHead') as (status: number) => unknown
   // Outer layers look at what `end` is given, and so does Node.js where the head says no length.
-  if (isSized && end === own.end && writeHead === own.writeHead) writeHead.call(res, status)
+  if (isSized && isPlain(res)) own.writeHead.call(res, status)
   else res.statusCode = status
   if (body === undefined) end.call(res)
   else end.call(res, body)
@@ -172,7 +180,9 @@ function putFields(res: ServerResponse, { stored }: Ready, fields: readonly Read
   if (stored.statusMessage !== '') setReason(res, stored.statusMessage)
   for (const name of stored.removed) res.removeHeader(name)
   const get = propertyOf(res, 'getHeader')
-  const set = propertyOf(res, 'setHeader')
+  const there = propertyOf(res, 'setHeader')
+  // A layer's may take itself away.
+  const set: typeof there = there === own.setHeader ? there : (name, value) => res.setHeader(name, value)
   for (const { name, value, nominated } of fields)
     set.call(res, name, nominated === undefined ? ownOf(value) : (varyWith(get.call(res, 'vary'), nominated) ?? ''))
   // RFC 9111 §4, §5.1: in place of any Age it came with, which is part of the new one.

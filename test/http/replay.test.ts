@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http'
-import { describe, expect, test } from 'vitest'
+import { ServerResponse } from 'node:http'
+import { describe, expect, test, vi } from 'vitest'
 import type { Head } from '../../middleware/http/head.ts'
 import { dress, replay, type DressOptions, type ReplayOptions, type ReplayRequest } from '../../middleware/http/replay.ts'
 import type { StoredResponse } from '../../middleware/http/stored-response.ts'
@@ -57,6 +57,58 @@ describe('a stored response', () => {
     })
     expect(met).toEqual([false, 'abc'])
     expect(reply).toMatchObject({ status: 200, text: 'abc' })
+  })
+
+  test('comes so to an agent too that stood around `end` before all else was loaded', async () => {
+    const { prototype } = ServerResponse
+    const { end } = prototype
+    let early: { replay: typeof replay }
+    prototype.end = function (this: ServerResponse, ...args: unknown[]) {
+      this.setHeader('X-Agent', '1')
+      return Reflect.apply(end, this, args) as ServerResponse
+    }
+    try {
+      vi.resetModules()
+      early = await import('../../middleware/http/replay.ts')
+      await using server = await serve((_req, res) =>
+        early.replay(
+          res,
+          { ...stored, fields: [...stored.fields, ['Content-Length', '3']] },
+          { method: 'GET', fields: {} },
+          { age: 0, now: Date.now },
+        ),
+      )
+      expect(await ask(server.port, '/')).toMatchObject({ status: 200, text: 'abc', headers: { 'x-agent': '1' } })
+    } finally {
+      prototype.end = end
+    }
+  })
+
+  test('has the status that a layer makes of it, and passes one that stands where Node.js makes the head', async () => {
+    const fields = [...stored.fields, ['Content-Length', '3'] as const]
+    const reply = await replayed({ status: 404, fields }, {}, {}, (res) => {
+      let status = 200
+      Object.defineProperty(res, 'statusCode', { get: () => (status === 404 ? 200 : status), set: (next: number) => void (status = next) })
+    })
+    expect(reply.status).toBe(200)
+    const { headers } = await replayed({ fields }, {}, {}, (given) => {
+      const res = given as ServerResponse & { _implicitHeader(): void }
+      const make = res._implicitHeader.bind(res)
+      res._implicitHeader = () => (res.setHeader('X-Head', '1'), make())
+    })
+    expect(headers).toMatchObject({ 'x-head': '1' })
+  })
+
+  test('passes a layer around `setHeader` that takes itself away once', async () => {
+    const { headers } = await replayed({}, {}, {}, (res) => {
+      const set = res.setHeader.bind(res)
+      res.setHeader = (name, value) => {
+        res.setHeader = set
+        res.appendHeader('X-Once', '1')
+        return set(name, value)
+      }
+    })
+    expect(headers).toMatchObject({ 'x-once': '1', etag: 'W/"1"' })
   })
 
   test('has its length, whether its handler said it or not', async () => {
