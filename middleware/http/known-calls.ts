@@ -54,7 +54,8 @@ function isMadeOf(known: Known, visit: Visit<unknown>): boolean {
 }
 
 function isFixed(params: Known['params']): boolean {
-  return Object.isFrozen(params) && Object.values(params).every((value) => typeof value === 'string')
+  // Behind a getter each look may find something else.
+  return Object.isFrozen(params) && Object.values(Object.getOwnPropertyDescriptors(params)).every(({ value }) => typeof value === 'string')
 }
 
 /** Whether two values have one key; not where that would take more than a look. */

@@ -84,6 +84,19 @@ describe('a request', () => {
     expect(known.of(visitOf({ params: loose }))).toBeUndefined()
   })
 
+  test('is not known by parameters that compute what they hold', () => {
+    let id = '17'
+    const computed = Object.freeze({
+      get id() {
+        return id
+      },
+    })
+    const visit = { ...visitOf(), params: computed }
+    const known = knowing(visit)
+    id = '18'
+    expect(known.of(visit)).toBeUndefined()
+  })
+
   test('whose parameters a layer has made into what changes is made into a call each time', () => {
     const user = new (class User {
       name = 'ann'
