@@ -269,7 +269,7 @@ describe.each([
       expect(statusOf(await page.ask())).toBe(refused(`unkeyed ${input}`))
     })
 
-    test.each(['method', 'url', 'path', 'query'] as const)(
+    test.each(['url', 'path', 'query'] as const)(
       'that reads a %s which a layer has put on the context alone is noticed too',
       async (name) => {
         const outer: Middleware = (ctx, next) => (Object.defineProperty(ctx, name, { value: ctx.get('x-who'), writable: true }), next())
@@ -280,6 +280,45 @@ describe.each([
         }
       },
     )
+
+    test.each(['url', 'path', 'query'] as const)(
+      'that reads a %s is not for a client for whom a layer has put another on the context',
+      async (name) => {
+        const put = (ctx: Context): unknown => ctx.get('x-who') && Object.defineProperty(ctx, name, { value: ctx.get('x-who') })
+        await using page = newPage((ctx) => void (ctx.body = JSON.stringify(ctx[name])), { outer: (ctx, next) => (put(ctx), next()) })
+        const { text } = await page.ask()
+        for (const who of ['ann', 'bob']) expect((await page.ask('/', { headers: { 'x-who': who } })).text).toBe(`"${who}"`)
+        expect(await page.ask()).toMatchObject({ text, headers: { 'cache-status': expect.stringContaining(HIT) as string } })
+      },
+    )
+
+    test('to a method that a layer has put on the context is the answer to that one', async () => {
+      const outer: Middleware = (ctx, next) => {
+        if (ctx.get('x-method')) Object.defineProperty(ctx, 'method', { value: ctx.get('x-method') })
+        return next()
+      }
+      await using page = newPage((ctx) => void (ctx.body = ctx.method), { outer })
+      expect([(await page.ask()).text, (await page.ask('/', { headers: { 'x-method': 'POST' } })).text]).toEqual(['GET', 'POST'])
+      // RFC 9111 §4.4
+      expect(statusOf(await page.ask())).toBe(STORED)
+    })
+
+    test('is not for a client whose answers a layer takes by the context, unless that is ignored', async () => {
+      const outer: Middleware = (ctx, next) => {
+        const { response } = ctx
+        const set = (body: unknown): void => void (response.body = `${ctx.get('x-who')}: ${String(body)}`)
+        if (ctx.get('x-who')) Object.defineProperty(ctx, 'body', { get: () => response.body, set })
+        return next()
+      }
+      const ann = { headers: { 'x-who': 'ann' } }
+      for (const [ignore, then] of [
+        [[], 'ann: a'],
+        [['ctx.body'], 'a'],
+      ] as const) {
+        await using page = newPage((ctx) => void (ctx.body = 'a'), { outer, route: { ignore } })
+        expect([(await page.ask()).text, (await page.ask('/', ann)).text, (await page.ask()).text]).toEqual(['a', then, 'a'])
+      }
+    })
 
     test.each<[input: string, read: (ctx: Context) => unknown]>([
       ['accept', (ctx) => ctx.accepts('html', 'json')],

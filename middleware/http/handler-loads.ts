@@ -75,9 +75,11 @@ export class HandlerLoads<Subject> {
 
   /** What of a request a response was made without, though its handler looked for it: it is for others. Warns of it. */
   whyNotFor(visit: Visit<Subject>, { value: { absent } }: Entry<StoredResponse>): Input | undefined {
-    if (absent === undefined || areUnwrapped(visit.res, absent)) return undefined
+    const { replaced } = visit
+    if (replaced === undefined && (absent === undefined || areUnwrapped(visit.res, absent))) return undefined
     const { ignore } = this.#options
-    const input = foundOn(visit.places(), absent, (label) => ignore === true || ignore.has(label.toLowerCase()))
+    const isIgnored = (label: string): boolean => ignore === true || ignore.has(label.toLowerCase())
+    const input = replaced?.find((label) => !isIgnored(label)) ?? foundOn(visit.places(), absent ?? [], isIgnored)
     if (input !== undefined) this.#calls.warnOfInput(input)
     return input
   }

@@ -7,7 +7,7 @@ import type { HoldOptions } from './hold.ts'
 import type { Query, QueryRule } from './query.ts'
 import type { ReplayOptions, ReplayRequest } from './replay.ts'
 import type { StoredResponse } from './stored-response.ts'
-import type { DerivedProperty } from './unkeyed.ts'
+import type { DerivedProperty, Input } from './unkeyed.ts'
 
 /** A request that passes a route, as its framework has it. `Subject` is what the functions among the options are given. */
 export interface Visit<Subject> {
@@ -27,6 +27,8 @@ export interface Visit<Subject> {
   readonly params: Readonly<Record<string, unknown>>
   /** The whole query, parsed as the handler would see it. */
   readonly query: Query
+  /** What layers have put in the place of what the framework has, where the route goes past it. */
+  readonly replaced?: readonly Input[] | undefined
   /** The origin as the client sees it, as far as the framework trusts what it is told; undefined where it cannot tell. */
   origin(): string | undefined
   /** Properties of the subject that are computed from inputs. */

@@ -2,7 +2,7 @@
 
 import type { Context } from 'koa'
 import type { Place } from '../http/added.ts'
-import type { DerivedProperty } from '../http/unkeyed.ts'
+import type { DerivedProperty, Input } from '../http/unkeyed.ts'
 
 /** What Koa computes of the request, and of what. */
 export function derivedOf(ctx: Context): readonly DerivedProperty[] {
@@ -41,4 +41,14 @@ export function placesOf(ctx: Context): readonly Place[] {
   return state === undefined || state === null
     ? places
     : [...places, { target: Object(state) as object, label: 'ctx.state', holder: { target: ctx, name: 'state' } }]
+}
+
+// What a route reads of the request and sets on the response, where handlers and layers go by the context.
+const DELEGATES = ['method', 'url', 'path', 'query', 'status', 'body']
+
+/** What layers have put on a context in the place of its delegates: they may have done so on the requests of some clients only. */
+export function replacedOn(ctx: Context): readonly Input[] | undefined {
+  let found: readonly Input[] | undefined
+  for (const name of DELEGATES) if (Object.hasOwn(ctx, name)) found = [...(found ?? []), `ctx.${name}`]
+  return found
 }

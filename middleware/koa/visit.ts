@@ -14,11 +14,11 @@ import type { Query, QueryRule } from '../http/query.ts'
 import { putAnswer } from '../http/replay.ts'
 import type { ReplayOptions, ReplayRequest } from '../http/replay.ts'
 import type { StoredResponse } from '../http/stored-response.ts'
-import type { DerivedProperty } from '../http/unkeyed.ts'
+import type { DerivedProperty, Input } from '../http/unkeyed.ts'
 import type { Visit } from '../http/visit.ts'
 import { answerAnew, answerInstead, notModified, putBody } from './answer.ts'
 import { isKoa3, producedBy, tee } from './body.ts'
-import { derivedOf, placesOf } from './inputs.ts'
+import { derivedOf, placesOf, replacedOn } from './inputs.ts'
 import { LimitedQuery, readsBrackets } from './limited-query.ts'
 import { matchedRouteOf, routedPath } from './matched-route.ts'
 import type { MatchedRoute } from './matched-route.ts'
@@ -38,6 +38,7 @@ export class KoaVisit implements Visit<Context> {
   readonly url: string
   readonly path: string
   readonly query: Query
+  readonly replaced: readonly Input[] | undefined
   readonly #next: () => Promise<unknown>
   readonly #route: MatchedRoute | undefined
   #query: LimitedQuery | undefined
@@ -53,8 +54,9 @@ export class KoaVisit implements Visit<Context> {
     this.subject = ctx
     this.req = ctx.req
     this.res = ctx.res
+    this.replaced = replacedOn(ctx)
     // Of the request: each delegate of a context costs as much as what it delegates to.
-    this.method = request.method
+    this.method = this.replaced === undefined ? request.method : ctx.method
     this.target = ctx.originalUrl
     this.url = request.url
     this.path = routedPath(ctx)
