@@ -281,7 +281,7 @@ describe.each([
       },
     )
 
-    test.each(['url', 'path', 'query'] as const)(
+    test.each(['url', 'path', 'query', 'querystring', 'search'] as const)(
       'that reads a %s is not for a client for whom a layer has put another on the context',
       async (name) => {
         const put = (ctx: Context): unknown => ctx.get('x-who') && Object.defineProperty(ctx, name, { value: ctx.get('x-who') })

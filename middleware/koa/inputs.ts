@@ -44,7 +44,7 @@ export function placesOf(ctx: Context): readonly Place[] {
 }
 
 // What a route reads of the request and sets on the response, where handlers and layers go by the context.
-const DELEGATES = ['method', 'url', 'path', 'query', 'status', 'body']
+const DELEGATES = ['method', 'url', 'path', 'query', 'querystring', 'search', 'status', 'body']
 
 /** What layers have put on a context in the place of its delegates: they may have done so on the requests of some clients only. */
 export function replacedOn(ctx: Context): readonly Input[] | undefined {
