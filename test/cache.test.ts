@@ -122,9 +122,14 @@ describe('flush', () => {
     const { setFlagsFromString } = await import('node:v8')
     const { runInNewContext } = await import('node:vm')
     setFlagsFromString('--expose_gc')
-    await nextRound()
-    ;(runInNewContext('gc') as () => void)()
-    expect(released.filter((it) => it.deref() !== undefined)).toEqual([])
+    const collect = runInNewContext('gc') as () => void
+    const kept = (): number => released.filter((it) => it.deref() !== undefined).length
+    // What the machine's stack still names for a moment may outlive one collection.
+    for (let round = 0; round < 10 && (round === 0 || kept() > 0); round++) {
+      await nextRound()
+      collect()
+    }
+    expect(kept()).toBe(0)
   })
 })
 
