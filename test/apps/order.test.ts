@@ -83,7 +83,9 @@ function worldOfKoa(name: string, Koa: typeof Koa3): World {
       const app = new Koa()
       app.silent = true
       app.keys = ['a']
-      const forAll: Middleware = (ctx, next) => (((ctx as unknown as Asked).session.name ??= 'new'), next())
+      let count = 0
+      // Each by a name of its own: its cookie is what is in it, and two of one millisecond would be the same.
+      const forAll: Middleware = (ctx, next) => (((ctx as unknown as Asked).session.name ??= `new ${++count}`), next())
       const ofAll: Readonly<Record<Layer, readonly Middleware[]>> = {
         compression: [compress({ threshold: 0 })],
         cors: [corsOfKoa({ credentials: true })],
