@@ -16,8 +16,13 @@ export class Flights<T> {
     return this.#others.size === 0 ? undefined : this.#others.get(key)
   }
 
+  #isAmongOthers(key: string): boolean {
+    // A key is made for its call: to look for it where nothing is would first make its hash.
+    return this.#others.size > 0 && this.#others.has(key)
+  }
+
   set(key: string, flight: Flight<T>): void {
-    if (this.#key !== key && (this.#key !== undefined || this.#others.has(key))) {
+    if (this.#key !== key && (this.#key !== undefined || this.#isAmongOthers(key))) {
       this.#others.set(key, flight)
       return
     }
