@@ -105,17 +105,25 @@ export interface Also<V> {
   readonly ttl: number
 }
 
-/** A load whose function runs. */
+/** What makes a result of what a function gives. */
+export interface Making<V> {
+  loaded(value: unknown): Loaded<V>
+}
+
+/** A load whose function runs. No class to extend: V8 makes no object in place whose class extends another. */
 export class Begun<V> {
   running: Promise<unknown>
+  /** Undefined where it gives the result itself. */
+  readonly #making: Making<V> | undefined
 
-  constructor(running: Promise<unknown>) {
+  constructor(running: Promise<unknown>, making?: Making<V>) {
     this.running = running
+    this.#making = making
   }
 
   /** What is made of what that gives, in the step in which it comes. */
   loaded(value: unknown): Loaded<V> {
-    return value as Loaded<V>
+    return this.#making === undefined ? (value as Loaded<V>) : this.#making.loaded(value)
   }
 }
 

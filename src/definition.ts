@@ -10,7 +10,7 @@ import { ConfigError, UnsupportedError } from './errors.ts'
 import { flatText } from './flat-key.ts'
 import { isolationOf, type Isolation } from './isolate.ts'
 import { any, keyUnless, strictText, type KeyText } from './key.ts'
-import { Begun, type Call, type Loaded, type Pacing } from './call.ts'
+import { Begun, type Call, type Loaded, type Making, type Pacing } from './call.ts'
 import { Calls } from './calls.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
 import { toBoolean, toLimit, toNumber, toVersion } from './options.ts'
@@ -114,7 +114,7 @@ export class Definition {
     const isTracked = this.#declared.track(args, frame)
     const isOfCall = this.#isOfCall(args, frame)
     const running = run === undefined ? this.original.apply(self, args) : run(args, frame)
-    return new Run(this, promiseOf(running), args, frame, isTracked, isOfCall)
+    return new Begun(promiseOf(running), new Run(this, args, frame, isTracked, isOfCall))
   }
 
   /** Whether no caller has changed its arguments while the load waited for its turn: what it gives is of another call then. */
@@ -196,15 +196,14 @@ export class Definition {
 }
 
 /** A run of the original. */
-class Run extends Begun<unknown> {
+class Run implements Making<unknown> {
   readonly #definition: Definition
   readonly #args: unknown[]
   readonly #frame: Frame
   readonly #isTracked: boolean
   readonly #isOfCall: boolean
 
-  constructor(definition: Definition, running: Promise<unknown>, args: unknown[], frame: Frame, isTracked: boolean, isOfCall: boolean) {
-    super(running)
+  constructor(definition: Definition, args: unknown[], frame: Frame, isTracked: boolean, isOfCall: boolean) {
     this.#definition = definition
     this.#args = args
     this.#frame = frame
@@ -212,7 +211,7 @@ class Run extends Begun<unknown> {
     this.#isOfCall = isOfCall
   }
 
-  override loaded(value: unknown): Loaded<unknown> {
+  loaded(value: unknown): Loaded<unknown> {
     const loaded = this.#definition.loaded(value, this.#args, this.#frame, this.#isTracked)
     return this.#isOfCall ? loaded : { ...loaded, store: false, share: false }
   }
