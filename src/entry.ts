@@ -48,9 +48,6 @@ export class Entry<V> {
   bytes: number
   /** From when on this process vouches for it without word from Redis. */
   trustFrom: number
-  /** Its neighbours in the order in which a function's entries were used. */
-  older: Entry<V> | undefined = undefined
-  newer: Entry<V> | undefined = undefined
   /** The call itself, of which the function's name says the rest while nobody has asked. */
   #own: Ref | string
   /** Twice its order, and one more where its label is a string: one number takes eight bytes less than two fields. */

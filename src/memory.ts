@@ -3,7 +3,7 @@
 import type { Budget, Holder } from './budget.ts'
 import type { Entry } from './entry.ts'
 import { stringOf } from './key.ts'
-import { Slots } from './slots.ts'
+import { NONE, Slots } from './slots.ts'
 
 export interface MemoryOptions<V> {
   /** How many entries; Infinity: no bound. */
@@ -22,19 +22,21 @@ const MOST_UNSWEPT = 10_000
 // Where no bound pushes them out soon, each new entry looks at this many old ones: space is given back as fast as it is taken.
 const SWEPT_A_SET = 2
 
-/** The entries of one function by key, and in the order of their last use: each knows its neighbours. */
+/**
+ * The entries of one function by key, and in the order of their last use. A Map whose entries come and go is made anew again and again, and each
+ * table that V8 leaves behind leads to the next: what is in them lives until all of them are collected. So the Maps have places, and no entries.
+ */
 export class Memory<V> implements Holder {
-  readonly #byKey: Slots<Entry<V>> = new Slots()
+  readonly #byKey: Map<string, number> = new Map()
   /** Those that are found by the string that is the only argument: to make the key of each call would take longer than to find its entry. */
-  readonly #byString: Slots<Entry<V>> = new Slots()
+  readonly #byString: Map<string, number> = new Map()
   readonly #limit: number
   readonly #budget: Budget
   readonly #onEvict: () => void
   readonly #isDead: ((entry: Entry<V>) => boolean) | undefined
-  #oldest: Entry<V> | undefined
-  #newest: Entry<V> | undefined
-  /** Goes round all entries, a few steps with each that comes: the next one to look at. */
-  #hand: Entry<V> | undefined
+  #slots: Slots<Entry<V>> = new Slots()
+  /** Goes round all entries, a few steps with each that comes: the place of the next one to look at. */
+  #hand = NONE
   #bytes = 0
 
   constructor({ limit, budget, onEvict, isDead }: MemoryOptions<V>) {
@@ -50,7 +52,7 @@ export class Memory<V> implements Holder {
   }
 
   get(key: string): Entry<V> | undefined {
-    return this.#used(this.peek(key))
+    return this.#used(this.#placeOf(key))
   }
 
   /** As `get`, of the call with this string alone, if its key is that string as it is. */
@@ -58,30 +60,22 @@ export class Memory<V> implements Holder {
     return this.#used(this.#byString.get(string))
   }
 
-  /** Makes an entry the one that was used last: in one piece, since nearly each hit does it. */
-  #used(entry: Entry<V> | undefined): Entry<V> | undefined {
-    if (entry?.newer === undefined) return entry
-    const { older, newer } = entry
-    if (this.#hand === entry) this.#hand = older
-    newer.older = older
-    if (older === undefined) this.#oldest = newer
-    else older.newer = newer
-    entry.newer = undefined
-    entry.older = this.#newest
-    this.#newest!.newer = entry
-    this.#newest = entry
-    return entry
+  /** Makes an entry the one that was used last. */
+  #used(place: number | undefined): Entry<V> | undefined {
+    if (place === undefined) return undefined
+    if (place === this.#hand) this.#hand = this.#slots.olderThan(place)
+    this.#slots.use(place)
+    return this.#slots.at(place)
   }
 
   /** As `get`, without counting as a use. */
   peek(key: string): Entry<V> | undefined {
-    const string = stringOf(key)
-    return string === undefined ? this.#byKey.get(key) : this.#byString.get(string)
+    return this.#at(this.#placeOf(key))
   }
 
   /** What it has of the call that an entry is of. */
   sameCall(entry: Entry<V>): Entry<V> | undefined {
-    return this.#with(entry).get(entry.label)
+    return this.#at(this.#with(entry).get(entry.label))
   }
 
   set(entry: Entry<V>): void {
@@ -91,10 +85,9 @@ export class Memory<V> implements Holder {
   /** As `set`. `there`: what it has of the same call. */
   replace(there: Entry<V> | undefined, entry: Entry<V>): void {
     if (there === entry) return
-    if (there !== undefined) this.#leave(there)
-    else if (this.#byKey.size + this.#byString.size >= this.#limit) this.evictOldest()
-    this.#with(entry).set(entry.label, entry)
-    this.#link(entry)
+    if (there !== undefined) this.#leave(there, this.#with(there).get(there.label)!)
+    else if (this.#slots.size >= this.#limit) this.evictOldest()
+    this.#with(entry).set(entry.label, this.#slots.add(entry))
     this.#count(entry.bytes)
     this.#budget.enforce()
     if (this.#isDead !== undefined) this.#sweep(this.#isDead)
@@ -102,77 +95,79 @@ export class Memory<V> implements Holder {
 
   /** Says how large an entry is, where that is known only after it was stored. */
   resize(entry: Entry<V>, bytes: number): void {
-    if (!this.#has(entry)) return
+    if (this.sameCall(entry) !== entry) return
     this.#count(bytes - entry.bytes)
     entry.bytes = bytes
     this.#budget.enforce()
   }
 
   delete(entry: Entry<V>): void {
-    if (this.#has(entry)) this.#remove(entry)
+    const place = this.#with(entry).get(entry.label)
+    if (place !== undefined && this.#slots.at(place) === entry) this.#remove(entry, place)
   }
 
   clear(): void {
-    for (const entry of this.entries()) this.#remove(entry)
+    for (const entry of this.entries()) this.delete(entry)
   }
 
+  /** What goes while they are walked may be any of them. */
   *entries(): Iterable<Entry<V>> {
-    yield* this.#byKey.values()
-    yield* this.#byString.values()
+    for (const map of [this.#byKey, this.#byString]) for (const place of map.values()) yield this.#slots.at(place)!
   }
 
   evictOldest(): boolean {
-    if (this.#oldest === undefined) return false
-    this.#remove(this.#oldest)
+    const place = this.#slots.oldest
+    if (place === NONE) return false
+    this.#remove(this.#slots.at(place)!, place)
     this.#onEvict()
     return true
   }
 
-  /** The one of the two maps that an entry belongs to. */
-  #with(entry: Entry<V>): Slots<Entry<V>> {
+  /** The one of the two Maps that an entry belongs to. */
+  #with(entry: Entry<V>): Map<string, number> {
     return entry.isOfString ? this.#byString : this.#byKey
   }
 
-  #has(entry: Entry<V>): boolean {
-    return this.#with(entry).get(entry.label) === entry
+  #placeOf(key: string): number | undefined {
+    const string = stringOf(key)
+    return string === undefined ? this.#byKey.get(key) : this.#byString.get(string)
   }
 
-  #remove(entry: Entry<V>): void {
+  #at(place: number | undefined): Entry<V> | undefined {
+    return place === undefined ? undefined : this.#slots.at(place)
+  }
+
+  #remove(entry: Entry<V>, place: number): void {
     this.#with(entry).delete(entry.label)
-    this.#leave(entry)
+    this.#leave(entry, place)
+    if (this.#slots.isSparse) this.#close()
   }
 
-  #leave(entry: Entry<V>): void {
-    this.#unlink(entry)
+  #leave(entry: Entry<V>, place: number): void {
+    if (this.#hand === place) this.#hand = this.#slots.olderThan(place)
+    this.#slots.remove(place)
     this.#count(-entry.bytes)
   }
 
-  /** Makes an entry the one that was used last. */
-  #link(entry: Entry<V>): void {
-    entry.older = this.#newest
-    if (this.#newest === undefined) this.#oldest = entry
-    else this.#newest.newer = entry
-    this.#newest = entry
-  }
-
-  #unlink(entry: Entry<V>): void {
-    const { older, newer } = entry
-    if (this.#hand === entry) this.#hand = older
-    if (older === undefined) this.#oldest = newer
-    else older.newer = newer
-    if (newer === undefined) this.#newest = older
-    else newer.older = older
-    // What was let go of keeps nothing else.
-    entry.older = entry.newer = undefined
+  /** Gives back the places of what has gone. In the same Maps, of which somebody may be on a walk. */
+  #close(): void {
+    const slots = this.#slots
+    this.#slots = new Slots()
+    for (let place = slots.oldest; place !== NONE; place = slots.newerThan(place)) {
+      const entry = slots.at(place)!
+      this.#with(entry).set(entry.label, this.#slots.add(entry))
+    }
+    this.#hand = NONE
   }
 
   /** From the newest to the oldest: one that is used meanwhile is behind the hand, which so comes to an end. */
   #sweep(isDead: (entry: Entry<V>) => boolean): void {
     for (let looked = 0; looked < SWEPT_A_SET; looked++) {
-      const entry = this.#hand ?? this.#newest
-      if (entry === undefined) return
-      this.#hand = entry.older
-      if (isDead(entry)) this.#remove(entry)
+      const place = this.#hand === NONE ? this.#slots.newest : this.#hand
+      if (place === NONE) return
+      this.#hand = this.#slots.olderThan(place)
+      const entry = this.#slots.at(place)!
+      if (isDead(entry)) this.#remove(entry, place)
     }
   }
 

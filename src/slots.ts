@@ -1,56 +1,113 @@
-// Knows what is kept by name where much comes and goes, so that what has gone is let go of.
+// Knows values in numbered places, and the order of their last use.
 
+/** The number of no place. */
+export const NONE = -1
+
+const LEAST_PLACES = 16
 const FEW = 1000
 
 /**
- * As a Map from names. A Map whose entries come and go is made anew again and again, and each table that V8 leaves behind leads to the next:
- * what is in them lives until all of them are collected. So the Map has numbers, of places in a list, which the next one takes over.
+ * What comes and goes, each in a place that the next one takes over when it has gone. A place has a number for as long as it is taken: its
+ * neighbours in the order of use are numbers too, so that to move one neither touches the others nor is a write that V8 has to note.
  */
 export class Slots<T> {
-  readonly #numbers: Map<string, number> = new Map()
-  #list: Array<T | undefined> = []
-  readonly #free: number[] = []
+  readonly #values: Array<T | undefined> = []
+  /** Of each place the number of the one that was used before it, and of the one that was used after it; of a free one that of the next free one. */
+  #links: Int32Array<ArrayBuffer> = new Int32Array(LEAST_PLACES * 2)
+  #size = 0
+  #oldest = NONE
+  #newest = NONE
+  #free = NONE
 
   get size(): number {
-    return this.#numbers.size
+    return this.#size
   }
 
-  get(name: string): T | undefined {
-    const number = this.#numbers.get(name)
-    return number === undefined ? undefined : this.#list[number]
+  /** Whether most places are free, and many. */
+  get isSparse(): boolean {
+    return this.#values.length > FEW && this.#size * 4 < this.#values.length
   }
 
-  set(name: string, value: T): void {
-    let number = this.#numbers.get(name)
-    if (number === undefined) {
-      number = this.#free.pop() ?? this.#list.length
-      this.#numbers.set(name, number)
+  /** The place of what was not used for longest. */
+  get oldest(): number {
+    return this.#oldest
+  }
+
+  /** The place of what was used last. */
+  get newest(): number {
+    return this.#newest
+  }
+
+  at(place: number): T | undefined {
+    return this.#values[place]
+  }
+
+  /** The place of its neighbour in the order of use. */
+  olderThan(place: number): number {
+    return this.#links[place * 2]!
+  }
+
+  newerThan(place: number): number {
+    return this.#links[place * 2 + 1]!
+  }
+
+  /** Takes a place for a value, which is then the one that was used last. */
+  add(value: T): number {
+    const place = this.#takePlace()
+    this.#values[place] = value
+    this.#size++
+    this.#link(place)
+    return place
+  }
+
+  /** Makes the value of a place the one that was used last. */
+  use(place: number): void {
+    if (place === this.#newest) return
+    this.#unlink(place)
+    this.#link(place)
+  }
+
+  /** Lets go of the value of a place. */
+  remove(place: number): void {
+    this.#unlink(place)
+    this.#values[place] = undefined
+    this.#size--
+    this.#links[place * 2] = this.#free
+    this.#free = place
+  }
+
+  #takePlace(): number {
+    const free = this.#free
+    if (free !== NONE) {
+      this.#free = this.#links[free * 2]!
+      return free
     }
-    this.#list[number] = value
-  }
-
-  delete(name: string): void {
-    const number = this.#numbers.get(name)
-    if (number === undefined) return
-    this.#numbers.delete(name)
-    this.#list[number] = undefined
-    this.#free.push(number)
-    if (this.#list.length > FEW && this.#numbers.size * 4 < this.#list.length) this.#close()
-  }
-
-  /** As those of a Map: what goes while they are walked may be any of them. */
-  *values(): Iterable<T> {
-    for (const number of this.#numbers.values()) yield this.#list[number]!
-  }
-
-  /** Gives back the places of what has gone. In the same Map, of which somebody may be on a walk. */
-  #close(): void {
-    const list: Array<T | undefined> = []
-    for (const [name, number] of this.#numbers) {
-      this.#numbers.set(name, list.length)
-      list.push(this.#list[number])
+    const place = this.#values.length
+    if (place * 2 === this.#links.length) {
+      const links = new Int32Array(place * 4)
+      links.set(this.#links)
+      this.#links = links
     }
-    this.#list = list
-    this.#free.length = 0
+    return place
+  }
+
+  #link(place: number): void {
+    const links = this.#links
+    const newest = this.#newest
+    links[place * 2] = newest
+    links[place * 2 + 1] = NONE
+    if (newest === NONE) this.#oldest = place
+    else links[newest * 2 + 1] = place
+    this.#newest = place
+  }
+
+  #unlink(place: number): void {
+    const links = this.#links
+    const older = links[place * 2]!
+    const newer = links[place * 2 + 1]!
+    if (older === NONE) this.#oldest = newer
+    else links[older * 2 + 1] = newer
+    if (newer === NONE) this.#newest = older
+    else links[newer * 2] = older
   }
 }

@@ -192,7 +192,7 @@ test('what is of no use goes as others come, and takes nothing with it that was 
         limit: Infinity,
         budget: new Budget(100),
         onEvict: () => {},
-        isDead: (entry) => dead.has(entry),
+        isDead: (entry) => entry.bytes === 0 || dead.has(entry),
       })
       const alive = new Map<string, Entry<number>>()
       for (const { kind, key } of acts) {
@@ -228,16 +228,55 @@ test('what is of no use goes as others come, though the one that is looked at ne
     return isOver && entry === old
   }
   const memory = new Memory<number>({ limit: Infinity, budget: new Budget(100), onEvict: () => {}, isDead })
-  memory.set(old)
+  const order: Entry<number>[] = []
+  const put = (entry: Entry<number>): void => {
+    memory.set(entry)
+    order.push(entry)
+  }
+  put(old)
   // Until all have been looked at, and it is the turn of the newest again.
-  for (let n = 0; n < 3 || looked !== old; n++) memory.set(newEntry(`a${n}`))
+  for (let n = 0; n < 3 || looked !== old; n++) put(newEntry(`a${n}`))
   isOver = true
   for (let n = 0; n < 20; n++) {
-    memory.set(newEntry(`b${n}`))
-    const next = looked?.older
-    if (next !== undefined && next !== old) memory.get(next.key)
+    put(newEntry(`b${n}`))
+    const at = order.indexOf(looked) - 1
+    const next = order[at]
+    if (next === undefined || next === old) continue
+    memory.get(next.key)
+    order.push(...order.splice(at, 1))
   }
   expect(memory.peek('old')).toBeUndefined()
+})
+
+test('what is left of many that have gone is found, and goes in its order', () => {
+  const isDead = (entry: Entry<number>): boolean => entry.bytes === 0
+  const memory = new Memory<number>({ limit: Infinity, budget: new Budget(1e6), onEvict: () => {}, isDead })
+  const keyOf = (n: number): string => (n % 2 === 0 ? `"${n}"` : `${n}`)
+  for (let n = 0; n < 10_000; n++) memory.set(newEntry(keyOf(n)))
+  for (let n = 0; n < 10_000; n++) if (n % 99 !== 0) remove(memory, keyOf(n))
+  const left = Array.from({ length: 102 }, (_, index) => keyOf(index * 99))
+  expect(left.map((key) => memory.peek(key)?.key)).toEqual(left)
+  memory.get(left[0]!)
+  for (const key of ['a', 'b', 'c']) memory.set(newEntry(key))
+  const order: string[] = []
+  for (const key of [...left.slice(1), left[0]!]) {
+    memory.evictOldest()
+    if (memory.peek(key) === undefined) order.push(key)
+  }
+  expect(order).toEqual([...left.slice(1), left[0]])
+})
+
+test('can be emptied on a walk of them', () => {
+  const memory = new Memory<number>({ limit: Infinity, budget: new Budget(1e6), onEvict: () => {}, isDead: () => false })
+  for (let n = 0; n < 10_000; n++) memory.set(newEntry(`${n}`))
+  const walked: string[] = []
+  for (const entry of memory.entries()) {
+    walked.push(entry.key)
+    memory.delete(entry)
+  }
+  expect(walked).toEqual(Array.from({ length: 10_000 }, (_, n) => `${n}`))
+  expect(Array.from(memory.entries())).toEqual([])
+  expect(memory.bytes).toBe(0)
 })
 
 test('a string that is the only argument finds its own entry and no other', async () => {
