@@ -142,21 +142,22 @@ export class Entries<V> {
 
   /**
    * What `use` makes of what `kept` gives with a look beyond this process, and a word from Redis where it takes one. A look alone ends in time
-   * by itself; what takes more goes through `soon`, which may end it. `isAgain`: what it finds cleared is counted already.
+   * by itself; what takes more goes through `soon`, which may end it. `now`: by the clock. `isAgain`: what it finds cleared is counted already.
    */
-  find<R>(key: string, use: Use<V, R>, soon: Soon<V>, isAgain = false): Promise<R> {
+  find<R>(key: string, now: number, use: Use<V, R>, soon: Soon<V>, isAgain: boolean): Promise<R> {
     const { freshness, shared } = this.#options
-    const now = freshness.clock()
     const here = this.#surviving(key)
     const isWanted = this.#remote !== undefined && (here === undefined || now >= here.freshUntil)
     if (shared === undefined || freshness.isVerified(now)) {
       if (!isWanted) return taken(Promise.resolve(this.#vouched(key)), use)
-      return this.#read(key, (there) => {
+      return this.#read(key, (there, failure) => {
+        this.#report(failure)
         const found = this.#take(key, there, now, soon, isAgain)
         return found instanceof Promise ? taken(found, use) : use(found)
       })
     }
-    const asking = Promise.all([shared.log.ask(), isWanted ? this.#read(key, asItIs) : undefined])
+    const reading = isWanted ? this.#read(key, (there, failure) => (this.#report(failure), there)) : undefined
+    const asking = Promise.all([shared.log.ask(), reading])
     const asked = asking.then(([isVerified, there]) => (isVerified ? this.#take(key, there, now, soon, isAgain) : this.kept(key)))
     return taken(soon(asked), use)
   }
@@ -266,13 +267,14 @@ export class Entries<V> {
     return true
   }
 
-  /** What `use` makes of what is there beyond this process: where that cannot be read, of nothing. */
-  #read<R>(key: string, use: (there: RemoteEntry | undefined) => R | Promise<R>): Promise<R> {
-    const { name, version, onError } = this.#options
-    return this.#remote!.take(name, key, version, (there, failure) => {
-      if (failure !== undefined) onError(failure as CacheError)
-      return use(there)
-    })
+  #read<R>(key: string, use: UseRead<R>): Promise<R> {
+    const { name, version } = this.#options
+    return this.#remote!.take(name, key, version, use)
+  }
+
+  /** What cannot be read is nothing. */
+  #report(failure: unknown): void {
+    if (failure !== undefined) this.#options.onError(failure as CacheError)
   }
 
   /** Ends the lease when its entry has arrived, and not before: whoever waits for it reads it then. */

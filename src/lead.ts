@@ -222,9 +222,12 @@ export class Lead<V, R> {
   }
 
   #flyOn(found: Entry<V> | undefined): Flown<V> {
-    if (this.#options.find && found !== undefined && this.#willDo(found)) return this.#outcomeOf(found)
-    if (found !== undefined) this.#fallBackOn(found)
-    const { runs } = this.#means
+    const { engine, runs } = this.#means
+    if (found !== undefined) {
+      const now = engine.clock()
+      if (this.#options.find && this.#willDo(found, now)) return this.#outcomeOf(found, now)
+      this.#fallBackOn(found)
+    }
     // Who was given up while it looked stands in no line.
     this.#flight.audience?.check()
     // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
@@ -249,7 +252,7 @@ export class Lead<V, R> {
     this.#hasWaited = true
     return waiting.then((turn) => {
       if (turn.to === 'leave') throw LEFT
-      if (turn.to === 'serve') return this.#outcomeOf(turn.found)
+      if (turn.to === 'serve') return this.#outcomeOf(turn.found, this.#means.engine.clock())
       this.#lease = turn.lease
       return this.#ended(this.#beginLoad())
     })
@@ -265,7 +268,7 @@ export class Lead<V, R> {
       ...this.#call,
       look: async () => {
         const found = await looks.find(this.#call, undefined, true)
-        return found !== undefined && this.#willDo(found) ? found : undefined
+        return found !== undefined && this.#willDo(found, this.#means.engine.clock()) ? found : undefined
       },
       isNested: frame.parent?.innermostFlight !== undefined,
       isBehind: behind === true,
@@ -334,16 +337,16 @@ export class Lead<V, R> {
     return staleOf(found)
   }
 
-  #willDo(found: Entry<V>): boolean {
+  #willDo(found: Entry<V>, now: number): boolean {
     const { newerThan, behind, refresh } = this.#options
     // Redis counts in whole milliseconds: the same load may look a little later from there.
     if (newerThan !== undefined && found.loadedAt <= newerThan + 2) return false
     const mayBeStale = behind !== true && refresh !== false
-    return this.#means.engine.clock() < found.freshUntil || (mayBeStale && this.#means.staleness.mayRevalidate(found))
+    return now < found.freshUntil || (mayBeStale && this.#means.staleness.mayRevalidate(found))
   }
 
-  #outcomeOf(entry: Entry<V>): Outcome<V> {
-    return { from: 'store', entry, stale: this.#means.engine.clock() >= entry.freshUntil, stored: true, share: true }
+  #outcomeOf(entry: Entry<V>, now: number): Outcome<V> {
+    return { from: 'store', entry, stale: now >= entry.freshUntil, stored: true, share: true }
   }
 }
 

@@ -32,31 +32,31 @@ export class Looks<V> {
   /** What `use` makes of what `find` finds, in the step in which that is there. */
   take<R>({ key }: Call, use: Use<V, R>, since: number = this.#engine.clock(), isAgain = false): R | Promise<R> {
     const entries = this.#entries
-    if (this.isStrong) {
-      if (this.#isPrompt(since)) return this.#takeVerified(key, use, since, isAgain)
-      return taken(this.#soon(this.#takeVerified(key, asItIs, since, isAgain), since), use)
-    }
+    if (this.isStrong) return this.#takeStrong(key, use, since, isAgain)
     if (entries?.mayAsk !== true) return use(entries?.kept(key))
+    const now = this.#engine.clock()
     // A store of one's own keeps to it by itself.
-    if (this.#engine.shared === undefined) return entries.find(key, use, asItIs, isAgain)
+    if (this.#engine.shared === undefined) return entries.find(key, now, use, asItIs, isAgain)
     const soon = (work: Promise<Entry<V> | undefined>): Promise<Entry<V> | undefined> =>
       this.#soon(work, since).then((found) => found ?? entries.kept(key))
-    return this.#isPrompt(since) ? entries.find(key, use, soon, isAgain) : taken(soon(entries.find(key, asItIs, soon, isAgain)), use)
+    if (isPrompt(now, since)) return entries.find(key, now, use, soon, isAgain)
+    return taken(soon(entries.find(key, now, asItIs, soon, isAgain)), use)
+  }
+
+  #takeStrong<R>(key: string, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
+    const now = this.#engine.clock()
+    if (isPrompt(now, since)) return this.#takeVerified(key, now, use, since, isAgain)
+    return taken(this.#soon(this.#takeVerified(key, now, asItIs, since, isAgain), since), use)
   }
 
   /** Sends the question and the look together. */
-  #takeVerified<R>(key: string, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
+  #takeVerified<R>(key: string, now: number, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
     const { shared, freshness } = this.#engine
     const asking = shared!.log.ask()
     const verified = (found: Entry<V> | undefined, failure?: unknown): Promise<R> =>
       asking.then((isAnswered) => use(isAnswered && found !== undefined && freshness.survives(found) ? found : undefined, failure))
     const entries = this.#entries
-    return entries === undefined ? verified(undefined) : entries.find(key, verified, (work) => this.#soon(work, since), isAgain)
-  }
-
-  /** Whether a command that is sent now ends within the time of who came at `since`, give or take a millisecond. */
-  #isPrompt(since: number): boolean {
-    return this.#engine.clock() - since < 1
+    return entries === undefined ? verified(undefined) : entries.find(key, now, verified, (work) => this.#soon(work, since), isAgain)
   }
 
   /** What is there within the `commandTimeout` of who came at `since`. */
@@ -72,4 +72,9 @@ export class Looks<V> {
       limit.end()
     }
   }
+}
+
+/** Whether a command that is sent now ends within the time of who came at `since`, give or take a millisecond. */
+function isPrompt(now: number, since: number): boolean {
+  return now - since < 1
 }

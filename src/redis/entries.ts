@@ -5,7 +5,7 @@ import { dateOf, encodeEntry, UNDATED, type NewRemoteEntry, type RemoteEntry, ty
 import { CodecError, type CacheError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import { dateScript } from './entry-scripts.ts'
-import { endOf, entriesOf, entryKeyOf, lifetimeInRedis } from './naming.ts'
+import { endOf, entriesOf, entryKeyIn, lifetimeInRedis } from './naming.ts'
 import { Reads } from './reads.ts'
 import { Refusals } from './refusals.ts'
 import { Uses } from './uses.ts'
@@ -23,6 +23,8 @@ const HEAD = 160
 export class RedisEntries {
   readonly #connection: RedisConnection
   readonly #prefix: string
+  /** What the keys of all of them begin with. */
+  readonly #start: string
   readonly #bounds: Uses[] = []
   readonly #writing = new Refusals()
   readonly #reads: Reads
@@ -30,23 +32,24 @@ export class RedisEntries {
   constructor(options: { connection: RedisConnection; prefix: string }) {
     this.#connection = options.connection
     this.#prefix = options.prefix
+    this.#start = entriesOf(options.prefix)
     this.#reads = new Reads(options.connection)
   }
 
   /** What is stored for a call. Reads of one tick travel together. Rejects with a `StoreError`, and for garbage with a `CodecError`. */
   read(name: string, key: string, version?: string): Promise<RemoteEntry | undefined> {
-    return this.#reads.read(entryKeyOf(this.#prefix, name, key, version))
+    return this.#reads.read(entryKeyIn(this.#start, name, key, version))
   }
 
   /** As `read`, and what `use` makes of it in the step in which it comes. */
   take<R>(name: string, key: string, version: string | undefined, use: UseRead<R>): Promise<R> {
-    return this.#reads.take(entryKeyOf(this.#prefix, name, key, version), use)
+    return this.#reads.take(entryKeyIn(this.#start, name, key, version), use)
   }
 
   /** Stores an entry until its lifetime and its stale window have passed; 30 days where it has no end. Rejects with a `StoreError`. */
   async write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void> {
     const lifetime = lifetimeInRedis(entry.lifetime + entry.staleWindow)
-    const at = entryKeyOf(this.#prefix, name, key, version)
+    const at = entryKeyIn(this.#start, name, key, version)
     const bytes = encodeEntry(entry)
     // In one go, so that what is read after it on this connection is the entry; who reads it between the two finds it of no use yet.
     const write = (client: Redis, isAsked: boolean): Promise<unknown> =>
@@ -55,7 +58,7 @@ export class RedisEntries {
   }
 
   async remove(name: string, key: string, version?: string): Promise<void> {
-    await this.#connection.unlink([entryKeyOf(this.#prefix, name, key, version)])
+    await this.#connection.unlink([entryKeyIn(this.#start, name, key, version)])
   }
 
   /** Holds the entries of a function to a number, as far as this process writes and uses them. */
@@ -81,7 +84,7 @@ export class RedisEntries {
 
   /** Gives back the space of all entries of the prefix, or of all but those whose load began at `since` or later; a few at a time, until `isOver`. */
   async sweep(since?: Since, isOver: () => boolean = () => false): Promise<void> {
-    for await (const keys of this.#connection.scan(entriesOf(this.#prefix))) {
+    for await (const keys of this.#connection.scan(this.#start)) {
       if (isOver()) return
       if (keys.length === 0) continue
       const old = since === undefined ? keys : await this.#before(since, keys)

@@ -14,8 +14,13 @@ export function entriesOf(prefix: string, name?: string): string {
 }
 
 /** The entry of one call. `version` has no parenthesis in it: entries of two versions never have one key. */
-export function entryKeyOf(prefix: string, name: string, key: string, version = ''): string {
-  return `${entriesOf(prefix, name)}${key}${endOf(version)}`
+export function entryKeyOf(prefix: string, name: string, key: string, version?: string): string {
+  return entryKeyIn(entriesOf(prefix), name, key, version)
+}
+
+/** The same, by what the keys of all entries of the prefix begin with. */
+export function entryKeyIn(entries: string, name: string, key: string, version = ''): string {
+  return `${entries}${name}(${key}${endOf(version)}`
 }
 
 /** What the keys of all entries of one version end with. */

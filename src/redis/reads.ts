@@ -22,8 +22,9 @@ interface Found extends Answered {
   readonly since: number
 }
 
-// A server answers nobody else meanwhile, and the first value waits for the last: so many bytes are about a millisecond.
-const MOST_KEYS = 128
+// A server answers nobody else meanwhile, and the first value waits for the last: so many bytes are about a millisecond. And where many ask,
+// it looks up one piece while another one is taken here.
+const MOST_KEYS = 32
 const MOST_BYTES = 512 * 1024
 /** How much the latest piece says of how large entries are. */
 const WEIGHT = 0.5
