@@ -171,8 +171,14 @@ export class Entries<V> {
     isAgain: boolean,
   ): Entry<V> | undefined | Promise<Entry<V> | undefined> {
     if (there === undefined) return this.#vouched(key)
-    const admitted = this.#admission.admit(key, there, sent, isAgain)
-    return admitted instanceof Promise ? soon(admitted.then((entry) => this.#taken(key, entry))) : this.#taken(key, admitted)
+    try {
+      const admitted = this.#admission.admit(key, there, sent, isAgain)
+      return admitted instanceof Promise ? soon(admitted.then((entry) => this.#taken(key, entry))) : this.#taken(key, admitted)
+    } catch (error) {
+      // Whoever looks is to go on, whatever is wrong with what was found.
+      this.#options.onError(error as CacheError)
+      return undefined
+    }
   }
 
   #taken(key: string, admitted: Entry<V> | undefined): Entry<V> | undefined {

@@ -34,6 +34,10 @@ export class Flight<T> {
 
   /** It has ended: who waits for it gets its result. */
   land(result: T): void {
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
     this.#landing?.resolve(result)
     this.#end()
   }

@@ -141,10 +141,10 @@ export class Lead<V, R> {
       if (!find) return Promise.resolve(this.#fly(this.#begin(behind === true ? entries?.kept(this.#call.key) : undefined), use))
       // Without Redis there is nothing to wait for: the load begins in the tick of its call, which has seen that there is nothing fresh.
       if (!looks.mayAsk && !staleness.isOfUse) return Promise.resolve(this.#fly(this.#begin(undefined), use))
-      return Promise.resolve(
-        this.#look((found, failure) => this.#fly(failure === undefined ? this.#begin(found) : new Failure(failure), use)),
-      )
+      return Promise.resolve(this.#look((found, failure) => this.#fly(this.#begin(found, failure), use)))
     } catch (error) {
+      // Who waits for it would wait for ever.
+      if (!this.#flight.isOver) this.#end(new Failure(error))
       return Promise.reject(error)
     }
   }
@@ -213,7 +213,7 @@ export class Lead<V, R> {
     return taken(Promise.resolve(runs.within(this.#flight.frame, () => looks.find(this.#call, since))), flyOn)
   }
 
-  #begin(found: Entry<V> | undefined): Flown<V> {
+  #begin(found: Entry<V> | undefined, failure?: unknown): Flown<V> {
     try {
       return this.#flyOn(found)
     } catch (error) {
@@ -221,6 +221,8 @@ export class Lead<V, R> {
     }
   }
 
+      // A look that fails has found nothing.
+      if (failure !== undefined) this.#means.engine.report(failure)
   #flyOn(found: Entry<V> | undefined): Flown<V> {
     const { engine, runs } = this.#means
     if (found !== undefined) {

@@ -2,7 +2,10 @@
 import { createHook } from 'node:async_hooks'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { engineOf, openCache, type Cache } from '../src/cache.ts'
-import type { CacheOptions, MemoizeOptions, Store } from '../src/index.ts'
+import type { Loaded } from '../src/call.ts'
+import { Calls } from '../src/calls.ts'
+import type { CacheError, CacheOptions, Codec, MemoizeOptions, Store } from '../src/index.ts'
+import { wholeRef } from '../src/ref.ts'
 import { newProxy, type Proxy } from './redis/proxy.ts'
 import { until } from './redis/process.ts'
 import { newClock, type Clock } from './support/clock.ts'
@@ -328,6 +331,54 @@ describe('a load with a transaction in it that was rolled back', () => {
     await outer()
     await outer()
     expect(runs).toBe(2)
+  })
+})
+
+describe('whatever fails while a load looks for what is stored', () => {
+  const codec: Codec<string> = { encode: (text) => Buffer.from(text), decode: (bytes) => Buffer.from(bytes).toString() }
+
+  test('it loads, and so do all who wait for it', async () => {
+    const prefix = newPrefix()
+    const errors: CacheError[] = []
+    const [there, here] = [false, true].map(async (isBroken) => {
+      const cache = await open(newClock(), { redis: redis.url, prefix, onError: (error) => void errors.push(error) })
+      const size = (): number => {
+        if (isBroken) throw new Error('no size')
+        return 1
+      }
+      const options = { limit: 10, limitInRedis: undefined, staleWhileRevalidate: 0, staleIfError: 0, declaredFor: () => [] }
+      return new Calls(engineOf(cache), { name: 'row', ttl: 60_000, place: 'tiered', codec, size, ...options })
+    })
+    const read = async (calls: Calls<string>, value: string): Promise<string> => {
+      const load = async (): Promise<Loaded<string>> => ({ value, store: false, share: true })
+      const served = await calls.serve(calls.call(['1'], '"1"'), load)
+      return served.from === 'unshared' ? 'unshared' : served.entry.value
+    }
+    const stored = await there!
+    await stored.serve(stored.call(['1'], '"1"'), async () => ({ value: 'stored', store: true, share: true }))
+    const broken = await here!
+    await until(async () => (await stored.count(wholeRef('row'))) === 1)
+    expect(await Promise.all([read(broken, 'loaded'), read(broken, 'loaded')])).toEqual(['loaded', 'loaded'])
+    expect(await read(broken, 'again')).toBe('again')
+    expect(errors).not.toEqual([])
+  })
+
+  test('it ends, where not even the clock can be read', async () => {
+    const clock = newClock()
+    let readings = Number.POSITIVE_INFINITY
+    const cache = openCache({ redis: redis.url, prefix: newPrefix(), onError: () => undefined }, () => {
+      if (readings-- <= 0) throw new Error('no clock')
+      return clock.now()
+    })
+    onTestFinished(() => cache.close())
+    await until(() => engineOf(cache).shared!.log.generation !== undefined)
+    const read = cache.memoize(async (id: number) => id, { name: 'row', ttl: 60_000 })
+    for (let id = 0; id < 5; id++) {
+      readings = id
+      const first = read(id).catch(() => id)
+      readings = Number.POSITIVE_INFINITY
+      expect(await Promise.all([first, read(id)])).toEqual([id, id])
+    }
   })
 })
 
