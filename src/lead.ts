@@ -177,18 +177,24 @@ export class Lead<V, R> {
   }
 
   #answer(ending: Ending<V>): R | Promise<R> {
-    if (ending instanceof Failure) this.#means.missed(this.#flight, this.#reader)
+    if (ending instanceof Failure && this.#isOfCall) this.#means.missed(this.#flight, this.#reader)
     const outcome = outcomeOf(ending)
     this.#tell(outcome)
     if (outcome.from === 'store') this.#refreshAfter(outcome)
     return this.#take(outcome)
   }
 
+  /** Whether a call waits for its answer: what is refreshed behind one was counted when that was answered. */
+  get #isOfCall(): boolean {
+    return this.#options.behind !== true
+  }
+
   /** Counts what its leader is given, and tells the load that reads it. */
   #tell(outcome: Outcome<V>): void {
     const { from, entry, stale } = outcome
     const reader = this.#reader
-    if (from === 'load' || this.#means.options.isSign?.(entry.value) !== true) this.#means.countServed(outcome)
+    const isCounted = this.#isOfCall && (from === 'load' || this.#means.options.isSign?.(entry.value) !== true)
+    if (isCounted) this.#means.countServed(outcome)
     this.#means.report(reader, entry, stale)
     // What its load read inside a transaction may be undone.
     if (reader !== undefined && from === 'load' && this.#flight.frame.isTentative) reader.isTentative = true

@@ -12,7 +12,7 @@ export interface FunctionStats {
   staleHits: number
   /** Misses that waited for another caller's load. */
   coalesced: number
-  /** Times the function itself ran. */
+  /** Times the function itself ran, also behind a value that was served: that is nobody's miss. */
   loads: number
   /** Loads that failed. */
   errors: number

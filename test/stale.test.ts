@@ -63,6 +63,27 @@ describe('staleWhileRevalidate', () => {
     expect([await read(), row.loads]).toEqual(['new', 3])
   })
 
+  test('a refresh behind is no call: it is counted as a load, and its failure as an error', async () => {
+    const row = new Row()
+    row.turn().gate.open()
+    const failing = row.turn()
+    failing.fails = true
+    failing.gate.open()
+    const read = cache.memoize(row.read, options)
+    const stats: unknown[] = []
+    for (let call = 0; call < 3; call++) {
+      await read()
+      await nextRound()
+      stats.push(read.stats())
+      clock.advance(60_000)
+    }
+    expect(stats).toMatchObject([
+      { misses: 1, hits: 0, staleHits: 0, loads: 1, errors: 0 },
+      { misses: 1, hits: 0, staleHits: 1, loads: 2, errors: 1 },
+      { misses: 1, hits: 0, staleHits: 2, loads: 3, errors: 1 },
+    ])
+  })
+
   test('a clear ends an old value that nobody has asked for again', async () => {
     const row = new Row()
     const read = cache.memoize(row.read, options)
