@@ -62,7 +62,9 @@ export class Loads<V> implements Means<V> {
   /** A load that waits for a flight which waits for that load would wait forever. */
   refuseCycle(call: Call, reader: Frame | undefined, awaited: Flight<Outcome<V>> | undefined): void {
     const inside = reader?.innermostFlight
-    if (inside !== undefined && awaited?.waitsFor(inside) === true) throw cycle(call)
+    if (inside === undefined || awaited === undefined) return
+    // A load of the same call may have taken the place of the one that it runs in.
+    if (awaited.waitsFor(inside) || reader!.runsIn(call)) throw cycle(call)
   }
 
   /** A load that nobody may join would begin itself without end. */

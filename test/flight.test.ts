@@ -227,6 +227,27 @@ describe('a cycle is an error and no deadlock', () => {
     await expect(read()).rejects.toMatchObject(cycle)
   })
 
+  test('of a function that needs its own result once another load has taken the place of its own', async () => {
+    const [gate, refreshed] = [newGate(), newGate()]
+    let loads = 0
+    const read: ReturnType<typeof define> = define()
+    function define() {
+      const load = async (): Promise<string> => {
+        if (++loads > 1) return refreshed.wait().then(() => 'refreshed')
+        await gate.wait()
+        return `of ${await read()}`
+      }
+      return cache.memoize(load, { name: 'row' })
+    }
+    const first = read()
+    await gate.reached()
+    const second = read.refresh()
+    gate.open()
+    await expect(first).rejects.toMatchObject(cycle)
+    refreshed.open()
+    expect(await second).toBe('refreshed')
+  })
+
   test('of functions that need each other, whoever begins', async () => {
     const a: () => Promise<string> = cache.memoize(async () => `a ${await b()}`, { name: 'a' })
     const b: () => Promise<string> = cache.memoize(async () => `b ${await c()}`, { name: 'b' })
