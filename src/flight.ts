@@ -22,6 +22,8 @@ export class Flight<T> {
   next: Flight<T> | undefined
   /** What who waits for it may have instead, where it takes too long: undefined once that may not be served. */
   fallback: (() => T | undefined) | undefined
+  /** Lets other processes load, where they wait for this one's load: its result will be nobody's who comes later. */
+  giveWay: (() => void) | undefined
   /** The flights that this one's load waits for right now, and how often. */
   #awaited: Map<Flight<unknown>, number> | undefined
   #landing: Landing<T> | undefined
@@ -32,12 +34,12 @@ export class Flight<T> {
     frame.flight = this
   }
 
-  /** It has ended: who waits for it gets its result. */
-  land(result: T): void {
   get isOver(): boolean {
     return this.#isOver
   }
 
+  /** It has ended: who waits for it gets its result. */
+  land(result: T): void {
     this.#landing?.resolve(result)
     this.#end()
   }

@@ -221,14 +221,14 @@ export class Lead<V, R> {
 
   #begin(found: Entry<V> | undefined, failure?: unknown): Flown<V> {
     try {
+      // A look that fails has found nothing.
+      if (failure !== undefined) this.#means.engine.report(failure)
       return this.#flyOn(found)
     } catch (error) {
       return new Failure(error)
     }
   }
 
-      // A look that fails has found nothing.
-      if (failure !== undefined) this.#means.engine.report(failure)
   #flyOn(found: Entry<V> | undefined): Flown<V> {
     const { engine, runs } = this.#means
     if (found !== undefined) {
@@ -261,7 +261,9 @@ export class Lead<V, R> {
     return waiting.then((turn) => {
       if (turn.to === 'leave') throw LEFT
       if (turn.to === 'serve') return this.#outcomeOf(turn.found, this.#means.engine.clock())
-      this.#lease = turn.lease
+      const { lease } = turn
+      this.#lease = lease
+      if (lease !== undefined) this.#flight.giveWay = () => lease.end('overtaken')
       return this.#ended(this.#beginLoad())
     })
   }

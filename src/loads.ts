@@ -152,9 +152,16 @@ export class Loads<V> implements Means<V> {
     const flight = new Flight<Outcome<V>>(this.runs.newFrame(call, reader, since))
     flight.finds = find && refresh !== false
     if (after !== undefined && this.flights.get(call.key) === after) after.next = flight
-    else if (join) this.flights.set(call.key, flight)
+    else if (join) this.#replace(call.key, flight)
     if (caller !== undefined) this.#await(flight, call, caller)
     return flight
+  }
+
+  /** A flight takes the place of the one that runs, if any: it does not wait in line for the lease of one that was overtaken. */
+  #replace(key: string, flight: Flight<Outcome<V>>): void {
+    const running = this.flights.get(key)
+    if (running?.giveWay !== undefined && this.arrivals.isOvertaken(running.frame, running.position!)) running.giveWay()
+    this.flights.set(key, flight)
   }
 
   /** Ends a flight whose callers have all left. */

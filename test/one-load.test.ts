@@ -377,6 +377,39 @@ describe('a clear while one process loads and others wait', () => {
     ['that makes it gone', (cache: Cache) => cache.clear(cache.tag('table'))],
     ['that makes it stale', (cache: Cache) => cache.expire(cache.tag('table'))],
   ])(
+    'of what only that load has read, %s: who then comes to its process loads at once, and the others take what that gives',
+    async (_, clear) => {
+      const [a, b] = [newNode(), newNode()]
+      const row = new Row()
+      const [first, second] = [row.turn(), row.turn()]
+      const [here, there] = [a, b].map(({ cache }) =>
+        cache.memoize(
+          async (id: string) => {
+            cache.track(cache.tag('table'))
+            return row.read(id)
+          },
+          { name: 'row' },
+        ),
+      )
+      const loader = here!('1')
+      await first.reached()
+      const other = there!('1')
+      await untilWaiting(1, b)
+      row.value = 'new'
+      await clear(a.cache)
+      const later = here!('1')
+      await second.reached()
+      second.open()
+      expect(await Promise.all([later, other])).toEqual(['new', 'new'])
+      first.open()
+      expect([await loader, await here!('1'), row.loads]).toEqual(['old', 'new', 2])
+    },
+  )
+
+  test.each([
+    ['that makes it gone', (cache: Cache) => cache.clear(cache.tag('table'))],
+    ['that makes it stale', (cache: Cache) => cache.expire(cache.tag('table'))],
+  ])(
     'of what only that load has read, %s: its result reaches nobody who comes later, and one of them loads anew for all',
     async (_, clear) => {
       const [a, b, c] = [newNode(), newNode(), newNode()]
