@@ -1,5 +1,6 @@
 // Knows what all functions and routes of one cache share: the log, the tracker, the clock, Redis, the names.
 
+import { types } from 'node:util'
 import { Budget } from './budget.ts'
 import { ClearLog, type RecordKind } from './clear-log.ts'
 import { show } from './duration.ts'
@@ -160,14 +161,17 @@ export class Engine {
 
   report(error: unknown): void {
     if (!(error instanceof CacheError && error.code === 'LOAD')) this.#storeErrors++
-    if (isKnown(error)) return
+    if (!isKnown(error)) this.#tell(error instanceof CacheError ? error : new StoreError('A store failed.', error))
+  }
+
+  #tell(failure: CacheError): void {
     try {
-      this.options.onError(error instanceof CacheError ? error : new StoreError('A store failed.', error))
+      const told: unknown = this.options.onError(failure)
+      // One that is asynchronous throws later, and would end the process.
+      if (types.isPromise(told)) told.catch(warnOfHandler)
     } catch (thrown) {
       // An error handler that throws must not turn a served read into a failed one.
-      process.emitWarning(`onError of a cache threw: ${thrown instanceof Error ? String(thrown) : show(thrown)}`, {
-        type: 'CacheAlchemyWarning',
-      })
+      warnOfHandler(thrown)
     }
   }
 
@@ -243,6 +247,12 @@ export class Engine {
     await Promise.all(Array.from(this.#stores.values(), (store) => store.close().catch((error: unknown) => this.report(error))))
     await this.shared?.close()
   }
+}
+
+function warnOfHandler(thrown: unknown): void {
+  process.emitWarning(`onError of a cache threw: ${thrown instanceof Error ? String(thrown) : show(thrown)}`, {
+    type: 'CacheAlchemyWarning',
+  })
 }
 
 /** Who does not await a clear is not ended by its rejection. */

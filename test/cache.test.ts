@@ -173,11 +173,11 @@ describe('stats', () => {
 })
 
 describe('an onError that throws', () => {
-  test.each<[unknown, string]>([
-    [new Error('the handler is broken'), 'Error: the handler is broken'],
-    // Of what has no text neither.
-    [Object.create(null), 'an object (of no class)'],
-  ])('does not fail the call that it is told of', async (thrown, told) => {
+  test.each<[how: string, unknown, string]>([
+    ['at once', new Error('the handler is broken'), 'Error: the handler is broken'],
+    ['at once, something that has no text', Object.create(null), 'an object (of no class)'],
+    ['later, where it is asynchronous', new Error('the handler is broken'), 'Error: the handler is broken'],
+  ])('%s does not fail the call that it is told of, nor the process', async (how, thrown, told) => {
     const warned: unknown[] = []
     const listen = (warning: Error): void => void warned.push(warning.message)
     process.on('warning', listen)
@@ -185,6 +185,7 @@ describe('an onError that throws', () => {
       {
         redis: false,
         onError: () => {
+          if (how.startsWith('later')) return Promise.reject(thrown)
           throw thrown
         },
       },
