@@ -9,6 +9,15 @@ import { CodecError } from './errors.ts'
  */
 export function isReadOnce(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
+  try {
+    return isReadOnceObject(value)
+  } catch {
+    // A getter of the user's own, which nobody asked for: its caller is to have the value.
+    return false
+  }
+}
+
+function isReadOnceObject(value: object): boolean {
   // By names that stand here: V8 then knows of the next value of a shape that it has none of them.
   if ('getReader' in value && isMethod(value.getReader)) return true
   if ('pipe' in value && isMethod(value.pipe) && 'read' in value && isMethod(value.read))

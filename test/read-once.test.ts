@@ -60,6 +60,21 @@ describe('of a cached function', () => {
     message: `The value of "${name}" is an instance of ${what}, which can be read only once: return what was read from it. It reaches its caller and is not stored.`,
   })
 
+  test('is nothing that cannot be asked whether it is one: its callers get it', async () => {
+    const broken = (): never => {
+      throw new Error('asked')
+    }
+    const values = [
+      Object.defineProperty({}, 'pipe', { get: broken }),
+      Object.defineProperty({}, 'next', { get: broken }),
+      new Proxy({}, { has: broken }),
+    ]
+    for (const [at, value] of values.entries()) {
+      const read = cache.memoize(async () => value, { name: `row ${at}` })
+      expect((await read()) === value).toBe(true)
+    }
+  })
+
   test('is read by each caller, also by those who have come together', async () => {
     const gate = newGate()
     let loads = 0
