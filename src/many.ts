@@ -86,7 +86,11 @@ export class Batch {
 
   #gather(): Gathering {
     const { engine, calls, loadMany } = this.#options
-    const load = async (members: Args[]): Promise<readonly unknown[]> => listOf(await loadMany(members), members.length, calls.name)
+    const load = async (members: Args[]): Promise<readonly unknown[]> => {
+      // Its list is the user's from here on, who may take out of it what is done.
+      const { length } = members
+      return listOf(await loadMany(members), length, calls.name)
+    }
     return new Gathering(new Frame(engine.clock(), this.#reader), (frame, members) =>
       this.#context.runInAsyncScope(() => calls.loadTogether(frame, () => load(members))),
     )

@@ -66,6 +66,12 @@ describe('many', () => {
     expect(batches).toEqual([['3', '2'], ['2']])
   })
 
+  test('lets `loadMany` take out of its list what is done', async () => {
+    const loadMany = async (calls: [string][]): Promise<string[]> => calls.splice(0).map(([id]) => id.toUpperCase())
+    const read = cache.memoize(async (id: string) => id, { name: 'row', loadMany })
+    expect(await read.many([['a'], ['b']])).toEqual(['A', 'B'])
+  })
+
   test('joins loads that run, and its own are joined', async () => {
     const gate = newGate()
     const loads: string[] = []
