@@ -20,6 +20,7 @@ const MOST_AT_ONCE = 250
 // An entry that is used all the time is known to be within a second; what is used beyond this many until then is only late.
 const USES_WAIT = 1000
 const MOST_NOTED = 1000
+const MOST_LEFT = 10_000
 
 /**
  * The uses of one function's entries, as one process notes them. Writes of a tick travel together, right behind the entries themselves;
@@ -31,6 +32,8 @@ export class Uses {
   readonly #start: string
   /** The milliseconds until an entry that was written ends; '' for one that was used. The last one is the latest. */
   #noted: Map<string, string> = new Map()
+  /** Entries that had to go, and could not be removed. */
+  #left: readonly string[] = []
   #sending: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #isFailing = false
@@ -85,7 +88,7 @@ export class Uses {
     const args = [`${limit}`, `${2 * MOST_AT_ONCE}`, ...part.flat()]
     try {
       const gone = await connection.script(usesScript, this.#key, () => args)
-      if (Array.isArray(gone) && gone.length > 0) await connection.unlink(gone.map((entry) => this.#start + String(entry)))
+      if (Array.isArray(gone)) await this.#remove(gone.map(String), part)
       this.#isFailing = false
     } catch (error) {
       this.#takeBack(part)
@@ -93,6 +96,24 @@ export class Uses {
       if (isReply(error) && !this.#isFailing) onError(error as CacheError)
       this.#isFailing ||= isReply(error)
     }
+  }
+
+  /** Nothing else knows these any more: those that cannot be removed go with the next ones, unless they are written again. */
+  async #remove(gone: readonly string[], part: ReadonlyArray<readonly [entry: string, ends: string]>): Promise<void> {
+    const all = this.#left.length === 0 ? gone : [...gone, ...this.#notIn(part)]
+    if (all.length === 0) return
+    this.#left = []
+    try {
+      await this.#options.connection.unlink(all.map((entry) => this.#start + entry))
+    } catch (error) {
+      this.#left = [...this.#left, ...all].slice(0, MOST_LEFT)
+      throw error
+    }
+  }
+
+  #notIn(part: ReadonlyArray<readonly [entry: string, ends: string]>): readonly string[] {
+    const noted = new Set(part.map(([entry]) => entry))
+    return this.#left.filter((entry) => !noted.has(entry) && !this.#noted.has(entry))
   }
 
   /** Entries that were written and are not noted would stay until they end: they go with the next ones. */

@@ -207,6 +207,21 @@ test('a server that allows no index still answers every call, and one error says
   expect(errors).toEqual([expect.objectContaining({ code: 'STORE' })])
 })
 
+test('what had to go and could not be removed goes with the next ones', async () => {
+  const prefix = encodeURIComponent(world.prefix)
+  const rights = [`~{${prefix}:log}`, `~${prefix}:*`, `~${prefix}#*`, `~{${prefix}#*`, '&*', '+@all']
+  await world.plain.call('ACL', 'SETUSER', 'keeping', 'on', '>secret', ...rights, '-unlink')
+  const { cache, errors } = newNode({ redis: `redis://keeping:secret@127.0.0.1:${world.server.port}` })
+  const read = square({ cache }, { limit: 2 })
+  await each(read, 1, 2, 3, 4)
+  await until(() => errors.length > 0)
+  await untilStored(1, 2, 3, 4)
+  await world.plain.call('ACL', 'SETUSER', 'keeping', '+unlink')
+  await each(read, 5)
+  await untilStored(4, 5)
+  expect(await indexed()).toEqual([4, 5])
+})
+
 test('garbage in place of the index costs one error and no call, and once it is gone the limit holds again', async () => {
   await world.plain.set(uses(), 'garbage')
   const { cache, errors } = newNode()
