@@ -46,6 +46,8 @@ export class Admission<V> {
   #admitReached(key: string, remote: RemoteEntry, sent: number, isAgain: boolean): Entry<V> | undefined {
     const { log, epochs, freshness, size, onCleared } = this.#options
     if (remote.generation !== epochs.generation) return undefined
+    // Before the user's own codec runs, which may clear.
+    const { position } = log
     if (epochs.clearedSince(remote.refs, remote.epoch)) {
       if (!isAgain) onCleared()
       return undefined
@@ -58,7 +60,7 @@ export class Admission<V> {
       value: value.value,
       refs: remote.refs,
       order: 0,
-      checked: log.position,
+      checked: position,
       loadedAt: Number.isFinite(remote.lifetime) ? sent + remote.remaining - remote.lifetime : sent,
       freshUntil: Math.min(sent + remote.remaining, expiredAt),
       cost: remote.cost ?? 0,

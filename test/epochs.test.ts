@@ -1,7 +1,7 @@
 // How entries are dated that cross processes: whoever comes later, or after the log was lost, takes none that a clear has overtaken.
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openCache } from '../src/cache.ts'
-import type { CacheOptions } from '../src/index.ts'
+import type { CacheOptions, Codec } from '../src/index.ts'
 import { until } from './redis/process.ts'
 import { newProxy } from './redis/proxy.ts'
 import { newWorld } from './redis/world.ts'
@@ -52,6 +52,24 @@ describe('an entry in Redis', () => {
     const late = newNode(table)
     const { loads } = table
     expect([await late.row('1'), await late.row('2'), table.loads]).toEqual(['new', 'old', loads + 1])
+  })
+
+  test('that a codec of the user’s own clears while it decodes it is for nobody who comes later', async () => {
+    const [there, here] = [false, true].map((clears) => {
+      const { cache } = newNode(new Table())
+      const decode = (bytes: Uint8Array): string => {
+        if (clears) void row.clear()
+        return Buffer.from(bytes).toString()
+      }
+      const codec = { encode: (text: string) => Buffer.from(text), decode }
+      const load = async (_id: string): Promise<string> => (clears ? 'new' : 'old')
+      const row = cache.memoize(load, { name: 'text', codec: codec as Codec })
+      return row
+    })
+    await there!('1')
+    await until(async () => (await world.plain.exists(`${encodeURIComponent(world.prefix)}:text("1")`)) === 1)
+    expect(await here!('1')).toBe('old')
+    expect(await here!('1')).toBe('new')
   })
 
   test.each([
