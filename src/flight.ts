@@ -92,12 +92,11 @@ export class Flight<T> {
     else this.#awaited!.set(other, left)
   }
 
-  /** This flight's result, noting while it is waited for that the load of flight `waiter` waits. */
-  awaitedBy(waiter: Flight<unknown> | undefined): Promise<T> {
-    return waiter === undefined ? this.result : this.whileAwaitedBy(waiter, this.result)
+  /** What a promise gives, noting until then that the load of flight `waiter`, if there is one, waits for this one. */
+  awaitedBy<R>(waiter: Flight<unknown> | undefined, work: Promise<R>): Promise<R> {
+    return waiter === undefined ? work : this.whileAwaitedBy(waiter, work)
   }
 
-  /** What a promise gives, noting until then that the load of flight `waiter` waits for this one. */
   async whileAwaitedBy<R>(waiter: Flight<unknown>, work: Promise<R>): Promise<R> {
     const self = this as Flight<unknown>
     waiter.await(self)

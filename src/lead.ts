@@ -89,8 +89,8 @@ export class Lead<V, R> {
   readonly #load: Load<V>
   readonly #flight: Flight<Outcome<V>>
   readonly #reader: Frame | undefined
-  /** The flight that waits for this one. */
-  readonly #inside: Flight<unknown> | undefined
+  /** The flight that waits for this one, until it does no more. */
+  #inside: Flight<unknown> | undefined
   readonly #options: LeadOptions<V>
   readonly #take: (led: Led<V>) => R | Promise<R>
   /** What it has found that will not do, or not yet. */
@@ -126,10 +126,11 @@ export class Lead<V, R> {
     const { options } = this.#means
     if (options.softTimeout === Number.POSITIVE_INFINITY) return this.#land(this.#answer)
     const landing = this.#means.landing(this.#flight, this.#land(outcomeOf))
-    return landing.then(
-      (outcome) => this.#answer(outcome),
-      (error: unknown) => this.#answer(new Failure(error)),
-    )
+    const answered = (ending: Ending<V>): R | Promise<R> => {
+      this.#awaitNoMore()
+      return this.#answer(ending)
+    }
+    return landing.then(answered, (error: unknown) => answered(new Failure(error)))
   }
 
   /** Flies, and gives what `use` makes of how it ends in that step: a promise more would be the largest cost of a miss. */
@@ -171,9 +172,14 @@ export class Lead<V, R> {
     flight.frame.end()
     if (ending instanceof Failure) flight.fail(ending.error)
     else flight.land(ending)
-    this.#inside?.awaitNoMore(flight)
+    this.#awaitNoMore()
     this.#means.flights.leave(this.#call.key, flight)
     return ending
+  }
+
+  #awaitNoMore(): void {
+    this.#inside?.awaitNoMore(this.#flight)
+    this.#inside = undefined
   }
 
   #answer(ending: Ending<V>): R | Promise<R> {

@@ -64,12 +64,12 @@ export class Loads<V> implements Means<V> {
     const inside = reader?.innermostFlight
     if (inside === undefined || awaited === undefined) return
     // A load of the same call may have taken the place of the one that it runs in.
-    if (awaited.waitsFor(inside) || reader!.runsIn(call)) throw cycle(call)
+    if (awaited.waitsFor(inside) || reader!.loadOf(call)?.flight?.waitsFor(inside) === true) throw cycle(call)
   }
 
   /** A load that nobody may join would begin itself without end. */
   refuseNested(call: Call, reader: Frame | undefined): void {
-    if (reader?.runsIn(call) === true) throw cycle(call)
+    if (reader?.loadOf(call) !== undefined) throw cycle(call)
   }
 
   /**
@@ -85,7 +85,8 @@ export class Loads<V> implements Means<V> {
     fallback?: Entry<V>,
   ): Promise<R> {
     this.stats.coalesced++
-    const landing = this.landing(flight, flight.awaitedBy(reader?.innermostFlight), fallback)
+    // Who was given something stale instead does not wait any more.
+    const landing = flight.awaitedBy(reader?.innermostFlight, this.landing(flight, flight.result, fallback))
     return landing.then(
       (outcome) => {
         const served = this.#takeFrom(flight, reader, arrived, outcome)

@@ -123,7 +123,8 @@ class Gathering {
   async add(args: Args, frame: Frame): Promise<unknown> {
     const index = this.#members.push(args) - 1
     try {
-      const result = (await this.#flight.awaitedBy(frame.innermostFlight))[index]
+      const flight = this.#flight
+      const result = (await flight.awaitedBy(frame.innermostFlight, flight.result))[index]
       if (result instanceof Error || types.isNativeError(result)) throw result
       return result
     } finally {

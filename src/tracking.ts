@@ -88,10 +88,10 @@ export class Frame {
     return this.parent?.innermostFlight
   }
 
-  /** Whether this code runs in a load of this call, over any number of others. */
-  runsIn({ key, ref }: { readonly key: string; readonly ref: Ref }): boolean {
-    if (this.open && this.call?.key === key && this.call.ref.name === ref.name) return true
-    return this.parent?.runsIn({ key, ref }) === true
+  /** The load of this call that this code runs in, over any number of others. */
+  loadOf({ key, ref }: { readonly key: string; readonly ref: Ref }): Frame | undefined {
+    if (this.open && this.call?.key === key && this.call.ref.name === ref.name) return this
+    return this.parent?.loadOf({ key, ref })
   }
 
   /** Ends the load. */

@@ -1,4 +1,5 @@
 // When results expire and loads run: jitter, timeouts, concurrency, track.
+import { setImmediate as nextRound } from 'node:timers/promises'
 import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { openCache } from '../src/cache.ts'
 import { ConfigError, createCache, TimeoutError, type CacheError } from '../src/index.ts'
@@ -77,6 +78,38 @@ describe('a load slower than loadTimeout', () => {
 })
 
 describe('a load slower than softTimeout', () => {
+  test.each(['begun', 'joined'])('that a load has %s and had a stale value in place of may then need that load', async (how) => {
+    const { cache, clock, errors } = newScene()
+    const [gate, served] = [newGate(), newGate()]
+    let isSlow = false
+    const load = async (): Promise<string> => {
+      if (!isSlow) return 'total'
+      await gate.wait()
+      return `total of ${await part()}`
+    }
+    const total = cache.memoize(load, { name: 'total', ttl: 10, staleIfError: '1h', softTimeout: 5 })
+    const part: () => Promise<string> = cache.memoize(
+      async () => {
+        const seen = await total()
+        await served.wait()
+        return `part of ${seen}`
+      },
+      { name: 'part' },
+    )
+    await total()
+    clock.advance(10)
+    isSlow = true
+    if (how === 'joined') expect(await total()).toBe('total')
+    const reading = part()
+    await served.reached()
+    gate.open()
+    await nextRound()
+    served.open()
+    expect(await reading).toBe('part of total')
+    await nextRound()
+    expect(errors).toEqual([])
+  })
+
   function newSlow(options: { staleIfError: string }) {
     const scene = newScene()
     const gate = newGate()
