@@ -44,6 +44,8 @@ export class Calls<V> implements Named {
   readonly #strong: Strong<V>
   /** What stands for each call where keys are flat, or there may be none. */
   readonly #whole: Ref | undefined
+  /** Whether it matters when a caller came: Redis has to vouch for what it is given, or a load is begun earlier the longer it takes. */
+  readonly #isTimed: boolean
 
   constructor(engine: Engine, given: CallsOptions<V>) {
     const options = { ...UNPACED, ...given }
@@ -54,6 +56,7 @@ export class Calls<V> implements Named {
     this.#engine = engine
     this.#options = options
     this.lifetime = options.ttl + window
+    this.#isTimed = engine.shared !== undefined || options.refreshAhead > 0
     if (options.isFlat === true || engine.options.disabled) this.#whole = wholeRef(options.name)
     engine.register(this)
     const isStored = options.limit > 0 && options.ttl > 0 && !engine.options.disabled
@@ -189,7 +192,7 @@ export class Calls<V> implements Named {
     const { log, clock, tracker, transactions, options: settings } = this.#engine
     const reader = tracker.current()
     reader?.refs.add(call.ref)
-    const since = clock()
+    const since = this.#isTimed ? clock() : 0
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
     const coming: Coming<V> = {
       find: true,

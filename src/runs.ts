@@ -181,7 +181,7 @@ export class Runs<V> {
   /** Makes an entry of what was loaded, and stores it unless it was overtaken meanwhile. */
   #keep(call: Call, loaded: Loaded<V>, position: number, frame: Frame, began?: Began): Outcome<V> {
     const { log, clock, random } = this.#engine
-    const { jitter, size } = this.#options
+    const { jitter, refreshAhead, size } = this.#options
     const refs = frame.close()
     const now = clock()
     const ttl = loaded.ttl ?? this.#options.ttl
@@ -198,7 +198,7 @@ export class Runs<V> {
       checked: position,
       loadedAt: now,
       freshUntil: now + lifetime.fresh,
-      cost: now - frame.began,
+      cost: refreshAhead === 0 ? 0 : now - frame.began,
       bytes: bytes ?? 0,
       trustFrom: frame.trustFrom,
     })

@@ -14,7 +14,7 @@ export interface Coming<V> extends LeadOptions<V> {
   readonly load: Load<V>
   /** The load that it was made in, if any. */
   readonly reader: Frame | undefined
-  /** When, by the clock. */
+  /** When, by the clock: 0 where that is of no matter. */
   readonly since: number
   /** Whether it loads by itself where the load that it has waited for gave a value for its own caller alone. Else it is told. */
   readonly isAnswered: boolean
