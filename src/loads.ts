@@ -170,6 +170,8 @@ export class Loads<V> implements Means<V> {
     flight.audience = caller.lead(() => {
       this.flights.leave(call.key, flight)
       this.runs.giveUp(flight)
+      // Its load may not heed that.
+      flight.giveWay?.()
     })
     enter(flight, caller)
   }

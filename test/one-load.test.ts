@@ -677,6 +677,26 @@ test('a load that is given up, since nobody waits for it any more, is one other 
   expect(await Promise.all(others)).toEqual([1, 1])
 })
 
+test('a load that is given up and goes on all the same is not waited for, in no process', async () => {
+  const [a, b] = [newNode(), newNode()]
+  const row = new Row()
+  const [first, second] = [row.turn(), row.turn()]
+  const [one, other] = [a, b].map(({ cache }) => cache.memoize((id: string, _signal?: AbortSignal) => row.read(id), { name: 'row' }))
+  const leaver = new AbortController()
+  const left = one!('1', leaver.signal)
+  await first.reached()
+  const waiter = other!('1')
+  await untilWaiting(1, b)
+  row.value = 'new'
+  leaver.abort(new Error('gone'))
+  await expect(left).rejects.toThrow('gone')
+  const later = one!('1')
+  await second.reached()
+  second.open()
+  expect([await waiter, await later, row.loads]).toEqual(['new', 'new', 2])
+  first.open()
+})
+
 test('a load that is given up while it waits for another process ends at once: its lane is free, and who comes later waits anew', async () => {
   const [a, b] = [newNode(), newNode()]
   const row = new Row()
