@@ -1,5 +1,6 @@
 // Knows what `dependsOn` of a function says: of its own calls, and of one that others declare.
 
+import { types } from 'node:util'
 import { show } from './duration.ts'
 import type { Engine } from './engine.ts'
 import { ConfigError } from './errors.ts'
@@ -55,7 +56,7 @@ export class Declared {
   }
 
   #ask(dependsOn: () => readonly Ref[]): readonly Ref[] | undefined {
-    const refs = asked(this.#options, 'dependsOn', () => checkRefs(dependsOn()))
+    const refs = asked(this.#options, 'dependsOn', () => checkRefs(atOnce(dependsOn())))
     if (refs === undefined) return undefined
     this.#hasDeclared = true
     for (const ref of refs) this.#names.add(ref.name)
@@ -66,6 +67,12 @@ export class Declared {
 function checkRefs(refs: unknown): readonly Ref[] {
   if (Array.isArray(refs) && refs.every((ref) => ref instanceof Ref)) return refs
   throw new ConfigError(`Expected \`dependsOn\` to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`)
+}
+
+/** What a function among the options gave: of a promise it is not asked what it gives later, and its failure is nobody's. */
+export function atOnce<T>(given: T): T {
+  if (types.isPromise(given)) given.catch(() => undefined)
+  return given
 }
 
 /** What a function among the options of `name` says of a call. Undefined where it fails, which `onError` is told: its caller waits for a value. */

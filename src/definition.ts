@@ -1,8 +1,9 @@
 // Knows how a function and its options become calls.
 
+import { types } from 'node:util'
 import { Caller, isSignal, signalsIn, withoutSignals } from './abort.ts'
 import { resolveCodec, type Codec } from './codec.ts'
-import { asked, Declared } from './declared.ts'
+import { asked, atOnce, Declared } from './declared.ts'
 import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
 import type { Place, StoreOption } from './entries.ts'
 import type { Engine } from './engine.ts'
@@ -52,7 +53,7 @@ export class Definition {
       isolate: options.isolate,
       codec: options.codec,
       wire: codec === 'reference' ? neverEncoded : codec,
-      size: size && ((value) => checkedSize(size(value))),
+      size: size && ((value) => checkedSize(atOnce(size(value)))),
     })
     this.give = this.#isolation.give
     const { size: sizeOf } = this.#isolation
@@ -153,9 +154,10 @@ export class Definition {
     }
     const { ttl, shouldCache } = this.#options
     const isWanted =
-      isTracked && (shouldCache === undefined || (this.#ask('shouldCache', () => shouldCache(value, ...args), frame) ?? false))
+      isTracked &&
+      (shouldCache === undefined || (this.#ask('shouldCache', () => checkedChoice(atOnce(shouldCache(value, ...args))), frame) ?? false))
     if (typeof ttl !== 'function' || !isWanted) return this.#kept(value, isWanted)
-    const lifetime = this.#ask('ttl', () => toLifetime(ttl(value, ...args), 'ttl'), frame)
+    const lifetime = this.#ask('ttl', () => toLifetime(atOnce(ttl(value, ...args)), 'ttl'), frame)
     const loaded = this.#kept(value, lifetime !== undefined)
     return lifetime === undefined ? loaded : { ...loaded, ttl: lifetime }
   }
@@ -277,6 +279,12 @@ function referencePlace(store: StoreOption | undefined): Place {
 
 export function notSync(name: string): ConfigError {
   return new ConfigError(`"${name}" gives a promise, and memoizeSync keeps values that are there at once: use memoize.`)
+}
+
+/** Anything true will do, but for what is always true. */
+function checkedChoice(choice: boolean): boolean {
+  if (!types.isPromise(choice)) return choice
+  throw new ConfigError('Expected `shouldCache` to give true or false, got a promise.')
 }
 
 function checkedSize(bytes: number): number {

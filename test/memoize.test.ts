@@ -146,6 +146,7 @@ describe('an option that fails where a call asks it', () => {
   const broken = (): never => {
     throw new Error('broken')
   }
+  const brokenLater = async (): Promise<never> => broken()
   const duration = (got: string) => `Expected \`ttl\` to be a duration such as 5000 or "5m", got ${got}.`
   const refs = 'Expected `dependsOn` to give a list of refs, such as [getUser.ref(id)], got undefined.'
   const failing: [option: string, options: object, message: string][] = [
@@ -158,6 +159,10 @@ describe('an option that fails where a call asks it', () => {
     ['size', { size: broken, isolate: 'copy' }, 'broken'],
     ['dependsOn', { dependsOn: broken }, 'broken'],
     ['dependsOn', { dependsOn: () => undefined }, refs],
+    ['shouldCache', { shouldCache: brokenLater }, 'Expected `shouldCache` to give true or false, got a promise.'],
+    ['ttl', { ttl: brokenLater }, expect.stringMatching(/^Expected `ttl` /) as string],
+    ['size', { size: brokenLater }, expect.stringMatching(/^Expected `size` /) as string],
+    ['dependsOn', { dependsOn: brokenLater }, expect.stringMatching(/^Expected `dependsOn` /) as string],
   ]
 
   let errors: CacheError[]
