@@ -26,6 +26,8 @@ import { socketOf } from './http/unwatched.ts'
 import type { DerivedProperty } from './http/unkeyed.ts'
 import type { Visit } from './http/visit.ts'
 
+export { front } from './http/front.ts'
+export type { RequestListener } from './http/front.ts'
 export type { PartialRouteArguments } from './http/route-name.ts'
 
 /** Options of `invalidates`. Its functions are given the request. */

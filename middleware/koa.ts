@@ -11,6 +11,8 @@ import type { RouteHandle } from './http/route-handle.ts'
 import type { RouteOptions as Options } from './http/route-options.ts'
 import { KoaVisit } from './koa/visit.ts'
 
+export { front } from './http/front.ts'
+export type { RequestListener } from './http/front.ts'
 export type { PartialRouteArguments } from './http/route-name.ts'
 
 /** Options of `invalidates`. Its functions are given the context. */

@@ -122,6 +122,12 @@ export class Calls<V> implements Named {
     return this.#loads.looks.isStrong ? undefined : this.known(key)
   }
 
+  /** This entry, as long as it is the one that `fresh` would give. */
+  still(entry: Entry<V>): Entry<V> | undefined {
+    if (this.#loads.looks.isStrong || this.#entries?.fresh(entry.key) !== entry) return undefined
+    return this.#hit(entry)
+  }
+
   /** As `fresh`, of the call with this string alone: it may be found only by its key. */
   freshOfString(string: string): Entry<V> | undefined {
     return this.#loads.looks.isStrong ? undefined : this.knownOfString(string)

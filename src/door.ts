@@ -11,4 +11,5 @@ export { longestOf, type Also, type Call, type Loaded, type StaleWindows, type W
 export { Calls } from './calls.ts'
 export { checkChoice, checkFunction, checkNames, toBoolean, toLimit, toVersion } from './options.ts'
 export { placeOf } from './place.ts'
+export { Frame } from './tracking.ts'
 export { groupRef, patternRef, uriRef, wholeRef } from './ref.ts'

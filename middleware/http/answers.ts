@@ -3,6 +3,7 @@
 import type { Engine, Entry, Load, Loaded } from '../../src/door.ts'
 import type { Forward } from './cache-status.ts'
 import { givenUp } from './filled.ts'
+import { frontRunOf } from './front-run.ts'
 import type { HandlerLoads } from './handler-loads.ts'
 import { isGone } from './head.ts'
 import { Hits } from './hits.ts'
@@ -102,6 +103,9 @@ export class Answers<Subject> {
       const refresh = copy === undefined && demands === undefined && this.#refreshes.behind(visit, current)
       const load = copy?.isOf(this.#refreshes) === true ? () => astray(visit) : this.#load({ ...answering, current }, fwd)
       const served = await calls.serve(call, load, { join, refresh })
+      // What selects among responses is none.
+      if (passage.hasEntered && served.from === 'load' && served.entry.value.selection === undefined)
+        frontRunOf(visit.req)?.answer({ calls, call, entry: served.entry })
       if (passage.hasEntered || isGone(visit.res)) return
       if (served.from === 'unshared') continue
       const { entry } = served

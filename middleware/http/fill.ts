@@ -11,6 +11,7 @@ import { valueOf } from './fields.ts'
 import type { Fields, FieldValue } from './fields.ts'
 import { filledBy } from './filled.ts'
 import type { Filled } from './filled.ts'
+import { frontRunOf } from './front-run.ts'
 import { groupsIn } from './groups.ts'
 import { headOf } from './head.ts'
 import type { Head } from './head.ts'
@@ -188,6 +189,7 @@ class Fill {
     // What is kept is the answer as its client gets it, less what is said of this one request.
     this.#head = headOf(res)
     this.#reads.sayHead()
+    frontRunOf(this.#visit.req)?.leave(this.#head.fields)
     this.#statusBefore = res.getHeader('cache-status')
     if (route.cacheStatus) res.setHeader('Cache-Status', this.#cacheStatus(body))
     return { keep: mayStore, notModified: isNotModified(method, this.#requestFields, head.status, res.getHeaders(), now) }

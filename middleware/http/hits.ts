@@ -5,6 +5,7 @@ import { deltaSeconds } from './cache-control.ts'
 import type { Outcome } from './cache-status.ts'
 import { membersOf } from './fields.ts'
 import type { Fields } from './fields.ts'
+import { frontRunOf } from './front-run.ts'
 import type { HandlerLoads } from './handler-loads.ts'
 import type { Passage } from './passage.ts'
 import { propertyOf } from './property.ts'
@@ -13,7 +14,7 @@ import type { Condition } from './request-directives.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
 import type { Asked } from './route-calls.ts'
 import type { StoredResponse } from './stored-response.ts'
-import { headersOf } from './unwatched.ts'
+import { fieldsOf, headersOf } from './unwatched.ts'
 import type { Visit } from './visit.ts'
 
 /** The answers of one route that are not its handler's. */
@@ -34,6 +35,7 @@ export class Hits<Subject> {
     if (isAnswered(visit)) return
     const unkeyed = this.#loads.whyNotFor(visit, entry)
     if (unkeyed !== undefined) return passage.forward({ fwd: 'miss', detail: `unkeyed ${unkeyed}` })
+    frontRunOf(visit.req)?.answerWith({ calls: asked.calls, call: asked.call, entry }, fieldsOf(visit.res))
     const now = this.#engine.clock()
     const said = outcome ?? { hit: true, freshFor: entry.freshUntil - now }
     const shown = this.#options.debug ? { ...said, key: asked.call.key } : said

@@ -1,7 +1,8 @@
 // Knows the options of a route as it uses them: each one checked, and those that are not given filled in.
 
-import { checkFunction, checkNames, placeOf, toBoolean, toLifetime, toLimit, toVersion } from '../../src/door.ts'
+import { checkFunction, checkNames, placeOf, show, toBoolean, toLifetime, toLimit, toVersion } from '../../src/door.ts'
 import type { Engine, Place } from '../../src/door.ts'
+import { ConfigError } from '../../src/index.ts'
 import type { Ref } from '../../src/index.ts'
 import type { StaleFor } from './freshness.ts'
 import type { GroupField, GroupsOption } from './groups.ts'
@@ -19,7 +20,7 @@ import {
 } from './option-values.ts'
 import type { GivenPath } from './option-values.ts'
 import type { QueryRule } from './query.ts'
-import type { RouteOptions } from './route-options.ts'
+import type { OnHit, RouteOptions } from './route-options.ts'
 
 /** Options with every value there and checked. */
 export interface ResolvedOptions<Subject> {
@@ -49,6 +50,8 @@ export interface ResolvedOptions<Subject> {
   readonly maxBodyBytes: number
   readonly bypass: ((subject: Subject) => boolean) | undefined
   readonly ignore: ReadonlySet<string> | true
+  readonly front: boolean
+  readonly onHit: OnHit | undefined
   readonly cacheStatus: boolean
   readonly debug: boolean
 }
@@ -76,6 +79,8 @@ const NAMES: readonly (keyof RouteOptions<unknown>)[] = [
   'maxBodyBytes',
   'bypass',
   'ignore',
+  'front',
+  'onHit',
   'cacheStatus',
   'debug',
 ]
@@ -85,10 +90,14 @@ const MAX_BODY_BYTES = 1024 * 1024
 /** Checks the options of a route and fills in the rest. Throws a `ConfigError` for what is wrong. */
 export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptions<Subject>): ResolvedOptions<Subject> {
   checkNames(options, NAMES, 'cached')
-  for (const name of ['partition', 'dependsOn', 'bypass'] as const) checkFunction(options[name], name)
+  for (const name of ['partition', 'dependsOn', 'bypass', 'onHit'] as const) checkFunction(options[name], name)
   const { ttl, limit, partition, dependsOn, bypass, ignore = [] } = options
   const { track = true, revalidate = false, requestDirectives = false, posts = false, cacheStatus = true, debug = false } = options
-  const { query = true, headers = [], maxBodyBytes = MAX_BODY_BYTES } = options
+  const { query = true, headers = [], maxBodyBytes = MAX_BODY_BYTES, front = false, onHit } = options
+  const place = placeOf(engine, options.store)
+  if (toBoolean(front, 'front')) checkFront(options, place)
+  else if (onHit !== undefined)
+    throw new ConfigError('`onHit` tells of hits in front of the framework: give `front: true` with it, or leave it out.')
   return {
     name: toName(options.name),
     version: toVersion(options.version),
@@ -107,7 +116,7 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
     targets: toFieldNames(options.targets ?? [], 'targets', 'names of response headers such as ["cdn-cache-control"]'),
     limit: limit === undefined ? engine.options.limit : toLimit(limit, 'limit'),
     limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
-    place: placeOf(engine, options.store),
+    place,
     dependsOn,
     track: toBoolean(track, 'track'),
     groups: checkGroups(options.groups),
@@ -118,7 +127,24 @@ export function resolveRouteOptions<Subject>(engine: Engine, options: RouteOptio
       ignore === true
         ? true
         : new Set(toList(ignore, 'ignore', 'inputs such as ["user-agent"], or true').map((name) => name.toLowerCase())),
+    front,
+    onHit,
     cacheStatus: toBoolean(cacheStatus, 'cacheStatus'),
     debug: toBoolean(debug, 'debug'),
   }
+}
+
+/** What needs the framework's request, or is in no process's memory, cannot be answered before the framework is entered. */
+function checkFront<Subject>({ partition, bypass }: RouteOptions<Subject>, place: Place): void {
+  for (const [name, given] of Object.entries({ partition, bypass })) {
+    if (given !== undefined) {
+      throw new ConfigError(
+        `\`${name}\` is asked of the framework's request, and with \`front: true\` hits are answered before there is one: leave out one of the two.`,
+      )
+    }
+  }
+  if (place === 'memory' || place === 'tiered') return
+  throw new ConfigError(
+    `\`front: true\` answers with what is in this process: it needs \`store\` to be "memory" or "tiered", got ${typeof place === 'string' ? show(place) : 'a store of your own'}.`,
+  )
 }

@@ -95,6 +95,10 @@ export class RouteCalls<Subject> {
     )
   }
 
+  isOf(calls: Calls<StoredResponse>): boolean {
+    return this.#calls === calls
+  }
+
   ref(args: PartialRouteArguments | undefined): Ref {
     return routeRef(this.known().name, args, this.#engine)
   }
@@ -156,6 +160,16 @@ export class RouteCalls<Subject> {
       `The handler of "${name}" read ${nameOfInput(input)}, which its key does not cover: the response was not stored. ${adviceFor(input)}`,
       'UNKEYED',
     )
+  }
+
+  /** What every path begins with that it is mounted on; undefined where no request has said that yet. */
+  get prefix(): string | undefined {
+    return this.#pattern && /^[^:*{(?+[\\]*/.exec(this.#pattern)![0]
+  }
+
+  /** Warns once of what is said of the route by its name. */
+  warnOf(what: (name: string) => string, code: string): void {
+    this.#warn(what(this.#calls?.name ?? 'a cached route'), code)
   }
 
   /** Warns once of what a layer inside did, with what to move where. */

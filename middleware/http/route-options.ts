@@ -1,8 +1,12 @@
 // Knows the options of a cached route: what each is for.
 
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { StoreOption } from '../../src/door.ts'
 import type { Duration, Ref } from '../../src/index.ts'
 import type { GroupField, GroupsOption } from './groups.ts'
+
+/** Told of a request that is answered before the framework is entered, and of its response, whose head has not left yet. */
+export type OnHit = (req: IncomingMessage, res: ServerResponse) => void
 
 /**
  * How a route is cached. `Subject` is what its functions are given: a request in Express, a context in Koa. An option that does not exist, or a
@@ -137,6 +141,23 @@ export interface RouteOptions<Subject> {
    * @example ignore: ['user-agent', 'ip', 'req.locale', 'ctx.state.theme']
    */
   ignore?: readonly string[] | true
+  /**
+   * Whether its hits are answered before the framework is entered, where the application's request listener goes through `front(cache, listener)`.
+   * Its responses are then kept as they leave the process, fields of outer layers included. On such a hit no layer around the route runs:
+   * **no authentication, logging, rate limit or metrics**; `onHit` tells of each. Not kept in front, and answered behind the framework as without
+   * this option, is what a reverse proxy would refuse: the answer to a request with Authorization, one with a Set-Cookie of any layer, one whose
+   * status or freshness an outer layer has changed, and one for which any layer read cookies, the client's address or another input that is
+   * neither in the URL nor in its Vary nor in `ignore`. With `partition`, `bypass` or a `store` that is not in this process: a `ConfigError`.
+   * @default false
+   * @example front: true
+   */
+  front?: boolean
+  /**
+   * Told of each hit in front of the framework, before anything of the answer has left: to log or count it. What it throws goes to the cache's
+   * `onError`, and the hit is answered. Refused without `front: true`. @default nothing
+   * @example onHit: (req, res) => res.once('finish', () => log(req.method, req.url, res.statusCode))
+   */
+  onHit?: OnHit
   /**
    * Whether responses say in Cache-Status what the cache did. `fwd=uri-miss`: nothing was stored; `stale`: it was too old; `miss`: nothing was
    * stored for this request, and where `headers` or `partition` tell requests apart nobody looks what is for others; `vary-miss`: its Vary tells

@@ -5,6 +5,8 @@ import type { Engine } from '../../src/door.ts'
 import { KeyError } from '../../src/index.ts'
 import type { Cache } from '../../src/index.ts'
 import { Answers } from './answers.ts'
+import { FrontRoute, frontRoutesOf } from './front-route.ts'
+import { frontRunOf } from './front-run.ts'
 import { HandlerLoads } from './handler-loads.ts'
 import { clearBeforeAnswer } from './mutation.ts'
 import { ownUri } from './mutation-options.ts'
@@ -31,6 +33,8 @@ export class Route<Subject> {
   readonly #loads: HandlerLoads<Subject>
   readonly #answers: Answers<Subject>
   readonly #isOff: boolean
+  /** Where its hits are answered in front of the framework. */
+  readonly #front: FrontRoute | undefined
 
   /** Throws a `ConfigError` for options that are wrong, or a name that is taken. */
   constructor(cache: Cache, options: RouteOptions<Subject>, framework: string) {
@@ -39,6 +43,7 @@ export class Route<Subject> {
     this.#calls = new RouteCalls(this.#engine, this.#options, framework)
     this.#isOff = this.#engine.options.disabled || this.#options.limit === 0
     this.#loads = new HandlerLoads(this.#engine, this.#options, this.#calls)
+    if (this.#options.front) frontRoutesOf(this.#engine).add((this.#front = new FrontRoute(this.#options, this.#calls)))
     this.#answers = new Answers(this.#engine, this.#options, this.#loads)
   }
 
@@ -49,6 +54,7 @@ export class Route<Subject> {
 
   /** Takes a request. Undefined where it is answered, or its handler has been entered; else resolves once that is so. Never rejects. */
   visit(visit: Visit<Subject>): Promise<void> | undefined {
+    frontRunOf(visit.req)?.enter(this.#front)
     if (!isAnswerable(visit.method)) return this.#write(visit)
     const asked = this.#ask(visit)
     if (asked !== undefined && 'call' in asked) return this.#serve(visit, asked)

@@ -1,0 +1,188 @@
+// Knows one request on its way through the whole application, as it is seen from in front of it: what any layer reads of it, which route answers
+// it, and the response as it leaves.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Frame } from '../../src/door.ts'
+import type { Call, Calls, Engine, Entry } from '../../src/door.ts'
+import type { Ref } from '../../src/index.ts'
+import { isNotModified } from './conditional.ts'
+import type { Fields } from './fields.ts'
+import type { FrontRoute } from './front-route.ts'
+import { isHttp2 } from './head.ts'
+import type { Head } from './head.ts'
+import { watchLeaving } from './leaving.ts'
+import { whyBodyNotStored } from './storable.ts'
+import { toStored } from './stored-response.ts'
+import type { StoredField, StoredResponse } from './stored-response.ts'
+import { watch } from './unkeyed.ts'
+import type { Input } from './unkeyed.ts'
+import { headersOf } from './unwatched.ts'
+import { nominatedBy, whyNotSelectable } from './vary.ts'
+
+/** What a route answered a request with. */
+export interface Made {
+  readonly calls: Calls<StoredResponse>
+  readonly call: Call
+  readonly entry: Entry<StoredResponse>
+}
+
+/** A response as it left, and what it is served for. */
+export interface Fronted extends Made {
+  readonly route: FrontRoute
+  readonly response: StoredResponse
+  /** The request fields that select it, and their values. */
+  readonly selecting: readonly (readonly [name: string, value: unknown])[]
+  /** What layers around the route have read of the cache, besides what the entry depends on. */
+  readonly read: readonly Ref[]
+  /** The clear log's position before they did. */
+  readonly position: number
+  readonly trustFrom: number
+}
+
+export interface FrontRunOptions {
+  readonly engine: Engine
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly maxBodyBytes: number
+  /** Told of what may be served to the next request like this one; or of what keeps it from that, when it is its layers' doing. */
+  onKept(fronted: Fronted): void
+  onRefused(route: FrontRoute, inputs: readonly Input[]): void
+}
+
+// RFC 9110 §12.5, and Origin: what is read of them selects.
+const NEGOTIATION: ReadonlySet<Input> = new Set(['accept', 'accept-encoding', 'accept-language', 'origin'])
+// The front's own key has the first two, and it takes no request that has the third.
+const COVERED: ReadonlySet<Input> = new Set(['host', 'protocol', 'authorization'])
+// How long a response is fresh, and for whom it is, the route has judged: who changes that around it is not heard.
+const JUDGED = ['cache-control', 'expires', 'date']
+
+const runs = new WeakMap<object, FrontRun>()
+let hasRuns = false
+
+/** The run of a request that a front observes. */
+export function frontRunOf(req: object): FrontRun | undefined {
+  return hasRuns ? runs.get(req) : undefined
+}
+
+export class FrontRun {
+  readonly #options: FrontRunOptions
+  readonly #frame: Frame
+  readonly #position: number
+  readonly #inputs: Set<Input> = new Set()
+  readonly #negotiated: Set<Input> = new Set()
+  /** The outermost route that it has come to; null where that is none that is answered in front. */
+  #route: FrontRoute | null | undefined
+  #left: Fields | undefined
+  #made: Made | undefined
+  #head: Head | undefined
+  #body: Uint8Array | undefined
+
+  constructor(options: FrontRunOptions) {
+    this.#options = options
+    const { engine, req } = options
+    this.#frame = new Frame(engine.clock(), undefined)
+    this.#position = engine.log.position
+    runs.set(req, this)
+    hasRuns = true
+  }
+
+  /** Lets the application answer. */
+  run<T>(listen: () => T): T {
+    const { engine, req, res, maxBodyBytes } = this.#options
+    const watched = watch(req, {
+      derived: [],
+      places: [],
+      isCovered: (input) => COVERED.has(input),
+      onRead: (input) => void (NEGOTIATION.has(input) ? this.#negotiated : this.#inputs).add(input),
+      onAbsent: () => undefined,
+    })
+    const fields = headersOf(req)
+    res.once('close', () => watched.close())
+    watchLeaving(res, {
+      maxBodyBytes,
+      onHead: (head) => {
+        this.#head = head
+        return !isHttp2(res) && isNotModified('GET', fields, head.status, head.fields, Date.now())
+      },
+      onEnd: (body) => {
+        watched.close()
+        this.#frame.end()
+        this.#body = body
+        this.#keep()
+      },
+    })
+    return engine.tracker.run(this.#frame, listen)
+  }
+
+  /** It has come to a route: the outermost one decides. */
+  enter(route: FrontRoute | undefined): void {
+    if (this.#route === undefined) this.#route = route ?? null
+  }
+
+  /** What its answer says as it leaves a route: the last one is the outermost. */
+  leave(fields: Fields): void {
+    this.#left = fields
+  }
+
+  /** What a route that has let its handler answer keeps of that. */
+  answer(made: Made): void {
+    if (this.#route?.isOf(made.calls) !== true) return
+    this.#made = made
+    this.#keep()
+  }
+
+  /** What a route answers with in its handler's place. `fields`: what layers around it have said before. */
+  answerWith(made: Made, fields: Fields): void {
+    this.leave({ ...fields, ...Object.fromEntries(made.entry.value.fields.map(([name, value]) => [name.toLowerCase(), value])) })
+    this.answer(made)
+  }
+
+  #keep(): void {
+    const [route, made, head, body] = [this.#route, this.#made, this.#head, this.#body]
+    if (!route || made === undefined || head === undefined || body === undefined) return
+    const { onKept, onRefused, req } = this.#options
+    const names = this.#selectingNames(head.fields)
+    const inputs = Array.from(this.#inputs).filter((input) => !names.includes(input) && !route.ignores(input))
+    if (this.#isOtherwise(head, made.entry.value) || this.#whyNotKept(route, head, body) !== undefined || inputs.length > 0)
+      return onRefused(route, inputs)
+    const fields = headersOf(req)
+    const own = new Set(made.entry.refs.map(({ id }) => id))
+    onKept({
+      ...made,
+      route,
+      response: responseOf(head, body, made.entry.value),
+      selecting: names.map((name) => [name, fields[name]]),
+      read: Array.from(this.#frame.refs).filter(({ id }) => !own.has(id)),
+      position: this.#position,
+      trustFrom: this.#frame.trustFrom,
+    })
+  }
+
+  #selectingNames(fields: Fields): readonly string[] {
+    const nominated = nominatedBy(fields)
+    return [...new Set([...(nominated === '*' ? [] : nominated), ...this.#negotiated])].filter((name) => name !== 'host')
+  }
+
+  /** Whether layers around the route have made another response of its: one of another status, or one that is not for everybody, or not for so long. */
+  #isOtherwise({ status, fields }: Head, stored: StoredResponse): boolean {
+    const left = this.#left
+    return status !== stored.status || left === undefined || JUDGED.some((name) => String(fields[name]) !== String(left[name]))
+  }
+
+  #whyNotKept({ options }: FrontRoute, { fields }: Head, body: Uint8Array): string | undefined {
+    if (this.#frame.stale || this.#frame.isTentative) return 'stale'
+    if (fields['set-cookie'] !== undefined) return 'set-cookie'
+    const selecting = whyNotSelectable({ fields, baseline: {}, keyed: Array.from(this.#negotiated), partitioned: false })
+    return selecting ?? whyBodyNotStored(fields, body.byteLength, options.maxBodyBytes)
+  }
+}
+
+/** A response as it left, to be served to others: how old it was when it came to its route, its route knows. */
+function responseOf(head: Head, body: Uint8Array, made: StoredResponse): StoredResponse {
+  const left = toStored(head, {}, Buffer.from(body))
+  const fields = left.fields.filter(([name]) => !/^(?:age|content-length)$/i.test(name))
+  const age = made.fields.filter(([name]) => name.toLowerCase() === 'age')
+  const length: StoredField[] = left.status === 204 ? [] : [['Content-Length', String(body.byteLength)]]
+  const isSame = Buffer.compare(left.body, made.body) === 0
+  return { ...left, fields: [...fields, ...age, ...length], body: isSame ? made.body : left.body }
+}
