@@ -7,7 +7,10 @@ import type { RouteCalls } from './route-calls.ts'
 import type { StoredResponse } from './stored-response.ts'
 import type { Input } from './unkeyed.ts'
 
-type Options = Pick<ResolvedOptions<never>, 'ignore' | 'maxBodyBytes' | 'cacheStatus' | 'debug' | 'onHit' | 'requestDirectives' | 'track'>
+type Options = Pick<
+  ResolvedOptions<never>,
+  'ignore' | 'headers' | 'maxBodyBytes' | 'cacheStatus' | 'debug' | 'onHit' | 'requestDirectives' | 'track'
+>
 
 /** One such route. */
 export class FrontRoute {

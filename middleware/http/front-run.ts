@@ -76,6 +76,7 @@ export class FrontRun {
   #made: Made | undefined
   #head: Head | undefined
   #body: Uint8Array | undefined
+  #read: readonly Ref[] = []
 
   constructor(options: FrontRunOptions) {
     this.#options = options
@@ -97,7 +98,12 @@ export class FrontRun {
       onAbsent: () => undefined,
     })
     const fields = headersOf(req)
-    res.once('close', () => watched.close())
+    let isWatched = true
+    const close = (): void => {
+      if (isWatched) watched.close()
+      isWatched = false
+    }
+    res.once('close', close)
     watchLeaving(res, {
       maxBodyBytes,
       onHead: (head) => {
@@ -105,8 +111,8 @@ export class FrontRun {
         return !isHttp2(res) && isNotModified('GET', fields, head.status, head.fields, Date.now())
       },
       onEnd: (body) => {
-        watched.close()
-        this.#frame.end()
+        close()
+        this.#read = this.#frame.close()
         this.#body = body
         this.#keep()
       },
@@ -141,7 +147,7 @@ export class FrontRun {
     const [route, made, head, body] = [this.#route, this.#made, this.#head, this.#body]
     if (!route || made === undefined || head === undefined || body === undefined) return
     const { onKept, onRefused, req } = this.#options
-    const names = this.#selectingNames(head.fields)
+    const names = this.#selectingNames(route, head.fields)
     const inputs = Array.from(this.#inputs).filter((input) => !names.includes(input) && !route.ignores(input))
     if (this.#isOtherwise(head, made.entry.value) || this.#whyNotKept(route, head, body) !== undefined || inputs.length > 0)
       return onRefused(route, inputs)
@@ -152,15 +158,16 @@ export class FrontRun {
       route,
       response: responseOf(head, body, made.entry.value),
       selecting: names.map((name) => [name, fields[name]]),
-      read: Array.from(this.#frame.refs).filter(({ id }) => !own.has(id)),
+      read: this.#read.filter(({ id }) => !own.has(id)),
       position: this.#position,
       trustFrom: this.#frame.trustFrom,
     })
   }
 
-  #selectingNames(fields: Fields): readonly string[] {
-    const nominated = nominatedBy(fields)
-    return [...new Set([...(nominated === '*' ? [] : nominated), ...this.#negotiated])].filter((name) => name !== 'host')
+  #selectingNames({ options }: FrontRoute, fields: Fields): readonly string[] {
+    // A layer around the route may have taken its Vary away.
+    const nominated = [fields, this.#left ?? {}].map(nominatedBy).flatMap((names) => (names === '*' ? [] : names))
+    return [...new Set([...nominated, ...options.headers, ...this.#negotiated])].filter((name) => name !== 'host')
   }
 
   /** Whether layers around the route have made another response of its: one of another status, or one that is not for everybody, or not for so long. */

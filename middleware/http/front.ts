@@ -48,7 +48,7 @@ const MOST_URLS = 100_000
 export function front<Req extends AnyRequest, Res extends AnyResponse>(
   cache: Cache,
   listener: RequestListener<Req, Res>,
-): (req: Req, res: Res) => void {
+): RequestListener<Req, Res> {
   const engine = engineOf(cache)
   if (typeof listener !== 'function') {
     throw new ConfigError(
@@ -61,10 +61,10 @@ export function front<Req extends AnyRequest, Res extends AnyResponse>(
     { type: 'CacheAlchemyWarning', code: 'FRONT' },
   )
   const own = new Front(engine)
-  return function fronted(this: unknown, req: Req, res: Res): void {
-    const listen = (): void => void Reflect.apply(listener, this, [req, res])
+  return function fronted(this: unknown, req: Req, res: Res): unknown {
+    const listen = (): unknown => Reflect.apply(listener, this, [req, res])
     if (engine.options.disabled) return listen()
-    own.take(req as unknown as IncomingMessage, res as unknown as ServerResponse, listen)
+    return own.take(req as unknown as IncomingMessage, res as unknown as ServerResponse, listen)
   }
 }
 
@@ -81,33 +81,32 @@ class Front {
     this.#routes = frontRoutesOf(engine)
     this.#kept = new LRUCache({
       max: Math.min(Math.max(limit, 1), MOST_URLS),
-      ...(Number.isFinite(maxBytes) && { maxSize: maxBytes }),
-      sizeCalculation: (variants, url) => variants.reduce((bytes, { response }) => bytes + bytesOf(response), url.length + 1),
+      ...(Number.isFinite(maxBytes) && { maxSize: maxBytes, sizeCalculation: sizeOf }),
     })
     this.#refused = new LRUCache({ max: MOST_REFUSED, ttl: REFUSED_FOR, perf: { now: engine.clock } })
   }
 
   /** Answers a request with what is kept of its URL, or lets the application do so. */
-  take(req: IncomingMessage, res: ServerResponse, listen: () => void): void {
+  take(req: IncomingMessage, res: ServerResponse, listen: () => unknown): unknown {
     const fields = req.headers
     const url = this.#routes.size > 0 && isTaken(req, fields) ? urlOf(req, fields) : undefined
     if (url === undefined) return listen()
     const found = this.#kept.get(url)?.find(({ selecting }) => selecting.every(([name, value]) => fields[name] === value))
     if (found === undefined) return this.#run(url, req, res, listen)
     if (found.route.options.requestDirectives && demandsOf(fields) !== undefined) return listen()
-    if (this.#engine.options.consistency === 'strong') return void this.#answerStrong(found, url, req, res, listen)
+    if (this.#engine.options.consistency === 'strong') return this.#answerStrong(found, url, req, res, listen)
     if (!this.#isSound(found) || found.calls.still(found.entry) === undefined) return this.#run(url, req, res, listen)
-    this.#replay(found, req, res)
+    return this.#replay(found, req, res, listen)
   }
 
   /** As `take`, when Redis has said that nothing has cleared it. */
-  async #answerStrong(found: Fronted, url: string, req: IncomingMessage, res: ServerResponse, listen: () => void): Promise<void> {
+  async #answerStrong(found: Fronted, url: string, req: IncomingMessage, res: ServerResponse, listen: () => unknown): Promise<unknown> {
     const { calls, call, entry } = found
     const there = await calls.look(call).catch((error: unknown) => this.#engine.report(error))
-    if (isGone(res)) return
+    if (isGone(res)) return undefined
     if (there !== entry || this.#engine.clock() >= entry.freshUntil || !this.#isSound(found)) return this.#run(url, req, res, listen)
     calls.take(entry)
-    this.#replay(found, req, res)
+    return this.#replay(found, req, res, listen)
   }
 
   /** Whether nothing has cleared what layers around its route have read. */
@@ -118,13 +117,22 @@ class Front {
     return !isCleared && freshness.isTrusted({ trustFrom }, clock())
   }
 
-  #replay({ route, call, entry, response }: Fronted, req: IncomingMessage, res: ServerResponse): void {
-    const { onHit, cacheStatus, debug } = route.options
+  #replay(found: Fronted, req: IncomingMessage, res: ServerResponse, listen: () => unknown): unknown {
     try {
-      onHit?.(req, res)
+      found.route.options.onHit?.(req, res)
     } catch (error) {
       this.#engine.report(error)
     }
+    try {
+      return this.#send(found, req, res)
+    } catch (error) {
+      this.#engine.report(error)
+      return res.headersSent ? undefined : listen()
+    }
+  }
+
+  #send({ route, call, entry, response }: Fronted, req: IncomingMessage, res: ServerResponse): void {
+    const { cacheStatus, debug } = route.options
     const now = this.#engine.clock()
     const outcome = { hit: true, freshFor: entry.freshUntil - now, ...(debug && { key: call.key }) } as const
     const request = { method: req.method!, fields: req.headers as Fields }
@@ -132,7 +140,7 @@ class Front {
   }
 
   /** Lets the application answer, and keeps what leaves it, where a route of ours has answered. */
-  #run(url: string, req: IncomingMessage, res: ServerResponse, listen: () => void): void {
+  #run(url: string, req: IncomingMessage, res: ServerResponse, listen: () => unknown): unknown {
     if (!this.#mayKeep(url, req)) return listen()
     let isRunning = false
     try {
@@ -147,14 +155,14 @@ class Front {
           for (const input of inputs) route.warnOfInput(input)
         },
       })
-      run.run(() => {
+      return run.run(() => {
         isRunning = true
-        listen()
+        return listen()
       })
     } catch (error) {
       if (isRunning) throw error
       this.#engine.report(error)
-      listen()
+      return listen()
     }
   }
 
@@ -175,6 +183,10 @@ class Front {
   }
 }
 
+function sizeOf(variants: readonly Fronted[], url: string): number {
+  return variants.reduce((bytes, { response }) => bytes + bytesOf(response), url.length)
+}
+
 /** Whether a request may be answered here at all. RFC 9111 §3.5: one with Authorization may be for its client alone. */
 function isTaken({ method, url }: IncomingMessage, fields: Fields): boolean {
   return (
@@ -191,5 +203,5 @@ function isTaken({ method, url }: IncomingMessage, fields: Fields): boolean {
 function urlOf(req: IncomingMessage, { host, ':authority': authority }: Fields): string | undefined {
   if (authority !== undefined && host !== undefined && host !== authority) return undefined
   const scheme = (req.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
-  return `${scheme}://${String(authority ?? host)}${req.url}`
+  return `${scheme}://${String(authority ?? host ?? '')}${req.url}`
 }
