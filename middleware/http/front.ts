@@ -22,7 +22,7 @@ import { bytesOf } from './stored-response.ts'
 import { whyTargetBypassed } from './target.ts'
 
 /** What a server calls for each request: of `node:http`, `node:https`, or `node:http2` by its compatibility API. */
-export type RequestListener<Req, Res> = (req: Req, res: Res) => unknown
+export type RequestListener = (req: AnyRequest, res: AnyResponse) => unknown
 
 type AnyRequest = IncomingMessage | Http2ServerRequest
 type AnyResponse = ServerResponse | Http2ServerResponse
@@ -45,10 +45,7 @@ const MOST_URLS = 100_000
  * @example http.createServer(front(cache, app)) // Express
  * @example http.createServer(front(cache, app.callback())) // Koa
  */
-export function front<Req extends AnyRequest, Res extends AnyResponse>(
-  cache: Cache,
-  listener: RequestListener<Req, Res>,
-): RequestListener<Req, Res> {
+export function front(cache: Cache, listener: (req: never, res: never) => unknown): RequestListener {
   const engine = engineOf(cache)
   if (typeof listener !== 'function') {
     throw new ConfigError(
@@ -61,10 +58,10 @@ export function front<Req extends AnyRequest, Res extends AnyResponse>(
     { type: 'CacheAlchemyWarning', code: 'FRONT' },
   )
   const own = new Front(engine)
-  return function fronted(this: unknown, req: Req, res: Res): unknown {
+  return function fronted(this: unknown, req: AnyRequest, res: AnyResponse): unknown {
     const listen = (): unknown => Reflect.apply(listener, this, [req, res])
     if (engine.options.disabled) return listen()
-    return own.take(req as unknown as IncomingMessage, res as unknown as ServerResponse, listen)
+    return own.take(req as IncomingMessage, res as ServerResponse, listen)
   }
 }
 
