@@ -47,6 +47,8 @@ export interface FrontRunOptions {
   /** Told of what may be served to the next request like this one; or of what keeps it from that, when it is its layers' doing. */
   onKept(fronted: Fronted): void
   onRefused(route: FrontRoute, inputs: readonly Input[]): void
+  /** Told that no route that is answered in front has it. */
+  onForeign(): void
 }
 
 // RFC 9110 §12.5, and Origin: what is read of them selects.
@@ -99,20 +101,25 @@ export class FrontRun {
     })
     const fields = headersOf(req)
     let isWatched = true
-    const close = (): void => {
+    const end = (): void => {
       if (isWatched) watched.close()
       isWatched = false
+      this.#read = this.#frame.close()
     }
-    res.once('close', close)
+    res.once('close', end)
     watchLeaving(res, {
       maxBodyBytes,
       onHead: (head) => {
         this.#head = head
-        return !isHttp2(res) && isNotModified('GET', fields, head.status, head.fields, Date.now())
+        const keep = Boolean(this.#route)
+        if (!keep) {
+          end()
+          this.#options.onForeign()
+        }
+        return { keep, notModified: !isHttp2(res) && isNotModified('GET', fields, head.status, head.fields, Date.now()) }
       },
       onEnd: (body) => {
-        close()
-        this.#read = this.#frame.close()
+        end()
         this.#body = body
         this.#keep()
       },

@@ -147,6 +147,7 @@ class Front {
         res,
         maxBodyBytes: Math.max(...Array.from(this.#routes, ({ options }) => options.maxBodyBytes)),
         onKept: (fronted) => this.#keep(url, fronted),
+        onForeign: () => void this.#refused.set(url, true),
         onRefused: (route, inputs) => {
           this.#refused.set(url, true)
           for (const input of inputs) route.warnOfInput(input)

@@ -2,14 +2,15 @@
 
 import type { ServerResponse } from 'node:http'
 import { Body, bytesOf, isChunk } from './body.ts'
+import type { Verdict } from './capture.ts'
 import { headOf, isGone, isHttp2, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
 import type { Head } from './head.ts'
 
 export interface LeavingOptions {
   readonly maxBodyBytes: number
-  /** Told of the head once, before it leaves. True: the client has the content already, and gets a 304 in its place. Must not throw. */
-  onHead(head: Head): boolean
-  /** Told of the whole body, when its last chunk has been handed over. Not called for a response that is broken off, or has trailers. */
+  /** Told of the head once, before it leaves. Must not throw. */
+  onHead(head: Head): Pick<Verdict, 'keep' | 'notModified'>
+  /** Told of the whole body, when its last chunk has been handed over. Not called for a response that is not kept, is broken off, or has trailers. */
   onEnd(body: Uint8Array): void
 }
 
@@ -25,8 +26,8 @@ class Leaving {
   readonly #body: Body
   #hasHead = false
   #hasEnded = false
-  /** Whether what left is less than what is known of it. */
-  #isBroken = false
+  /** Whether what leaves is not wanted, or is less than what is known of it. */
+  #isDropped = false
 
   constructor(res: ServerResponse, options: LeavingOptions) {
     const { writeHead, write, end, addTrailers } = res
@@ -51,7 +52,9 @@ class Leaving {
     if (this.#hasHead || res.headersSent || !isStatus(args[0])) return Reflect.apply(this.#original.writeHead, res, args)
     this.#hasHead = true
     mergeWriteHead(res, args)
-    if (this.#options.onHead(headOf(res))) turnNotModified(res)
+    const { keep, notModified } = this.#options.onHead(headOf(res))
+    if (!keep) this.#isDropped = true
+    if (notModified) turnNotModified(res)
     return Reflect.apply(this.#original.writeHead, res, [res.statusCode])
   }
 
@@ -65,26 +68,26 @@ class Leaving {
     const res = this.#res
     if (this.#hasEnded) return Reflect.apply(this.#original.end, res, args)
     // RFC 9111 §3.3: a handler that saw its client go may have stopped early.
-    if (isGone(res)) this.#isBroken = true
+    if (isGone(res)) this.#isDropped = true
     if (typeof args[0] !== 'function') this.#keep(args)
     this.#hasEnded = true
     // Without content that of HTTP/2 sends its head by another way.
     if (isHttp2(res) && !this.#hasHead && !res.headersSent) res.writeHead(res.statusCode)
     const ended = Reflect.apply(this.#original.end, res, args) as unknown
-    if (this.#hasHead && !this.#isBroken && !this.#body.isTooLarge) this.#options.onEnd(this.#body.bytes())
+    if (this.#hasHead && !this.#isDropped && !this.#body.isTooLarge) this.#options.onEnd(this.#body.bytes())
     return ended
   }
 
   #addTrailers(args: unknown[]): unknown {
     // RFC 9110 §6.5: they are no part of the fields, and without them the response is another.
-    this.#isBroken = true
+    this.#isDropped = true
     return Reflect.apply(this.#original.addTrailers, this.#res, args)
   }
 
   #keep([chunk, encoding]: unknown[]): void {
-    if (!isChunk(chunk)) return
+    if (this.#isDropped || !isChunk(chunk)) return
     const bytes = bytesOf(chunk, encoding)
-    if (bytes === undefined) this.#isBroken = true
+    if (bytes === undefined) this.#isDropped = true
     else this.#body.add(bytes)
   }
 }
