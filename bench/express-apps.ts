@@ -5,7 +5,7 @@ import express, { type Request, type Response } from 'express'
 import { Redis } from 'ioredis'
 import { defineCachedHandler } from 'ocache'
 import routeCache from 'route-cache'
-import { cached } from '../dist/middleware/express.js'
+import { cached, front } from '../dist/middleware/express.js'
 import { filmCache } from './film-cache.ts'
 import { jsonOf, pageOf } from './films.ts'
 import { served } from './served.ts'
@@ -20,6 +20,7 @@ export const expressApps: Record<string, (redisPort: number) => RequestListener>
   'no cache, res.json': () => express().get('/films/:id', (req, res) => void res.json(pageOf(req.params.id))),
   'cache-alchemy': () => own(),
   'cache-alchemy, from Redis': own,
+  'cache-alchemy, in front': inFront,
   apicache: apicacheByGroups,
   'apicache, from Redis': apicacheInRedis,
   'route-cache': () => express().get('/films/:id', routeCache.cacheSeconds(3600), page),
@@ -33,6 +34,17 @@ function own(redisPort?: number): RequestListener {
     served.runs++
     res.json(await page(req.params.id))
   })
+}
+
+function inFront(): RequestListener {
+  const { cache, page } = filmCache()
+  const app = express()
+    .use((_req, _res, next) => {
+      served.runs++
+      next()
+    })
+    .get('/films/:id', cached(cache, { front: true }), async (req, res) => void res.json(await page(req.params.id)))
+  return front(cache, app)
 }
 
 /** The handler that others have a cache in front of. */

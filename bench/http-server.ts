@@ -8,7 +8,7 @@ import { answer } from './child.ts'
 import { clearingAt, type ClearRates } from './clear-rates.ts'
 import { expressApps } from './express-apps.ts'
 import { filmAt, jsonOf } from './films.ts'
-import { koaApps } from './koa-apps.ts'
+import { HIT_FIELDS, koaApps } from './koa-apps.ts'
 import { served } from './served.ts'
 import { OWN } from './suite.ts'
 
@@ -23,16 +23,19 @@ export interface Usage {
 }
 
 const nodeApps: Record<string, () => RequestListener> = {
-  'a constant': () => {
-    const bodies = new Map<string, Buffer>()
-    return (req, res) => {
-      const id = req.url!.slice('/films/'.length)
-      const body = bodies.get(id) ?? Buffer.from(jsonOf(id))
-      bodies.set(id, body)
-      res.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length })
-      res.end(body)
-    }
-  },
+  'a constant': () => constant({}),
+  'a constant, with the fields of a hit': () => constant(Object.fromEntries(HIT_FIELDS)),
+}
+
+function constant(fields: Record<string, string>): RequestListener {
+  const bodies = new Map<string, Buffer>()
+  return (req, res) => {
+    const id = req.url!.slice('/films/'.length)
+    const body = bodies.get(id) ?? Buffer.from(jsonOf(id))
+    bodies.set(id, body)
+    res.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': body.length, ...fields })
+    res.end(body)
+  }
 }
 
 const [framework, name, redisPort] = process.argv.slice(2)

@@ -14,6 +14,10 @@ interface Aimed extends Comparison {
 const EXPRESS = ['a constant', OWN, 'apicache', 'route-cache', 'ocache', 'no cache, res.json', 'a constant, neither ETag nor Cache-Control']
 const KOA = ['a constant', OWN, 'koa-cash', 'no cache, ctx.body of the object', 'a constant, with the fields of a hit']
 
+// What a layer in front of it has to spare, and what the fields of a hit alone cost.
+const IN_FRONT = ['node:http/a constant', 'node:http/a constant, with the fields of a hit']
+const OWN_IN_FRONT = `${OWN}, in front`
+
 const of = (framework: string, apps: readonly string[]): string[] => apps.map((app) => `${framework}/${app}`)
 
 export const comparisons: readonly Aimed[] = [
@@ -41,7 +45,17 @@ export const comparisons: readonly Aimed[] = [
   { name: 'Koa, 1 KB', id: KB, servers: of('koa', KOA), aim: { work: 'Koa hit, 1 KB', ratio: 0.95 } },
   { name: 'Koa, 100 KB', id: KB_100, servers: of('koa', KOA), aim: { work: 'Koa hit, 100 KB', ratio: 0.95 } },
   { name: 'Koa, 304', id: KB, isConditional: true, servers: of('koa', ['a constant, asked by ctx.fresh', OWN, 'koa-cash']) },
+  ...['Express', 'Koa'].flatMap((framework) => [inFrontOf(framework, '1 KB', KB), inFrontOf(framework, '100 KB', KB_100)]),
 ]
+
+function inFrontOf(framework: string, size: string, id: string): Aimed {
+  return {
+    name: `In front of ${framework}, ${size}`,
+    id,
+    servers: [...IN_FRONT, ...of(framework.toLowerCase(), [OWN_IN_FRONT, 'a constant'])],
+    aim: { work: `hit in front of ${framework}, beside \`node:http\` with a constant, ${size}`, ratio: 0.7 },
+  }
+}
 
 export const suite: Suite = {
   name: 'http',
@@ -66,7 +80,7 @@ export async function measured(comparison: Aimed, rounds?: HttpRounds): Promise<
     columns: ['requests/s', 'ratio', 'middle half of rounds', 'CPU µs', 'ratio of CPU', 'busy'],
     rows: all.map((served) => rowOf(served, all[0]!)),
   }
-  const own = all.find(({ time }) => time.name === OWN)
+  const own = all.find(({ time }) => time.name === OWN || time.name === OWN_IN_FRONT)
   if (comparison.aim === undefined || own === undefined) return { table }
   return { table, target: atLeast(comparison.aim.work, comparison.aim.ratio, ratio(all[0]!.time, own.time)) }
 }

@@ -4,7 +4,7 @@ import Router from '@koa/router'
 import Koa, { type Context, type Middleware } from 'koa'
 import koaCash from 'koa-cash'
 import { LRUCache } from 'lru-cache'
-import { cached } from '../dist/middleware/koa.js'
+import { cached, front } from '../dist/middleware/koa.js'
 import { filmCache } from './film-cache.ts'
 import { jsonOf, pageOf } from './films.ts'
 import { served } from './served.ts'
@@ -12,21 +12,23 @@ import { served } from './served.ts'
 const TAG = 'W/"400-Uu1sAvUpX7IYgi5hzKGSAjVe1Gg"'
 
 /** What a hit says besides type and length. */
-const FIELDS = [
+export const HIT_FIELDS: readonly (readonly [name: string, value: string])[] = [
   ['Cache-Control', 'no-cache'],
   ['ETag', TAG],
   ['Date', new Date().toUTCString()],
   ['Age', '1'],
   ['Cache-Status', 'CacheAlchemy;hit;ttl=86398'],
-] as const
+]
 
 /** Makes the one of this name. */
 export const koaApps: Record<string, () => RequestListener> = {
   'a constant': () => appOf(constant(() => {})),
-  'a constant, with the fields of a hit': () => appOf(constant(({ res }) => FIELDS.forEach(([name, value]) => res.setHeader(name, value)))),
+  'a constant, with the fields of a hit': () =>
+    appOf(constant(({ res }) => HIT_FIELDS.forEach(([name, value]) => res.setHeader(name, value)))),
   'a constant, asked by ctx.fresh': () => appOf(fresh()),
   'no cache, ctx.body of the object': () => appOf((ctx) => void (ctx.body = pageOf(ctx['params'].id))),
   'cache-alchemy': own,
+  'cache-alchemy, in front': inFront,
   'koa-cash': cash,
 }
 
@@ -41,6 +43,20 @@ function own(): RequestListener {
     served.runs++
     ctx.body = await page(ctx['params'].id)
   })
+}
+
+function inFront(): RequestListener {
+  const { cache, page } = filmCache()
+  const app = new Koa().use((_ctx, next) => {
+    served.runs++
+    return next()
+  })
+  app.use(
+    new Router()
+      .get('/films/:id', cached(cache, { front: true }), async (ctx) => void (ctx.body = await page(ctx['params'].id as string)))
+      .routes(),
+  )
+  return front(cache, app.callback())
 }
 
 /** The least that a handler can do by `ctx`: one Buffer, with its type. */

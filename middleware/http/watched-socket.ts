@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { HTTP2_PROPERTIES } from './http2.ts'
 import { shadow } from './shadow.ts'
 import { inputOfSocket } from './socket-input.ts'
+import { socketOf } from './unwatched.ts'
 
 export interface WatchedMessages {
   readonly req: IncomingMessage
@@ -15,12 +16,13 @@ export interface WatchedMessages {
 
 /** Notices what is read of the connection; returns what ends it. */
 export function watchSocket({ req, res, read, isPaused }: WatchedMessages): ((() => void) | undefined)[] {
+  // Of a request that is watched from further outside too, the watched one: both are to hear of what is read.
   const { socket } = req
   const watched = watchedSocket(socket, read)
   const seenOn = (label: string) => (value: () => unknown) => {
     const found = value()
     if (isPaused() || found === null || found === undefined) return found
-    if (found === socket || found === watched) return watched
+    if (found === socket || found === watched || found === socketOf(req)) return watched
     // A layer has put a client of its own there.
     read(label)
     return found

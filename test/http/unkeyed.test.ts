@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { watch, type DerivedProperty, type Input, type Watch } from '../../middleware/http/unkeyed.ts'
 import { headersOf } from '../../middleware/http/unwatched.ts'
@@ -8,7 +8,7 @@ const headers = { cookie: 'a=1', 'if-none-match': '"x"', range: 'bytes=0-1', 'x-
 
 /** What is noticed while `read` looks at a real request. */
 async function noticed(
-  read: (req: IncomingMessage, watch: Watch) => unknown,
+  read: (req: IncomingMessage, watch: Watch, res: ServerResponse) => unknown,
   covered: readonly Input[] = [],
   derived: (req: IncomingMessage) => DerivedProperty[] = () => [],
 ): Promise<{ inputs: Input[]; value: unknown }> {
@@ -22,7 +22,7 @@ async function noticed(
       onRead: (input) => inputs.push(input),
       onAbsent: () => {},
     })
-    value = read(req, watching)
+    value = read(req, watching, res)
     watching.close()
     res.end()
   })
@@ -140,4 +140,17 @@ test('a watch inside a watch notices both, and gives back what was there', async
     outer: ['cookie'],
     value: [['a=1', 'a=1', undefined], true],
   })
+})
+
+test('the connection that a response has is no client of a layer, where its request is watched from further outside too', async () => {
+  const inner: Input[] = []
+  const { inputs } = await noticed((req, _watching, res) => {
+    const onRead = (input: Input) => inner.push(input)
+    const watching = watch(req, { res, derived: [], places: [], isCovered: () => false, onRead, onAbsent: () => {} })
+    void res.socket?.writable
+    expect(inner).toEqual([])
+    void res.socket?.remoteAddress
+    watching.close()
+  })
+  expect({ inner, inputs }).toEqual({ inner: ['ip'], inputs: ['ip'] })
 })
