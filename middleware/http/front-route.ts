@@ -9,7 +9,7 @@ import type { Input } from './unkeyed.ts'
 
 type Options = Pick<
   ResolvedOptions<never>,
-  'ignore' | 'headers' | 'maxBodyBytes' | 'cacheStatus' | 'debug' | 'onHit' | 'requestDirectives' | 'track'
+  'ignore' | 'headers' | 'targets' | 'maxBodyBytes' | 'cacheStatus' | 'debug' | 'onHit' | 'requestDirectives' | 'track'
 >
 
 /** One such route. */

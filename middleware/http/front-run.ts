@@ -43,6 +43,8 @@ export interface FrontRunOptions {
   readonly engine: Engine
   readonly req: IncomingMessage
   readonly res: ServerResponse
+  /** Those that are answered in this front. */
+  readonly routes: ReadonlySet<FrontRoute>
   readonly maxBodyBytes: number
   /** Told of what may be served to the next request like this one; or of what keeps it from that, when it is its layers' doing. */
   onKept(fronted: Fronted): void
@@ -68,6 +70,8 @@ export function frontRunOf(req: object): FrontRun | undefined {
 
 export class FrontRun {
   readonly #options: FrontRunOptions
+  /** That of a front around this one. */
+  readonly #around: FrontRun | undefined
   readonly #frame: Frame
   readonly #position: number
   readonly #inputs: Set<Input> = new Set()
@@ -83,6 +87,7 @@ export class FrontRun {
   constructor(options: FrontRunOptions) {
     this.#options = options
     const { engine, req } = options
+    this.#around = runs.get(req)
     this.#frame = new Frame(engine.clock(), undefined)
     this.#position = engine.log.position
     runs.set(req, this)
@@ -91,8 +96,9 @@ export class FrontRun {
 
   /** Lets the application answer. */
   run<T>(listen: () => T): T {
-    const { engine, req, res, maxBodyBytes } = this.#options
+    const { engine, req, res, routes, maxBodyBytes } = this.#options
     const watched = watch(req, {
+      res,
       derived: [],
       places: [],
       isCovered: (input) => COVERED.has(input),
@@ -124,21 +130,24 @@ export class FrontRun {
         this.#keep()
       },
     })
-    return engine.tracker.run(this.#frame, listen)
+    return Array.from(routes).some(({ options }) => options.track) ? engine.tracker.run(this.#frame, listen) : listen()
   }
 
   /** It has come to a route: the outermost one decides. */
   enter(route: FrontRoute | undefined): void {
-    if (this.#route === undefined) this.#route = route ?? null
+    this.#around?.enter(route)
+    if (this.#route === undefined) this.#route = route !== undefined && this.#options.routes.has(route) ? route : null
   }
 
   /** What its answer says as it leaves a route: the last one is the outermost. */
   leave(fields: Fields): void {
+    this.#around?.leave(fields)
     this.#left = fields
   }
 
   /** What a route that has let its handler answer keeps of that. */
   answer(made: Made): void {
+    this.#around?.answer(made)
     if (this.#route?.isOf(made.calls) !== true) return
     this.#made = made
     this.#keep()
@@ -154,9 +163,11 @@ export class FrontRun {
     const [route, made, head, body] = [this.#route, this.#made, this.#head, this.#body]
     if (!route || made === undefined || head === undefined || body === undefined) return
     const { onKept, onRefused, req } = this.#options
+    // What is so for this one alone says nothing of its URL.
+    if (this.#frame.stale || this.#frame.isTentative || this.#isOvertaken() || this.#isYetUntagged(made.entry.value)) return
     const names = this.#selectingNames(route, head.fields)
     const inputs = Array.from(this.#inputs).filter((input) => !names.includes(input) && !route.ignores(input))
-    if (this.#isOtherwise(head, made.entry.value) || this.#whyNotKept(route, head, body) !== undefined || inputs.length > 0)
+    if (this.#isOtherwise(route, head, made.entry.value) || this.#whyNotKept(route, head, body) !== undefined || inputs.length > 0)
       return onRefused(route, inputs)
     const fields = headersOf(req)
     const own = new Set(made.entry.refs.map(({ id }) => id))
@@ -178,13 +189,24 @@ export class FrontRun {
   }
 
   /** Whether layers around the route have made another response of its: one of another status, or one that is not for everybody, or not for so long. */
-  #isOtherwise({ status, fields }: Head, stored: StoredResponse): boolean {
+  #isOtherwise({ options }: FrontRoute, { status, fields }: Head, stored: StoredResponse): boolean {
     const left = this.#left
-    return status !== stored.status || left === undefined || JUDGED.some((name) => String(fields[name]) !== String(left[name]))
+    const judged = [...JUDGED, ...options.targets]
+    return status !== stored.status || left === undefined || judged.some((name) => String(fields[name]) !== String(left[name]))
+  }
+
+  /** Whether what was read, by any layer, was cleared meanwhile: one may have seen it before that, and another after. */
+  #isOvertaken(): boolean {
+    const { log } = this.#options.engine
+    return log.clearedSince(this.#read, this.#position) || log.expiredSince(this.#read, this.#position) !== undefined
+  }
+
+  /** Whether it has left without the tag that its hits have: that of what is streamed is known when all of it has left. */
+  #isYetUntagged({ fields }: StoredResponse): boolean {
+    return this.#left?.['etag'] === undefined && fields.some(([name]) => name.toLowerCase() === 'etag')
   }
 
   #whyNotKept({ options }: FrontRoute, { fields }: Head, body: Uint8Array): string | undefined {
-    if (this.#frame.stale || this.#frame.isTentative) return 'stale'
     if (fields['set-cookie'] !== undefined) return 'set-cookie'
     const selecting = whyNotSelectable({ fields, baseline: {}, keyed: Array.from(this.#negotiated), partitioned: false })
     return selecting ?? whyBodyNotStored(fields, body.byteLength, options.maxBodyBytes)

@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
+import { types } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import { engineOf, show } from '../../src/door.ts'
 import type { Engine } from '../../src/door.ts'
@@ -18,8 +19,10 @@ import { refreshOf } from './refresh.ts'
 import { replay } from './replay.ts'
 import { demandsOf } from './request-directives.ts'
 import { isAnswerable, whyBypassed } from './storable.ts'
+import type { OnHit } from './route-options.ts'
 import { bytesOf } from './stored-response.ts'
 import { whyTargetBypassed } from './target.ts'
+import { headersOf } from './unwatched.ts'
 
 /** What a server calls for each request: of `node:http`, `node:https`, or `node:http2` by its compatibility API. */
 export type RequestListener = (req: AnyRequest, res: AnyResponse) => unknown
@@ -85,7 +88,7 @@ class Front {
 
   /** Answers a request with what is kept of its URL, or lets the application do so. */
   take(req: IncomingMessage, res: ServerResponse, listen: () => unknown): unknown {
-    const fields = req.headers
+    const fields = headersOf(req)
     const url = this.#routes.size > 0 && isTaken(req, fields) ? urlOf(req, fields) : undefined
     if (url === undefined) return listen()
     const found = this.#kept.get(url)?.find(({ selecting }) => selecting.every(([name, value]) => fields[name] === value))
@@ -115,11 +118,8 @@ class Front {
   }
 
   #replay(found: Fronted, req: IncomingMessage, res: ServerResponse, listen: () => unknown): unknown {
-    try {
-      found.route.options.onHit?.(req, res)
-    } catch (error) {
-      this.#engine.report(error)
-    }
+    this.#tell(found.route.options.onHit, req, res)
+    if (res.writableEnded) return undefined
     try {
       return this.#send(found, req, res)
     } catch (error) {
@@ -128,11 +128,21 @@ class Front {
     }
   }
 
+  #tell(onHit: OnHit | undefined, req: IncomingMessage, res: ServerResponse): void {
+    try {
+      const told: unknown = onHit?.(req, res)
+      // One that is asynchronous throws later, and would end the process.
+      if (types.isPromise(told)) told.catch((error: unknown) => this.#engine.report(error))
+    } catch (error) {
+      this.#engine.report(error)
+    }
+  }
+
   #send({ route, call, entry, response }: Fronted, req: IncomingMessage, res: ServerResponse): void {
     const { cacheStatus, debug } = route.options
     const now = this.#engine.clock()
     const outcome = { hit: true, freshFor: entry.freshUntil - now, ...(debug && { key: call.key }) } as const
-    const request = { method: req.method!, fields: req.headers as Fields }
+    const request = { method: req.method!, fields: headersOf(req) }
     replay(res, response, request, { age: now - entry.loadedAt, now: Date.now, outcome: cacheStatus ? outcome : undefined })
   }
 
@@ -145,6 +155,7 @@ class Front {
         engine: this.#engine,
         req,
         res,
+        routes: this.#routes,
         maxBodyBytes: Math.max(...Array.from(this.#routes, ({ options }) => options.maxBodyBytes)),
         onKept: (fronted) => this.#keep(url, fronted),
         onForeign: () => void this.#refused.set(url, true),
@@ -168,8 +179,9 @@ class Front {
     const { url: target = '', method, headers } = req
     // A part is not kept, and a refresh has its own way.
     if (method !== 'GET' || headers.range !== undefined || this.#refused.has(url) || refreshOf(req) !== undefined) return false
-    // Where its client has it already that is said in HTTP/1 alone.
-    if (req.httpVersionMajor > 1 && (headers['if-none-match'] ?? headers['if-modified-since']) !== undefined) return false
+    // To be watched is to be answered as if there were none; who else may have the URL heeds them in its own way. HTTP/1 alone can be told 304.
+    const isConditional = (headers['if-none-match'] ?? headers['if-modified-since']) !== undefined
+    if (isConditional && (req.httpVersionMajor > 1 || !this.#kept.has(url))) return false
     return whyTargetBypassed(target) === undefined && Array.from(this.#routes).some((route) => route.mayTake(target))
   }
 
@@ -182,7 +194,9 @@ class Front {
 }
 
 function sizeOf(variants: readonly Fronted[], url: string): number {
-  return variants.reduce((bytes, { response }) => bytes + bytesOf(response), url.length)
+  // A client may send fields as long as it likes.
+  const lengthOf = ({ selecting }: Fronted): number => selecting.reduce((sum, [name, value]) => sum + name.length + String(value).length, 0)
+  return variants.reduce((bytes, fronted) => bytes + bytesOf(fronted.response, fronted.read) + lengthOf(fronted), url.length)
 }
 
 /** Whether a request may be answered here at all. RFC 9111 §3.5: one with Authorization may be for its client alone. */
@@ -198,8 +212,10 @@ function isTaken({ method, url }: IncomingMessage, fields: Fields): boolean {
 }
 
 /** Where a request has gone, as it came; undefined where its client says two things of it. */
-function urlOf(req: IncomingMessage, { host, ':authority': authority }: Fields): string | undefined {
+function urlOf(req: IncomingMessage, { host, ':authority': authority, ':scheme': said }: Fields): string | undefined {
   if (authority !== undefined && host !== undefined && host !== authority) return undefined
   const scheme = (req.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
-  return `${scheme}://${String(authority ?? host ?? '')}${req.url}`
+  if (said !== undefined && said !== scheme) return undefined
+  // What neither can have is between the two: where one of them ended would be its client's to say.
+  return `${scheme}://${String(authority ?? host ?? '')}\n${req.url}`
 }

@@ -19,10 +19,15 @@ export function watchLeaving(res: ServerResponse, options: LeavingOptions): void
   new Leaving(res, options).start()
 }
 
+type Method = 'writeHead' | 'write' | 'end' | 'addTrailers' | 'setTrailer'
+
+// HTTP/2 has one more of them.
+type Leaver = ServerResponse & { setTrailer?: (...args: unknown[]) => unknown }
+
 class Leaving {
-  readonly #res: ServerResponse
+  readonly #res: Leaver
   readonly #options: LeavingOptions
-  readonly #original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'addTrailers'>
+  readonly #original: Pick<Leaver, Method>
   readonly #body: Body
   #hasHead = false
   #hasEnded = false
@@ -30,8 +35,8 @@ class Leaving {
   #isDropped = false
 
   constructor(res: ServerResponse, options: LeavingOptions) {
-    const { writeHead, write, end, addTrailers } = res
-    this.#original = { writeHead, write, end, addTrailers }
+    const { writeHead, write, end, addTrailers, setTrailer }: Leaver = res
+    this.#original = { writeHead, write, end, addTrailers, ...(setTrailer && { setTrailer }) }
     this.#res = res
     this.#options = options
     this.#body = new Body(options.maxBodyBytes)
@@ -42,7 +47,8 @@ class Leaving {
       writeHead: (...args: unknown[]) => this.#writeHead(args),
       write: (...args: unknown[]) => this.#write(args),
       end: (...args: unknown[]) => this.#end(args),
-      addTrailers: (...args: unknown[]) => this.#addTrailers(args),
+      addTrailers: (...args: unknown[]) => this.#trail('addTrailers', args),
+      ...(this.#original.setTrailer && { setTrailer: (...args: unknown[]) => this.#trail('setTrailer', args) }),
     })
   }
 
@@ -55,7 +61,13 @@ class Leaving {
     const { keep, notModified } = this.#options.onHead(headOf(res))
     if (!keep) this.#isDropped = true
     if (notModified) turnNotModified(res)
-    return Reflect.apply(this.#original.writeHead, res, [res.statusCode])
+    try {
+      return Reflect.apply(this.#original.writeHead, res, [res.statusCode])
+    } catch (error) {
+      // What is answered then is something else.
+      this.#isDropped = true
+      throw error
+    }
   }
 
   #write(args: unknown[]): unknown {
@@ -78,10 +90,10 @@ class Leaving {
     return ended
   }
 
-  #addTrailers(args: unknown[]): unknown {
+  #trail(method: 'addTrailers' | 'setTrailer', args: unknown[]): unknown {
     // RFC 9110 §6.5: they are no part of the fields, and without them the response is another.
     this.#isDropped = true
-    return Reflect.apply(this.#original.addTrailers, this.#res, args)
+    return Reflect.apply(this.#original[method] as Function, this.#res, args)
   }
 
   #keep([chunk, encoding]: unknown[]): void {

@@ -54,12 +54,15 @@ export class Route<Subject> {
 
   /** Takes a request. Undefined where it is answered, or its handler has been entered; else resolves once that is so. Never rejects. */
   visit(visit: Visit<Subject>): Promise<void> | undefined {
-    frontRunOf(visit.req)?.enter(this.#front)
     if (!isAnswerable(visit.method)) return this.#write(visit)
     const asked = this.#ask(visit)
-    if (asked !== undefined && 'call' in asked) return this.#serve(visit, asked)
-    if (asked === undefined) visit.pass()
-    else this.#passage(visit).forward({ fwd: 'bypass', detail: asked.why })
+    if (asked === undefined) {
+      visit.pass()
+      return undefined
+    }
+    frontRunOf(visit.req)?.enter(this.#front)
+    if ('call' in asked) return this.#serve(visit, asked)
+    this.#passage(visit).forward({ fwd: 'bypass', detail: asked.why })
     return undefined
   }
 

@@ -42,6 +42,7 @@ function newApp(express: typeof express5): App {
       })
     },
     serve: () => serve(app),
+    listener: () => app,
   }
 }
 

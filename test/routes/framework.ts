@@ -1,5 +1,5 @@
 // What a framework has to do for the suite of promises that hold in each of them.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import type { PartialRouteArguments } from '../../middleware/http/route-name.ts'
 import type { GroupsOption } from '../../middleware/http/groups.ts'
@@ -56,6 +56,8 @@ export interface App {
   /** Mounts layers and a handler on a path. A handler that throws is answered with 500 by the framework. */
   on(method: 'get' | 'post' | 'put' | 'delete' | 'purge', path: string, layers: readonly Layer[], handler: Handler): void
   serve(): Promise<TestServer>
+  /** What a server of one's own calls for each request. */
+  listener(): RequestListener
 }
 
 export interface Framework {

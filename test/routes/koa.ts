@@ -43,6 +43,7 @@ function newApp(Koa: typeof Koa3): App {
       app.use(router.routes())
     },
     serve: () => serve(app.callback()),
+    listener: () => app.callback(),
   }
 }
 

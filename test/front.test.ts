@@ -1,0 +1,9 @@
+// The promises of `front`: what is answered in front of an application, what never is, and until when.
+import { describe } from 'vitest'
+import { hits } from './front/hits.ts'
+import { frameworks as express } from './routes/express.ts'
+import { frameworks as koa } from './routes/koa.ts'
+
+describe.each([express[1]!, koa[1]!])('$name', (framework) => {
+  hits(framework)
+})
