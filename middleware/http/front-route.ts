@@ -44,7 +44,7 @@ export class FrontRoute {
       (name) =>
         `A layer around "${name}" read ${nameOfInput(input)}: its responses are not answered in front of the framework, only behind it. ` +
         `Give \`ignore: [${JSON.stringify(input)}]\` if that changes nothing in a response, or leave out \`front\`.`,
-      'FRONT',
+      'UNKEYED',
     )
   }
 }

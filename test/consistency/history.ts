@@ -4,7 +4,7 @@
 export type Written = readonly [key: string, version: number]
 
 /** What reads a value. Those in `staleKinds` may serve what was expired, and never what was cleared. */
-export type ReadKind = 'row' | 'page' | 'list' | 'late' | 'swr' | 'peek' | 'express' | 'koa'
+export type ReadKind = 'row' | 'page' | 'list' | 'late' | 'swr' | 'peek' | 'express' | 'koa' | 'front'
 export const staleKinds: ReadonlySet<ReadKind> = new Set(['swr'])
 
 export interface Read {

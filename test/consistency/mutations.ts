@@ -279,6 +279,14 @@ export const mutations: readonly Mutation[] = [
     schedule: { consistency: 'strong', faults: [], profile: { clears: 0.3, posts: 0.6 } },
   },
   {
+    name: 'what was cleared is answered in front',
+    breaks: 'G2',
+    edits: [
+      { file: 'middleware/http/front.js', find: '!this.#isSound(found) || found.calls.still(found.entry) === undefined', replace: 'false' },
+    ],
+    schedule: { consistency: 'eventual', faults: [], profile: { clears: 0.2, kinds: ['front'] } },
+  },
+  {
     name: 'nothing is ever answered from what is kept',
     breaks: 'use',
     edits: [

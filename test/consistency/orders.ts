@@ -66,7 +66,7 @@ export interface Answer {
 }
 
 export const HOT: readonly string[] = ['hot-1', 'hot-2', 'hot-3', 'hot-4', 'hot-5', 'hot-6']
-export const KINDS: readonly ReadKind[] = ['row', 'page', 'list', 'late', 'swr', 'express', 'koa', 'peek']
+export const KINDS: readonly ReadKind[] = ['row', 'page', 'list', 'late', 'swr', 'express', 'koa', 'front', 'peek']
 
 /** By which kinds a cold key is read: not by all, so that each is read seldom. */
 export function kindsOf(key: string): readonly ReadKind[] {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import express from 'express'
 import { Cluster, Redis } from 'ioredis'
 import Koa from 'koa'
-import { cached, invalidates } from '../../middleware/express.ts'
+import { cached, front, invalidates } from '../../middleware/express.ts'
 import { cached as cachedInKoa } from '../../middleware/koa.ts'
 import { createCache, type Cache, type Ref } from '../../src/index.ts'
 import type { ReadKind, Written } from './history.ts'
@@ -111,6 +111,16 @@ export async function newSubject(options: WorkerOptions, random: Random, onError
       res.end()
     },
   )
+  const fronted = express()
+  // What is around the route has read of the cache too.
+  fronted.use(async (req, res, next) => {
+    res.set('X-Late', JSON.stringify(await late(decodeURIComponent(req.path.slice('/fronts/'.length)))))
+    next()
+  })
+  fronted.get('/fronts/:key', cached(cache, { path: '/fronts/:key', ttl: '10m', front: true }), async (req, res) => {
+    await step()
+    res.json([await row(req.params.key)])
+  })
   const koa = new Koa()
   koa.use(cachedInKoa(cache, { path: '/pages/:key', ttl: '10m' }))
   koa.use(async (ctx) => {
@@ -118,12 +128,12 @@ export async function newSubject(options: WorkerOptions, random: Random, onError
     ctx.body = await page(decodeURIComponent(ctx.path.slice('/pages/'.length)))
   })
   koa.on('error', onError)
-  const ports = { express: await listen(app), koa: await listen(koa.callback()) }
+  const ports = { express: await listen(app), koa: await listen(koa.callback()), front: await listen(front(cache, fronted)) }
 
   const over = async (port: number, path: string): Promise<Row[]> => {
-    const { status, text } = await ask(port, path, 'GET')
+    const { status, text, late: around } = await ask(port, path, 'GET')
     if (status !== 200) throw new Error(`GET ${path} was answered by ${status}: ${text}`)
-    return JSON.parse(text) as Row[]
+    return [...(JSON.parse(text) as Row[]), ...(around === undefined ? [] : [JSON.parse(around) as Row])]
   }
   const readers: Readonly<Record<ReadKind, (key: string, other: string) => Promise<Row[]>>> = {
     row: async (key) => [await row(key)],
@@ -134,6 +144,7 @@ export async function newSubject(options: WorkerOptions, random: Random, onError
     peek: async (key) => [await row.peek(key)].filter((seen) => seen !== undefined),
     express: (key) => over(ports.express, `/rows/${key}`),
     koa: (key) => over(ports.koa, `/pages/${key}`),
+    front: (key) => over(ports.front, `/fronts/${key}`),
   }
   let posts = 0
   return {
@@ -175,13 +186,13 @@ async function listen(listener: RequestListener): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-function ask(port: number, path: string, method: string): Promise<{ status: number; text: string }> {
+function ask(port: number, path: string, method: string): Promise<{ status: number; text: string; late?: string | undefined }> {
   return new Promise((resolve, reject) => {
     const asked = request({ host: '127.0.0.1', port, path, method, agent }, (res) => {
       let text = ''
       res.setEncoding('utf8')
       res.on('data', (chunk: string) => (text += chunk))
-      res.on('end', () => resolve({ status: res.statusCode ?? 0, text }))
+      res.on('end', () => resolve({ status: res.statusCode ?? 0, text, late: res.headers['x-late'] as string | undefined }))
       res.on('error', reject)
     })
     asked.on('error', reject)

@@ -14,7 +14,8 @@ const mishap = (error: unknown): void =>
 process.on('unhandledRejection', mishap)
 process.on('uncaughtException', mishap)
 process.on('warning', (warning) => {
-  if (warning.name === 'CacheAlchemyWarning') mishap(warning)
+  // What a front says when it begins is no mishap.
+  if (warning.name === 'CacheAlchemyWarning' && (warning as { code?: string }).code !== 'FRONT') mishap(warning)
 })
 process.on('disconnect', () => process.exit())
 
