@@ -1,9 +1,15 @@
 // The promises of `front`: what is answered in front of an application, what never is, and until when.
 import { describe } from 'vitest'
+import { clears } from './front/clears.ts'
 import { hits } from './front/hits.ts'
+import { processes } from './front/processes.ts'
+import { refusals } from './front/refusals.ts'
 import { frameworks as express } from './routes/express.ts'
 import { frameworks as koa } from './routes/koa.ts'
 
 describe.each([express[1]!, koa[1]!])('$name', (framework) => {
   hits(framework)
+  clears(framework)
+  refusals(framework)
+  processes(framework)
 })

@@ -80,15 +80,19 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
       pauses--
     }
   }
-  const watchedOf = (value: () => unknown): unknown => {
-    // Node.js makes them of `rawHeaders` when they are first asked for.
-    const headers = unwatched(value)
-    // An outer layer, on its way out, gets the real ones, conditions and all.
-    return pauses === 0 && typeof headers === 'object' && headers !== null
-      ? watchedHeaders(headers as Record<string, unknown>, read, options.conditions)
-      : headers
-  }
-  const restores = [shadow(req, 'headers', { get: watchedOf }), shadow(req, 'headersDistinct', { get: watchedOf })]
+  const watchedOf =
+    (conditions: Readonly<Record<string, unknown>> | undefined) =>
+    (value: () => unknown): unknown => {
+      // Node.js makes them of `rawHeaders` when they are first asked for.
+      const headers = unwatched(value)
+      // An outer layer, on its way out, gets the real ones, conditions and all.
+      return pauses === 0 && typeof headers === 'object' && headers !== null
+        ? watchedHeaders(headers as Record<string, unknown>, read, conditions)
+        : headers
+    }
+  const { conditions } = options
+  const distinct = conditions && Object.fromEntries(Object.entries(conditions).map(([name, value]) => [name, [value]]))
+  const restores = [shadow(req, 'headers', { get: watchedOf(conditions) }), shadow(req, 'headersDistinct', { get: watchedOf(distinct) })]
   restores.push(shadow(req, 'rawHeaders', { before: () => read('headers') }))
   for (const { target, name, inputs } of options.derived) {
     const before = (): void => inputs.forEach(read)

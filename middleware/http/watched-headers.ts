@@ -15,49 +15,42 @@ export function withoutHidden(headers: IncomingHttpHeaders): IncomingHttpHeaders
 /** By name, each with its value or its lines. */
 export type HeaderSet = Record<string, unknown>
 
-/** The headers, with `read` told of each field that is looked at, and these conditions in place of the client's. */
-export function watchedHeaders(
-  original: HeaderSet,
-  read: (name: string) => void,
-  conditions: Readonly<Record<string, string>> | undefined,
-): HeaderSet {
-  const headers = conditions === undefined ? original : withConditions(original, conditions)
-  const isHidden = (name: string): boolean => HIDDEN.has(name) && !(conditions !== undefined && name in conditions)
+/**
+ * The headers, with `read` told of each field that is looked at, and these conditions in place of the client's. Nothing is read of them by itself:
+ * who watches around this would hear of it.
+ */
+export function watchedHeaders(headers: HeaderSet, read: (name: string) => void, conditions: HeaderSet = {}): HeaderSet {
+  const isGiven = (name: string): boolean => Object.hasOwn(conditions, name)
   return new Proxy(headers, {
     get(target, name, receiver) {
       if (isField(name, target)) {
-        if (isHidden(name)) return undefined
-        if (!HIDDEN.has(name)) read(name.toLowerCase())
+        if (HIDDEN.has(name)) return conditions[name]
+        read(name.toLowerCase())
       }
       return Reflect.get(target, name, receiver) as unknown
     },
     set: (target, name, value) => Reflect.set(target, name, value),
     has(target, name) {
       if (isField(name, target)) {
-        if (isHidden(name)) return false
-        if (!HIDDEN.has(name)) read(name.toLowerCase())
+        if (HIDDEN.has(name)) return isGiven(name)
+        read(name.toLowerCase())
       }
       return Reflect.has(target, name)
     },
     getOwnPropertyDescriptor(target, name) {
       if (isField(name, target)) {
-        if (isHidden(name)) return undefined
-        if (!HIDDEN.has(name)) read(name.toLowerCase())
+        if (HIDDEN.has(name))
+          return isGiven(name) ? { value: conditions[name], configurable: true, enumerable: true, writable: true } : undefined
+        read(name.toLowerCase())
       }
       return Reflect.getOwnPropertyDescriptor(target, name)
     },
     ownKeys(target) {
       // Also what is absent was seen then, so it is no use to name those that are there.
       read('headers')
-      return Reflect.ownKeys(target).filter((name) => !isHidden(name as string))
+      return [...Reflect.ownKeys(target).filter((name) => !HIDDEN.has(name as string)), ...Object.keys(conditions)]
     },
   })
-}
-
-function withConditions(headers: HeaderSet, conditions: Readonly<Record<string, string>>): HeaderSet {
-  // Lists of lines where it is `headersDistinct`.
-  const isDistinct = Array.isArray(Object.values(headers)[0])
-  return { ...headers, ...Object.fromEntries(Object.entries(conditions).map(([name, value]) => [name, isDistinct ? [value] : value])) }
 }
 
 /** Whether a property is a header field: it is there, or could be, since it is in lower case and no method of every object. */
