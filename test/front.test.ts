@@ -1,6 +1,7 @@
 // The promises of `front`: what is answered in front of an application, what never is, and until when.
 import { describe } from 'vitest'
 import { clears } from './front/clears.ts'
+import { fields } from './front/fields.ts'
 import { hits } from './front/hits.ts'
 import { processes } from './front/processes.ts'
 import { refusals } from './front/refusals.ts'
@@ -12,4 +13,5 @@ describe.each([express[1]!, koa[1]!])('$name', (framework) => {
   clears(framework)
   refusals(framework)
   processes(framework)
+  fields(framework)
 })

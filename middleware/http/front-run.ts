@@ -6,18 +6,22 @@ import { Frame } from '../../src/door.ts'
 import type { Call, Calls, Engine, Entry } from '../../src/door.ts'
 import type { Ref } from '../../src/index.ts'
 import { isNotModified } from './conditional.ts'
+import { withheldFields } from './field-lists.ts'
 import type { Fields } from './fields.ts'
 import type { FrontRoute } from './front-route.ts'
 import { isHttp2 } from './head.ts'
 import type { Head } from './head.ts'
 import { watchLeaving } from './leaving.ts'
+import { propertyOf } from './property.ts'
 import { whyBodyNotStored } from './storable.ts'
 import { toStored } from './stored-response.ts'
 import type { StoredField, StoredResponse } from './stored-response.ts'
+import { policyOf } from './targeted.ts'
 import { watch } from './unkeyed.ts'
 import type { Input } from './unkeyed.ts'
-import { headersOf } from './unwatched.ts'
+import { headersOf, keepQuiet, showHeaders } from './unwatched.ts'
 import { nominatedBy, whyNotSelectable } from './vary.ts'
+import { withoutHidden } from './watched-headers.ts'
 
 /** What a route answered a request with. */
 export interface Made {
@@ -70,6 +74,8 @@ export function frontRunOf(req: object): FrontRun | undefined {
 
 export class FrontRun {
   readonly #options: FrontRunOptions
+  /** As they came: a layer may change them for those behind it. */
+  readonly #fields: Fields
   /** That of a front around this one. */
   readonly #around: FrontRun | undefined
   readonly #frame: Frame
@@ -87,6 +93,7 @@ export class FrontRun {
   constructor(options: FrontRunOptions) {
     this.#options = options
     const { engine, req } = options
+    this.#fields = { ...headersOf(req) }
     this.#around = runs.get(req)
     this.#frame = new Frame(engine.clock(), undefined)
     this.#position = engine.log.position
@@ -105,10 +112,17 @@ export class FrontRun {
       onRead: (input) => void (NEGOTIATION.has(input) ? this.#negotiated : this.#inputs).add(input),
       onAbsent: () => undefined,
     })
-    const fields = headersOf(req)
+    // What a layer changes of them, the next one finds.
+    const restoreShown = showHeaders(req, () => withoutHidden(watched.unwatched(() => propertyOf(req, 'headers'))))
+    // What a handler reads its route hears of, and judges by more than is known here.
+    const restoreHeard = keepQuiet(req, (work) => watched.unwatched(work))
     let isWatched = true
     const end = (): void => {
-      if (isWatched) watched.close()
+      if (isWatched) {
+        restoreShown()
+        restoreHeard()
+        watched.close()
+      }
       isWatched = false
       this.#read = this.#frame.close()
     }
@@ -122,7 +136,7 @@ export class FrontRun {
           end()
           this.#options.onForeign()
         }
-        return { keep, notModified: !isHttp2(res) && isNotModified('GET', fields, head.status, head.fields, Date.now()) }
+        return { keep, notModified: !isHttp2(res) && isNotModified('GET', this.#fields, head.status, head.fields, Date.now()) }
       },
       onEnd: (body) => {
         end()
@@ -162,20 +176,21 @@ export class FrontRun {
   #keep(): void {
     const [route, made, head, body] = [this.#route, this.#made, this.#head, this.#body]
     if (!route || made === undefined || head === undefined || body === undefined) return
-    const { onKept, onRefused, req } = this.#options
+    const { onKept, onRefused } = this.#options
     // What is so for this one alone says nothing of its URL.
     if (this.#frame.stale || this.#frame.isTentative || this.#isOvertaken() || this.#isYetUntagged(made.entry.value)) return
+    // Then its route has said why.
+    if (made.calls.kept(made.entry.key) !== made.entry) return onRefused(route, [])
     const names = this.#selectingNames(route, head.fields)
     const inputs = Array.from(this.#inputs).filter((input) => !names.includes(input) && !route.ignores(input))
     if (this.#isOtherwise(route, head, made.entry.value) || this.#whyNotKept(route, head, body) !== undefined || inputs.length > 0)
       return onRefused(route, inputs)
-    const fields = headersOf(req)
     const own = new Set(made.entry.refs.map(({ id }) => id))
     onKept({
       ...made,
       route,
-      response: responseOf(head, body, made.entry.value),
-      selecting: names.map((name) => [name, fields[name]]),
+      response: responseOf(head, body, made.entry.value, withheldFields(policyOf(head.fields, route.options.targets))),
+      selecting: names.map((name) => [name, this.#fields[name]]),
       read: this.#read.filter(({ id }) => !own.has(id)),
       position: this.#position,
       trustFrom: this.#frame.trustFrom,
@@ -214,8 +229,8 @@ export class FrontRun {
 }
 
 /** A response as it left, to be served to others: how old it was when it came to its route, its route knows. */
-function responseOf(head: Head, body: Uint8Array, made: StoredResponse): StoredResponse {
-  const left = toStored(head, {}, Buffer.from(body))
+function responseOf(head: Head, body: Uint8Array, made: StoredResponse, withheld: readonly string[]): StoredResponse {
+  const left = toStored(head, {}, Buffer.from(body), withheld)
   const fields = left.fields.filter(([name]) => !/^(?:age|content-length)$/i.test(name))
   const age = made.fields.filter(([name]) => name.toLowerCase() === 'age')
   const length: StoredField[] = left.status === 204 ? [] : [['Content-Length', String(body.byteLength)]]

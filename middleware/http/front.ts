@@ -109,8 +109,9 @@ class Front {
     return this.#replay(found, req, res, listen)
   }
 
-  /** Whether nothing has cleared what layers around its route have read. */
-  #isSound({ read, position, trustFrom }: Fronted): boolean {
+  /** Whether its route still answers, and nothing has cleared what layers around that have read. */
+  #isSound({ route, calls, read, position, trustFrom }: Fronted): boolean {
+    if (!route.isOf(calls)) return false
     if (read.length === 0) return true
     const { log, freshness, clock } = this.#engine
     const isCleared = log.clearedSince(read, position) || log.expiredSince(read, position) !== undefined

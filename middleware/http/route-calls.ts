@@ -95,8 +95,9 @@ export class RouteCalls<Subject> {
     )
   }
 
+  /** Whether these are its calls, and it is not bypassed. */
   isOf(calls: Calls<StoredResponse>): boolean {
-    return this.#calls === calls
+    return this.#calls === calls && this.#otherPattern === undefined
   }
 
   ref(args: PartialRouteArguments | undefined): Ref {

@@ -6,7 +6,7 @@ import { HARMLESS_FIELDS } from './harmless.ts'
 import type { Harmlessness } from './harmless.ts'
 import { PSEUDO_FIELDS } from './http2.ts'
 import { shadow } from './shadow.ts'
-import { headersOf, keepSocket, showHeaders } from './unwatched.ts'
+import { headersOf, keepSocket, readForHandler, showHeaders } from './unwatched.ts'
 import { watchFields } from './watched-fields.ts'
 import { watchedHeaders, withoutHidden } from './watched-headers.ts'
 import { watchPlace } from './watched-places.ts'
@@ -59,9 +59,9 @@ export interface Watch {
  * runs, and nothing for a hit.
  */
 export function watch(req: IncomingMessage, options: WatchOptions): Watch {
-  const before = headersOf(req)
   keepSocket(req)
-  showHeaders(req, { ...withoutHidden(before), ...options.conditions })
+  const shown = { ...withoutHidden(headersOf(req)), ...options.conditions }
+  const restoreShown = showHeaders(req, () => shown)
   let pauses = 0
   let probed: Input[] | undefined
   const read = (given: Input): void => {
@@ -97,7 +97,8 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
   for (const { target, name, inputs } of options.derived) {
     const before = (): void => inputs.forEach(read)
     // What the property's own getter reads is named by the property.
-    restores.push(shadow(target, name, { before, get: (value) => unwatched(value) }))
+    const get = (value: () => unknown): unknown => (pauses > 0 ? value() : readForHandler(req, () => unwatched(value)))
+    restores.push(shadow(target, name, { before, get }))
   }
   const unwatchable: AddedProperty[] = []
   const reading = { read, lookFor, unwatched, unwatchable, isHarmless: options.isHarmless }
@@ -125,7 +126,7 @@ export function watch(req: IncomingMessage, options: WatchOptions): Watch {
     close() {
       pauses = Number.POSITIVE_INFINITY
       for (const restore of restores.toReversed()) restore?.()
-      showHeaders(req, before)
+      restoreShown()
     },
   }
 }

@@ -4,7 +4,6 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { HTTP2_PROPERTIES } from './http2.ts'
 import { shadow } from './shadow.ts'
 import { inputOfSocket } from './socket-input.ts'
-import { socketOf } from './unwatched.ts'
 
 export interface WatchedMessages {
   readonly req: IncomingMessage
@@ -22,7 +21,7 @@ export function watchSocket({ req, res, read, isPaused }: WatchedMessages): ((()
   const seenOn = (label: string) => (value: () => unknown) => {
     const found = value()
     if (isPaused() || found === null || found === undefined) return found
-    if (found === socket || found === watched || found === socketOf(req)) return watched
+    if (realOf(found) === realOf(socket)) return watched
     // A layer has put a client of its own there.
     read(label)
     return found
@@ -37,8 +36,16 @@ export function watchSocket({ req, res, read, isPaused }: WatchedMessages): ((()
   return restores
 }
 
-function watchedSocket(socket: object, read: (input: string) => void): unknown {
-  return new Proxy(socket, {
+// Of a watched connection the one that it stands before: a watch may stand before another one.
+const behind = new WeakMap<object, object>()
+
+function realOf(socket: object): object {
+  const real = behind.get(socket)
+  return real === undefined ? socket : realOf(real)
+}
+
+function watchedSocket(socket: object, read: (input: string) => void): object {
+  const watched = new Proxy(socket, {
     get(target, name) {
       const input = inputOfSocket(target, name)
       if (input !== undefined) read(input)
@@ -46,4 +53,6 @@ function watchedSocket(socket: object, read: (input: string) => void): unknown {
     },
     set: (target, name, value) => Reflect.set(target, name, value, target),
   })
+  behind.set(watched, socket)
+  return watched
 }
