@@ -94,7 +94,8 @@ export function dependencies(framework: Framework): void {
       onTestFinished(() => void entered.forEach((spy) => spy.mockRestore()))
       await using site = newSite(framework)
       untracked(site)
-      site.app.on('get', '/tracked', [cached(site.cache)], (x) => x.send('a'))
+      // With `bypass` it is never answered in front, where one route that is tracked has all watched.
+      site.app.on('get', '/tracked', [cached(site.cache, { bypass: () => false })], (x) => x.send('a'))
       for (const method of ['GET', 'GET', 'PUT', 'GET']) await site.ask('/films/1', { method })
       site.clock.advance(61_000)
       // Served stale, and made anew behind it.

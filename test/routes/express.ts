@@ -2,22 +2,36 @@
 import { createRequire } from 'node:module'
 import { Readable } from 'node:stream'
 import express5, { type Request, type RequestHandler, type Response } from 'express'
-import { cached, invalidates } from '../../middleware/express.ts'
-import type { Clearable } from '../../src/index.ts'
+import { cached, front, invalidates } from '../../middleware/express.ts'
+import type { Cache, Clearable } from '../../src/index.ts'
 import { serve } from '../support/http.ts'
-import { given, mutationWith, optionsWith, type App, type Exchange, type Framework, type Layer, type SuiteRoute } from './framework.ts'
+import {
+  frontedWith,
+  given,
+  mutationWith,
+  optionsWith,
+  type App,
+  type Exchange,
+  type Framework,
+  type Layer,
+  type SuiteRoute,
+} from './framework.ts'
 
 const express4 = createRequire(import.meta.url)('express4') as typeof express5
 
 export const frameworks: readonly Framework[] = [frameworkOf('Express 4', express4), frameworkOf('Express 5', express5)]
 
-function frameworkOf(name: string, express: typeof express5): Framework {
+export const fronted: readonly Framework[] = [frameworkOf('Express 5, in front', express5, true)]
+
+function frameworkOf(name: string, express: typeof express5, isFronted = false): Framework {
   return {
     name,
+    isFronted,
     prefix: 'express',
-    newApp: () => newApp(express),
+    newApp: (cache) => newApp(express, isFronted ? cache : undefined),
     cached(cache, options = {}) {
-      const route = cached(cache, optionsWith(options, toExchange))
+      const given = optionsWith(options, toExchange)
+      const route = cached(cache, isFronted ? frontedWith(given) : given)
       return Object.defineProperty(route, 'layer', { value: route }) as unknown as SuiteRoute
     },
     invalidates(target, argsOf, options) {
@@ -28,7 +42,7 @@ function frameworkOf(name: string, express: typeof express5): Framework {
   }
 }
 
-function newApp(express: typeof express5): App {
+function newApp(express: typeof express5, cache: Cache | undefined): App {
   const app = express()
   // Neither is an error of a handler printed, nor is it shown to the client.
   app.set('env', 'test')
@@ -41,7 +55,7 @@ function newApp(express: typeof express5): App {
         Promise.resolve(toExchange(req)).then(handler).catch(next)
       })
     },
-    serve: () => serve(app),
+    serve: () => serve(cache === undefined ? app : front(cache, app)),
     listener: () => app,
   }
 }

@@ -65,7 +65,10 @@ export interface Framework {
   readonly name: string
   /** How the default names of its routes begin. */
   readonly prefix: string
-  newApp(): App
+  /** Whether its routes are answered in front of it, wherever their options let them. */
+  readonly isFronted: boolean
+  /** `cache`: whose routes its front is for. */
+  newApp(cache?: Cache): App
   cached(cache: Cache, options?: RouteOptions<Exchange>): SuiteRoute
   invalidates(target: Clearable | Ref, argsOf?: (x: Exchange) => unknown[], options?: InvalidatesOptions<Exchange>): Layer
   invalidatesRefs(refsOf: (x: Exchange) => readonly Ref[], options?: InvalidatesOptions<Exchange>): Layer
@@ -82,6 +85,14 @@ export function optionsWith<Subject>(options: RouteOptions<Exchange>, toExchange
     ...(bypass !== undefined && { bypass: given(bypass, toExchange) }),
     ...(groups !== undefined && { groups: groupsGiven(groups, toExchange) }),
   }
+}
+
+/** Options with which a route is answered in front of its framework, where there are any. What is wrong stays as wrong. */
+export function frontedWith<Subject>(options: RouteOptions<Subject>): RouteOptions<Subject> {
+  if (typeof options !== 'object' || options === null) return options
+  const { partition, bypass, store = 'memory' } = options
+  const isFronted = partition === undefined && bypass === undefined && (store === 'memory' || store === 'tiered')
+  return isFronted ? { front: true, ...options } : options
 }
 
 /** The same of a write. */

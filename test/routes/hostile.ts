@@ -164,8 +164,10 @@ export function hostile(framework: Framework): void {
     }
     for (let at = 0; at < 15; at++) for (const head of [`GET /${at}`, 'GET /no', 'GET /0', 'HEAD /0', 'PUT /1']) await ask(head)
     socket.destroy()
-    expect(counts).toHaveLength(75)
-    expect(new Set(counts.slice(5)).size).toBe(1)
+    // Two of five are hits, of which no layer hears in front.
+    expect(counts).toHaveLength(framework.isFronted ? 45 : 75)
+    // What may be kept in front is heard when it closes.
+    expect(new Set(counts.slice(5)).size).toBe(framework.isFronted ? 2 : 1)
   })
 
   test('a lifetime that is longer than any timer is kept without one', async () => {

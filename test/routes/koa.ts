@@ -2,22 +2,36 @@
 import { createRequire } from 'node:module'
 import Router from '@koa/router'
 import Koa3, { type Context, type Middleware } from 'koa'
-import { cached, invalidates } from '../../middleware/koa.ts'
-import type { Clearable } from '../../src/index.ts'
+import { cached, front, invalidates } from '../../middleware/koa.ts'
+import type { Cache, Clearable } from '../../src/index.ts'
 import { serve } from '../support/http.ts'
-import { given, mutationWith, optionsWith, type App, type Exchange, type Framework, type Layer, type SuiteRoute } from './framework.ts'
+import {
+  frontedWith,
+  given,
+  mutationWith,
+  optionsWith,
+  type App,
+  type Exchange,
+  type Framework,
+  type Layer,
+  type SuiteRoute,
+} from './framework.ts'
 
 const Koa2 = createRequire(import.meta.url)('koa2') as typeof Koa3
 
 export const frameworks: readonly Framework[] = [frameworkOf('Koa 2', Koa2), frameworkOf('Koa 3', Koa3)]
 
-function frameworkOf(name: string, Koa: typeof Koa3): Framework {
+export const fronted: readonly Framework[] = [frameworkOf('Koa 3, in front', Koa3, true)]
+
+function frameworkOf(name: string, Koa: typeof Koa3, isFronted = false): Framework {
   return {
     name,
+    isFronted,
     prefix: 'koa',
-    newApp: () => newApp(Koa),
+    newApp: (cache) => newApp(Koa, isFronted ? cache : undefined),
     cached(cache, options = {}) {
-      const route = cached(cache, optionsWith(options, toExchange))
+      const given = optionsWith(options, toExchange)
+      const route = cached(cache, isFronted ? frontedWith(given) : given)
       return Object.defineProperty(route, 'layer', { value: route }) as unknown as SuiteRoute
     },
     invalidates(target, argsOf, options) {
@@ -28,7 +42,7 @@ function frameworkOf(name: string, Koa: typeof Koa3): Framework {
   }
 }
 
-function newApp(Koa: typeof Koa3): App {
+function newApp(Koa: typeof Koa3, cache: Cache | undefined): App {
   const app = new Koa()
   // Errors of handlers are answered and not printed.
   app.silent = true
@@ -42,7 +56,7 @@ function newApp(Koa: typeof Koa3): App {
       router.register(path, [method], [...middlewaresOf(layers), async (ctx: Context) => void (await handler(toExchange(ctx)))])
       app.use(router.routes())
     },
-    serve: () => serve(app.callback()),
+    serve: () => serve(cache === undefined ? app.callback() : front(cache, app.callback())),
     listener: () => app.callback(),
   }
 }

@@ -24,8 +24,9 @@ export function newSite(framework: Framework, options: CacheOptions = {}): Site 
   const clock = newClock()
   const errors: CacheError[] = []
   const cache = openCache({ redis: false, commandTimeout: 10_000, onError: (error) => void errors.push(error), ...options }, clock.now)
-  const app = framework.newApp()
-  const warnings = newWarnings()
+  const app = framework.newApp(cache)
+  // What a front says has tests of its own.
+  const warnings = newWarnings(framework.isFronted ? 'FRONT' : undefined)
   let server: ReturnType<App['serve']> | undefined
   const served = (): ReturnType<App['serve']> => (server ??= app.serve())
   return {
@@ -51,13 +52,14 @@ export interface Warnings {
   stop(): void
 }
 
-/** Takes the warnings of this package, so that they are not printed. */
-export function newWarnings(): Warnings {
+/** Takes the warnings of this package, so that they are not printed. `leftOut`: the code of those that are not shown here either. */
+export function newWarnings(leftOut?: string): Warnings {
   const texts: string[] = []
   const { emitWarning } = process
   process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
-    if ((rest[0] as { type?: string } | undefined)?.type === 'CacheAlchemyWarning') texts.push(String(warning))
-    else Reflect.apply(emitWarning, process, [warning, ...rest])
+    const { type, code } = (rest[0] ?? {}) as { type?: string; code?: string }
+    if (type !== 'CacheAlchemyWarning') Reflect.apply(emitWarning, process, [warning, ...rest])
+    else if (code === undefined || code !== leftOut) texts.push(String(warning))
   }
   return { texts, stop: () => void (process.emitWarning = emitWarning) }
 }

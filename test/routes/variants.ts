@@ -179,7 +179,8 @@ export function variants(framework: Framework): void {
         'hit deep1',
         'hit deep2',
       ])
-      expect([await ask('flat', '1'), await ask('flat', '1')]).toEqual(['run flat', 'hit flat'])
+      // In front each answer is told apart by its own Vary alone.
+      expect([await ask('flat', '1'), await ask('flat', '1')]).toEqual([framework.isFronted ? 'hit flat' : 'run flat', 'hit flat'])
       expect([await ask('deep', '1'), await ask('deep', '2')]).toEqual(['hit deep1', 'hit deep2'])
     })
 

@@ -42,7 +42,7 @@ export function withheld(framework: Framework): void {
       expect([(await leader).headers['x-user'], (await other).headers['x-user'], (await other).text]).toEqual(['ann', undefined, 'page'])
     })
 
-    test('is the outer layer’s own again where one set it', async () => {
+    test('is the outer layer’s own again where one set it, and in front of both nobody’s', async () => {
       await using site = newSite(framework)
       let requests = 0
       site.app.outer((x) => x.set('X-User', `outer ${++requests}`))
@@ -52,7 +52,8 @@ export function withheld(framework: Framework): void {
         x.send('page')
       })
       expect((await site.ask('/')).headers['x-user']).toBe('ann')
-      expect(await site.ask('/')).toMatchObject({ text: 'page', headers: { 'x-user': 'outer 2' } })
+      const { text, headers } = await site.ask('/')
+      expect([text, headers['x-user']]).toEqual(['page', framework.isFronted ? undefined : 'outer 2'])
     })
 
     test('stays out where a 304 brings it', async () => {
