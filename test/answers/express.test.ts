@@ -7,7 +7,7 @@ import { PassThrough, pipeline, Readable } from 'node:stream'
 import { pipeline as piped } from 'node:stream/promises'
 import express5, { type Express, type Response } from 'express'
 import { describe, expect, test } from 'vitest'
-import { cached, invalidates } from '../../middleware/express.ts'
+import { cached, front, invalidates } from '../../middleware/express.ts'
 import { openCache } from '../../src/cache.ts'
 import { engineOf } from '../../src/door.ts'
 import { HIT, newWarnings, statusOf } from '../routes/site.ts'
@@ -219,34 +219,44 @@ for (const [name, express] of [
   }
 
   /** The first answer, its hit, and what is told who has the hit already. */
-  async function thrice(way: Way): Promise<[Reply, Reply, Reply]> {
+  async function thrice(way: Way, isFronted: boolean): Promise<[Reply, Reply, Reply]> {
     const cache = openCache({ redis: false }, newClock().now)
-    const warnings = newWarnings()
+    const warnings = newWarnings('FRONT')
     const app = newApp()
-    app.get('/', cached(cache), (_req, res) => void way(res))
-    await using server = await serve(app)
-    const [first, hit] = [await ask(server.port, '/'), await ask(server.port, '/')]
+    let entered = 0
+    app.use((_req, _res, next) => (entered++, next()))
+    app.get('/', cached(cache, { front: isFronted }), (_req, res) => void way(res))
+    await using server = await serve(isFronted ? front(cache, app) : app)
+    const first = await ask(server.port, '/')
+    // What streams is kept in front with its tag, which its first hit has.
+    if (isFronted) await ask(server.port, '/')
+    const before = entered
+    const hit = await ask(server.port, '/')
     const again = await ask(server.port, '/', { headers: { 'if-none-match': hit.headers['etag'] ?? '-' } })
     warnings.stop()
     expect(warnings.texts).toEqual([])
+    expect(entered - before).toBe(isFronted ? 0 : 2)
     await cache.close()
     return [first, hit, again]
   }
 
-  describe(`${name}: an answer and its hit are what they are without a cache`, () => {
-    for (const [group, ways] of Object.entries(groups)) {
-      describe(group, () => {
-        test.each(Object.entries(ways))('%s', async (_, way) => {
-          const plain = await plainly(way)
-          const [first, hit, again] = await thrice(way)
-          expect(seenOf(first, plain)).toEqual(seenOf(plain, plain))
-          expect(seenOf(hit, plain)).toEqual(seenOf(plain, plain))
-          expect([statusOf(hit), hit.headers['date']]).toEqual([HIT, first.headers['date']])
-          expect(again.status).toBe(plain.status === 200 ? 304 : plain.status)
+  describe.each(express === express5 ? [false, true] : [false])(
+    `${name}: an answer and its hit are what they are without a cache, in front: %s`,
+    (isFronted) => {
+      for (const [group, ways] of Object.entries(groups)) {
+        describe(group, () => {
+          test.each(Object.entries(ways))('%s', async (_, way) => {
+            const plain = await plainly(way)
+            const [first, hit, again] = await thrice(way, isFronted)
+            expect(seenOf(first, plain)).toEqual(seenOf(plain, plain))
+            expect(seenOf(hit, plain)).toEqual(seenOf(plain, plain))
+            expect([statusOf(hit), hit.headers['date']]).toEqual([HIT, first.headers['date']])
+            expect(again.status).toBe(plain.status === 200 ? 304 : plain.status)
+          })
         })
-      })
-    }
-  })
+      }
+    },
+  )
 
   /** An application whose POST writes, and what it cleared. */
   async function writing(handler: (res: Response) => unknown) {
