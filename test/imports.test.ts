@@ -101,6 +101,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'leaving',
     'ready',
     'replay',
+    'at-once',
     'revalidation',
     'seal',
     'unheard',

@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Frame } from '../../src/door.ts'
 import type { Call, Calls, Engine, Entry } from '../../src/door.ts'
 import type { Ref } from '../../src/index.ts'
+import { AtOnce } from './at-once.ts'
 import { isNotModified } from './conditional.ts'
 import { withheldFields } from './field-lists.ts'
 import type { Fields } from './fields.ts'
@@ -34,6 +35,7 @@ export interface Made {
 export interface Fronted extends Made {
   readonly route: FrontRoute
   readonly response: StoredResponse
+  readonly atOnce: AtOnce
   /** The request fields that select it, and their values. */
   readonly selecting: readonly (readonly [name: string, value: unknown])[]
   /** What layers around the route have read of the cache, besides what the entry depends on. */
@@ -186,10 +188,12 @@ export class FrontRun {
     if (this.#isOtherwise(route, head, made.entry.value) || this.#whyNotKept(route, head, body) !== undefined || inputs.length > 0)
       return onRefused(route, inputs)
     const own = new Set(made.entry.refs.map(({ id }) => id))
+    const response = responseOf(head, body, made.entry.value, withheldFields(policyOf(head.fields, route.options.targets)))
     onKept({
       ...made,
       route,
-      response: responseOf(head, body, made.entry.value, withheldFields(policyOf(head.fields, route.options.targets))),
+      response,
+      atOnce: new AtOnce(response),
       selecting: names.map((name) => [name, this.#fields[name]]),
       read: this.#read.filter(({ id }) => !own.has(id)),
       position: this.#position,

@@ -139,12 +139,13 @@ class Front {
     }
   }
 
-  #send({ route, call, entry, response }: Fronted, req: IncomingMessage, res: ServerResponse): void {
+  #send({ route, call, entry, response, atOnce }: Fronted, req: IncomingMessage, res: ServerResponse): void {
     const { cacheStatus, debug } = route.options
     const now = this.#engine.clock()
     const outcome = { hit: true, freshFor: entry.freshUntil - now, ...(debug && { key: call.key }) } as const
     const request = { method: req.method!, fields: headersOf(req) }
-    replay(res, response, request, { age: now - entry.loadedAt, now: Date.now, outcome: cacheStatus ? outcome : undefined })
+    const options = { age: now - entry.loadedAt, now: Date.now, outcome: cacheStatus ? outcome : undefined }
+    if (!atOnce.send(res, request, options)) replay(res, response, request, options)
   }
 
   /** Lets the application answer, and keeps what leaves it, where a route of ours has answered. */

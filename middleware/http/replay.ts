@@ -97,13 +97,22 @@ export function replay(res: ServerResponse, stored: StoredResponse, request: Rep
   send(res, isHead || body?.byteLength === 0 ? { ...answer, body: undefined } : answer)
 }
 
+interface Methods extends Pick<ServerResponse, 'writeHead' | 'setHeader'> {
+  readonly end: ServerResponse['end'] | undefined
+}
+
 // As Node.js has them: who changes them for all responses is a layer too. An agent does so before this is loaded; then `end` is not Node.js's
 // own, which comes to the head by this name.
 const { end, writeHead, setHeader } = ServerResponse.prototype
-const own = { end: Function.prototype.toString.call(end).includes('_implicitHeader') ? end : undefined, writeHead, setHeader }
+/** The methods of Node.js itself. */
+export const own: Methods = {
+  end: Function.prototype.toString.call(end).includes('_implicitHeader') ? end : undefined,
+  writeHead,
+  setHeader,
+}
 
 /** Whether nothing stands around the way on which a head leaves. */
-function isPlain(res: ServerResponse): boolean {
+export function isPlain(res: ServerResponse): boolean {
   const isOwn = propertyOf(res, 'end') === own.end && propertyOf(res, 'writeHead') === own.writeHead
   // What a layer has made of a status is read where Node.js itself makes the head.
   return isOwn && !Object.hasOwn(res, 'statusCode') && !Object.hasOwn(res, '_implicitHeader')

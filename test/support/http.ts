@@ -1,6 +1,6 @@
 // A real server of a test's own, and a client that shows all of what comes back.
 import { once } from 'node:events'
-import { createServer, request, type IncomingMessage, type RequestListener, type RequestOptions } from 'node:http'
+import { createServer, request, type IncomingMessage, type RequestListener, type RequestOptions, type ServerOptions } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 export interface TestServer extends AsyncDisposable {
@@ -9,8 +9,8 @@ export interface TestServer extends AsyncDisposable {
 }
 
 /** Serves on a free port of 127.0.0.1 until it is disposed of. */
-export async function serve(listener: RequestListener): Promise<TestServer> {
-  const server = createServer(listener)
+export async function serve(listener: RequestListener, options: ServerOptions = {}): Promise<TestServer> {
+  const server = createServer(options, listener)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const close = async (): Promise<void> => {
