@@ -1,10 +1,12 @@
 // The promises of `front`: what is answered in front of an application, what never is, and until when.
 import { describe } from 'vitest'
+import { bounds } from './front/bounds.ts'
 import { clears } from './front/clears.ts'
 import { fields } from './front/fields.ts'
 import { hits } from './front/hits.ts'
 import { processes } from './front/processes.ts'
 import { refusals } from './front/refusals.ts'
+import { variants } from './front/variants.ts'
 import { frameworks as express } from './routes/express.ts'
 import { frameworks as koa } from './routes/koa.ts'
 
@@ -12,6 +14,8 @@ describe.each([express[1]!, koa[1]!])('$name', (framework) => {
   hits(framework)
   clears(framework)
   refusals(framework)
+  variants(framework)
+  bounds(framework)
   processes(framework)
   fields(framework)
 })
