@@ -131,6 +131,7 @@ export class FrontRun {
     res.once('close', end)
     watchLeaving(res, {
       maxBodyBytes,
+      send: (work) => watched.unwatched(work),
       onHead: (head) => {
         this.#head = head
         const keep = Boolean(this.#route)

@@ -12,6 +12,8 @@ export interface LeavingOptions {
   onHead(head: Head): Pick<Verdict, 'keep' | 'notModified'>
   /** Told of the whole body, when its last chunk has been handed over. Not called for a response that is not kept, is broken off, or has trailers. */
   onEnd(body: Uint8Array): void
+  /** Runs what sends the head: what Node.js reads then no layer does. */
+  send<T>(work: () => T): T
 }
 
 /** Watches a response from outside all layers. Nothing of it is delayed, or changed but where `onHead` says so. */
@@ -62,7 +64,7 @@ class Leaving {
     if (!keep) this.#isDropped = true
     if (notModified) turnNotModified(res)
     try {
-      return Reflect.apply(this.#original.writeHead, res, [res.statusCode])
+      return this.#options.send((): unknown => Reflect.apply(this.#original.writeHead, res, [res.statusCode]))
     } catch (error) {
       // What is answered then is something else.
       this.#isDropped = true

@@ -10,8 +10,8 @@ import type { Framework } from '../routes/framework.ts'
 import { newClock } from '../support/clock.ts'
 import { ask, read, serve } from '../support/http.ts'
 import { askRaw } from '../support/raw.ts'
+import { SECURE_CLIENT, SECURE_SERVER } from '../support/tls.ts'
 import { isFronted, newFrontSite, type FrontSite } from './site.ts'
-import { CERTIFICATE } from './certificate.ts'
 
 export function urls(framework: Framework): void {
   const { cached } = framework
@@ -31,7 +31,20 @@ export function urls(framework: Framework): void {
       await using site = newFrontSite(framework)
       newPages(site)
       const port = await site.port()
-      const hosts = ['a.test', 'b.test', 'A.test', 'a.test:80', 'a.test.', 'a.test/a', 'http://a.test', 'undefined', '', 'a.test b', 'a.test?', 'a.test/a/1?']
+      const hosts = [
+        'a.test',
+        'b.test',
+        'A.test',
+        'a.test:80',
+        'a.test.',
+        'a.test/a',
+        'http://a.test',
+        'undefined',
+        '',
+        'a.test b',
+        'a.test?',
+        'a.test/a/1?',
+      ]
       for (let turn = 0; turn < 2; turn++) {
         for (const host of hosts) {
           for (const target of ['/a/1', '/b/1', '/a/1?a/1']) {
@@ -57,7 +70,25 @@ export function urls(framework: Framework): void {
       await using site = newFrontSite(framework)
       newPages(site)
       const port = await site.port()
-      const targets = ['/a/1', '//a/1', '/a//1', '/a/1/', '/a/./1', '/a/%31', '/A/1', 'http://a.test/a/1', 'http://b.test/a/1', '/a/1#b', '/a/1?', '/a/1?a=1&a=2', '/a/1?a=2&a=1', '/a/1;b', '/a/b%2fc', '/a/b/c', '*']
+      const targets = [
+        '/a/1',
+        '//a/1',
+        '/a//1',
+        '/a/1/',
+        '/a/./1',
+        '/a/%31',
+        '/A/1',
+        'http://a.test/a/1',
+        'http://b.test/a/1',
+        '/a/1#b',
+        '/a/1?',
+        '/a/1?a=1&a=2',
+        '/a/1?a=2&a=1',
+        '/a/1;b',
+        '/a/b%2fc',
+        '/a/b/c',
+        '*',
+      ]
       const shown = async (): Promise<unknown[]> => {
         const found = []
         for (const target of targets) {
@@ -84,7 +115,12 @@ export function urls(framework: Framework): void {
         }
       await using site = newFrontSite(framework, {}, rewrite)
       site.app.on('get', '/a/:id', [cached(site.cache, { front: true })], (x) => x.send(x.params['id']!))
-      expect([(await site.ask('/old/1')).text, (await site.ask('/old/1')).text, (await site.ask('/a/1')).text, (await site.ask('/old/2')).status]).toEqual(['1', '1', '1', 404])
+      expect([
+        (await site.ask('/old/1')).text,
+        (await site.ask('/old/1')).text,
+        (await site.ask('/a/1')).text,
+        (await site.ask('/old/2')).status,
+      ]).toEqual(['1', '1', '1', 404])
     })
 
     test('what one cache’s route answers is not in front of another cache’s', async () => {
@@ -115,11 +151,14 @@ export function urls(framework: Framework): void {
       let entered = 0
       const listener = site.app.listener()
       const counted: RequestListener = (req, res) => (entered++, listener(req, res))
-      await using one = await serve(front(site.cache, front(other, counted)) as RequestListener)
-      await using two = await serve(front(other, front(site.cache, counted)) as RequestListener)
-      await using same = await serve(front(site.cache, front(site.cache, counted)) as RequestListener)
+      await using one = await serve(front(site.cache, front(other, counted)))
+      await using two = await serve(front(other, front(site.cache, counted)))
+      await using same = await serve(front(site.cache, front(site.cache, counted)))
       for (const { port } of [one, two, same]) {
-        for (const [path, page] of [['/mine', mine], ['/other', others]] as const) {
+        for (const [path, page] of [
+          ['/mine', mine],
+          ['/other', others],
+        ] as const) {
           for (let turn = 0; turn < 2; turn++) {
             row++
             await page.clear()
@@ -141,13 +180,13 @@ export function urls(framework: Framework): void {
       site.app.on('get', '/', [cached(site.cache, { path: '/', front: true })], (x) => x.send('a'))
       let entered = 0
       const listener = site.app.listener()
-      const fronted = front(site.cache, ((req, res) => (entered++, listener(req, res))) as RequestListener) as RequestListener
+      const fronted = front(site.cache, (req, res) => (entered++, listener(req, res))) as RequestListener
       await using plain = await serve(fronted)
-      const server = createHttpsServer(CERTIFICATE, fronted).listen(0, '127.0.0.1')
+      const server = createHttpsServer(SECURE_SERVER, fronted).listen(0, '127.0.0.1')
       await once(server, 'listening')
       const { port } = server.address() as AddressInfo
       const askSecure = async () => {
-        const req = requestHttps({ port, host: '127.0.0.1', rejectUnauthorized: false, agent: false, headers: { host: 'a.test' } }).end()
+        const req = requestHttps({ port, host: '127.0.0.1', ...SECURE_CLIENT, agent: false, headers: { host: 'a.test' } }).end()
         const [res] = (await once(req, 'response')) as [IncomingMessage]
         return read(res)
       }

@@ -8,7 +8,7 @@ import { newFrontSite } from './site.ts'
 /** Compresses for who accepts it, outside of all routes, as compressors do. */
 function compress({ req, res }: Exchange, next: () => unknown): unknown {
   res.setHeader('Vary', 'Accept-Encoding')
-  if (!/gzip/.test(String(req.headers['accept-encoding'] ?? ''))) return next()
+  if (!/gzip/.test(req.headers['accept-encoding']?.toString() ?? '')) return next()
   const { end } = res
   res.end = ((...args: unknown[]) => {
     if (typeof args[0] !== 'string' && !Buffer.isBuffer(args[0])) return Reflect.apply(end, res, args)
