@@ -13,7 +13,7 @@ import passport from 'passport'
 import bearer from 'passport-http-bearer'
 import pino from 'pino'
 import { pinoHttp } from 'pino-http'
-import { cached } from '../../middleware/express.ts'
+import { cached, front } from '../../middleware/express.ts'
 import { serve } from '../support/http.ts'
 import { ordinarySuite, SECRET, WHO, type OrdinaryApp } from './suite.ts'
 
@@ -33,9 +33,10 @@ interface Asked extends Request {
 
 const nobody = 'nobody'
 
-function ordinary(name: string, express: typeof express5): OrdinaryApp<Asked> {
+function ordinary(name: string, express: typeof express5, isFronted = false): OrdinaryApp<Asked> {
   return {
     name,
+    isFronted,
     readers: [
       ['req.user', (req) => req.user?.id ?? nobody],
       ['req.auth', (req) => req.auth?.sub ?? nobody],
@@ -56,7 +57,7 @@ function ordinary(name: string, express: typeof express5): OrdinaryApp<Asked> {
         (req as Asked).logIn((req as Asked).user!, (error) => (error ? next(error) : res.sendStatus(204))),
       )
       app.get('/page', cached(cache, page.options as object), (req, res) => void res.send(`read ${String(page.read(req as Asked))}`))
-      return serve(app)
+      return serve(isFronted ? front(cache, app) : app)
     },
   }
 }
@@ -110,3 +111,4 @@ function namesEverywhere(req: Asked, _res: unknown, next: () => void): void {
 
 ordinarySuite(ordinary('Express 4', express4))
 ordinarySuite(ordinary('Express 5', express5))
+ordinarySuite(ordinary('Express 5, behind a front', express5, true))

@@ -15,7 +15,7 @@ import logger from 'koa-pino-logger'
 import ratelimit from 'koa-ratelimit'
 import { createSession } from 'koa-session'
 import bearer from 'passport-http-bearer'
-import { cached } from '../../middleware/koa.ts'
+import { cached, front } from '../../middleware/koa.ts'
 import { serve } from '../support/http.ts'
 import { ordinarySuite, SECRET, WHO, type OrdinaryApp } from './suite.ts'
 
@@ -34,9 +34,10 @@ type Asked = Context & {
 
 const nobody = 'nobody'
 
-function ordinary(name: string, Koa: typeof Koa3, parser: Middleware): OrdinaryApp<Asked> {
+function ordinary(name: string, Koa: typeof Koa3, parser: Middleware, isFronted = false): OrdinaryApp<Asked> {
   return {
     name,
+    isFronted,
     readers: [
       ['ctx.state.user', (ctx) => (ctx.state['user'] as { id: string } | undefined)?.id ?? nobody],
       ['ctx.state.jwt', (ctx) => (ctx.state['jwt'] as { sub: string } | undefined)?.sub ?? nobody],
@@ -67,7 +68,7 @@ function ordinary(name: string, Koa: typeof Koa3, parser: Middleware): OrdinaryA
         (ctx) => void (ctx.body = `read ${String(page.read(ctx as unknown as Asked))}`),
       )
       app.use(router.routes())
-      return serve(app.callback())
+      return serve(isFronted ? front(cache, app.callback()) : app.callback())
     },
   }
 }
@@ -118,3 +119,5 @@ async function namesEverywhere(ctx: Asked, next: () => Promise<void>): Promise<v
 
 ordinarySuite(ordinary('Koa 2', Koa2, koaBody({ multipart: true })))
 ordinarySuite(ordinary('Koa 3', Koa3, bodyParser()))
+ordinarySuite(ordinary('Koa 3, behind a front', Koa3, bodyParser(), true))
+ordinarySuite(ordinary('Koa 3, behind a front, with koa-body', Koa3, koaBody({ multipart: true }), true))

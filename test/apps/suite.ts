@@ -3,6 +3,7 @@ import jwt from 'jsonwebtoken'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { RouteOptions } from '../../middleware/http/route-options.ts'
 import { openCache, type Cache } from '../../src/cache.ts'
+import { frontedWith } from '../routes/framework.ts'
 import { HIT, newWarnings, refused, statusOf, STORED, STORED_AMONG_OTHERS, type Warnings } from '../routes/site.ts'
 import { newClock, type Clock } from '../support/clock.ts'
 import { ask, type Reply, type TestServer } from '../support/http.ts'
@@ -18,6 +19,8 @@ export interface Page<Subject> {
 
 export interface OrdinaryApp<Subject> {
   readonly name: string
+  /** Whether it stands behind a front. */
+  readonly isFronted: boolean
   /** Pages that read who asks, by the input that is noticed of each. */
   readonly readers: readonly (readonly [input: string, read: Page<Subject>['read']])[]
   /** Whose response it is, by the session. */
@@ -38,7 +41,8 @@ export function ordinarySuite<Subject>(app: OrdinaryApp<Subject>): void {
     beforeEach(() => {
       clock = newClock()
       cache = openCache({ redis: false }, clock.now)
-      warnings = newWarnings()
+      // What a front says has tests of its own.
+      warnings = newWarnings(app.isFronted ? 'FRONT' : undefined)
       lines = []
     })
     afterEach(async () => {
@@ -48,8 +52,11 @@ export function ordinarySuite<Subject>(app: OrdinaryApp<Subject>): void {
       await cache.close()
     })
 
+    // What its layers read keeps its pages behind the front.
+    const told = (): readonly string[] => warnings.texts.filter((text) => !(app.isFronted && text.startsWith('A layer around')))
     const open = async (page: Page<Subject>): Promise<void> => {
-      server = await app.open(cache, page, (line) => lines.push(line))
+      const { options = {} } = page
+      server = await app.open(cache, app.isFronted ? { ...page, options: frontedWith(options) } : page, (line) => lines.push(line))
     }
     const login = async (who: string): Promise<Record<string, string>> => {
       const reply = await ask(server!.port, '/login', { method: 'POST', headers: { authorization: `Bearer ${who}` } })
@@ -62,7 +69,7 @@ export function ordinarySuite<Subject>(app: OrdinaryApp<Subject>): void {
       await open({ read: app.plain })
       const first = await page({ ...(await login('ann')), origin: 'https://a.test' })
       const replies = [first, await page({ ...(await login('bob')), origin: 'https://b.test' }), await page()]
-      expect([replies.map(statusOf), warnings.texts]).toEqual([[STORED, HIT, HIT], []])
+      expect([replies.map(statusOf), told()]).toEqual([[STORED, HIT, HIT], []])
       expect(replies.map((reply) => reply.text)).toEqual([first.text, first.text, first.text])
       const origins = replies.map((reply) => reply.headers['access-control-allow-origin'])
       expect(origins.slice(0, 2)).toEqual(['https://a.test', 'https://b.test'])
@@ -102,12 +109,7 @@ export function ordinarySuite<Subject>(app: OrdinaryApp<Subject>): void {
       const [again, nobody] = [await page(zipped), await page({ 'user-agent': 'nobody' })]
       expect([again, nobody].map(statusOf)).toEqual([HIT, HIT])
       expect(again.headers).toMatchObject({ 'content-encoding': 'gzip', 'set-cookie': expect.stringContaining('=') })
-      expect([nobody.headers['set-cookie'], nobody.headers['content-encoding'], runs, warnings.texts]).toEqual([
-        undefined,
-        undefined,
-        2,
-        [],
-      ])
+      expect([nobody.headers['set-cookie'], nobody.headers['content-encoding'], runs, told()]).toEqual([undefined, undefined, 2, []])
       // One line of it in the log, of no browser, and by the address of the request that began it.
       const logged = lines.filter((line) => /127\.0\.0\.1.*"GET \/page HTTP\/1\.1" 200 .* "-" "-"/.test(line))
       expect(logged).toHaveLength(1)
