@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { createCache, engineOf, openCache, type Cache } from '../src/cache.ts'
 import type { CacheError } from '../src/errors.ts'
 import { newClock, type Clock } from './support/clock.ts'
+import { collected } from './support/garbage.ts'
 import { newGate } from './support/gate.ts'
 
 let clock: Clock
@@ -119,16 +120,8 @@ describe('flush', () => {
     )
     for (let n = 0; n < 2000; n++) await read(n)
     await cache.flush()
-    const { setFlagsFromString } = await import('node:v8')
-    const { runInNewContext } = await import('node:vm')
-    setFlagsFromString('--expose_gc')
-    const collect = runInNewContext('gc') as () => void
     const kept = (): number => released.filter((it) => it.deref() !== undefined).length
-    // What the machine's stack still names for a moment may outlive one collection.
-    for (let round = 0; round < 10 && (round === 0 || kept() > 0); round++) {
-      await nextRound()
-      collect()
-    }
+    await collected(() => kept() === 0)
     expect(kept()).toBe(0)
   })
 })

@@ -5,6 +5,7 @@ import { Flight } from '../src/flight.ts'
 import { Frame } from '../src/tracking.ts'
 import { newClock } from './support/clock.ts'
 import { newGate } from './support/gate.ts'
+import { collected } from './support/garbage.ts'
 
 let cache: Cache
 
@@ -388,14 +389,3 @@ describe('a flight that has ended', () => {
     return { flight, given: new WeakRef(value) }
   }
 })
-
-async function collected(): Promise<void> {
-  const { setFlagsFromString } = await import('node:v8')
-  const { runInNewContext } = await import('node:vm')
-  setFlagsFromString('--expose_gc')
-  const collect = runInNewContext('gc') as () => void
-  for (let round = 0; round < 3; round++) {
-    await nextRound()
-    collect()
-  }
-}

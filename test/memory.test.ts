@@ -1,4 +1,3 @@
-import { setImmediate as nextRound } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -9,6 +8,7 @@ import type { MemoizeOptions } from '../src/memoize-options.ts'
 import { Memory } from '../src/memory.ts'
 import { callRef } from '../src/ref.ts'
 import { newClock, type Clock } from './support/clock.ts'
+import { collected } from './support/garbage.ts'
 
 let clock: Clock
 let cache: Cache
@@ -388,16 +388,4 @@ function remove(memory: Memory<number>, key: string): void {
 function newEntry(key: string): Entry<number> {
   const times = { order: 1, checked: 0, loadedAt: 0, freshUntil: 0, cost: 0, trustFrom: 0 }
   return new Entry({ key, value: 1, refs: [callRef('square', [key], key)], bytes: 1, ...times })
-}
-
-/** Lets the garbage collector take what nobody holds. */
-async function collected(): Promise<void> {
-  const { setFlagsFromString } = await import('node:v8')
-  const { runInNewContext } = await import('node:vm')
-  setFlagsFromString('--expose_gc')
-  const collect = runInNewContext('gc') as () => void
-  for (let round = 0; round < 3; round++) {
-    await nextRound()
-    collect()
-  }
 }
