@@ -63,6 +63,27 @@ export function processes(framework: Framework): void {
       }
     })
 
+    test('what a layer has read is trusted no longer than it was when that was', async () => {
+      const [one] = newProcesses({ maxStaleness: 1000, commandTimeout: 100 })
+      await using _one = one.site
+      const { clock } = one.site
+      redis.pause()
+      try {
+        clock.advance(10_000)
+        one.at.layered = () => clock.advance(900)
+        await one.shown()
+        clock.advance(50)
+        await one.shown()
+        expect(one.site.entered()).toBe(1)
+        // Of the route it is trusted for as long again.
+        clock.advance(100)
+        await one.shown()
+        expect(one.site.entered()).toBe(2)
+      } finally {
+        redis.resume()
+      }
+    })
+
     describe('in strong mode', () => {
       test.each(WHATS)('what one has cleared of the %s the other gives to nobody who comes after that', async (what) => {
         const [one, two] = newProcesses({ consistency: 'strong' })
