@@ -91,6 +91,8 @@ export class FrontRun {
   #head: Head | undefined
   #body: Uint8Array | undefined
   #read: readonly Ref[] = []
+  /** Runs what no layer reads: that of a front around it does not hear of it either. */
+  #unwatched: <T>(work: () => T) => T = atOnce
 
   constructor(options: FrontRunOptions) {
     this.#options = options
@@ -115,9 +117,11 @@ export class FrontRun {
       onAbsent: () => undefined,
     })
     // What a layer changes of them, the next one finds.
-    const restoreShown = showHeaders(req, () => withoutHidden(watched.unwatched(() => propertyOf(req, 'headers'))))
+    const around = this.#around
+    this.#unwatched = (work) => (around === undefined ? watched.unwatched(work) : around.#unwatched(() => watched.unwatched(work)))
+    const restoreShown = showHeaders(req, () => withoutHidden(this.#unwatched(() => propertyOf(req, 'headers'))))
     // What a handler reads its route hears of, and judges by more than is known here.
-    const restoreHeard = keepQuiet(req, (work) => watched.unwatched(work))
+    const restoreHeard = keepQuiet(req, this.#unwatched)
     let isWatched = true
     const end = (): void => {
       if (isWatched) {
@@ -136,7 +140,8 @@ export class FrontRun {
         this.#head = head
         const keep = Boolean(this.#route)
         if (!keep) {
-          end()
+          // Watched it is until its end: a route inside stands before what stands here.
+          this.#frame.end()
           this.#options.onForeign()
         }
         return { keep, notModified: !isHttp2(res) && isNotModified('GET', this.#fields, head.status, head.fields, Date.now()) }
@@ -241,4 +246,8 @@ function responseOf(head: Head, body: Uint8Array, made: StoredResponse, withheld
   const length: StoredField[] = left.status === 204 ? [] : [['Content-Length', String(body.byteLength)]]
   const isSame = Buffer.compare(left.body, made.body) === 0
   return { ...left, fields: [...fields, ...age, ...length], body: isSame ? made.body : left.body }
+}
+
+function atOnce<T>(work: () => T): T {
+  return work()
 }

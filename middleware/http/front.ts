@@ -30,13 +30,14 @@ export type RequestListener = (req: AnyRequest, res: AnyResponse) => unknown
 type AnyRequest = IncomingMessage | Http2ServerRequest
 type AnyResponse = ServerResponse | Http2ServerResponse
 
-// A client may send as long a target as it likes.
+// A client may send as long a target as it likes, to a host with as long a name.
 const LONGEST = 2000
 // Of one URL: each is of other values of the fields that select.
 const MOST_VARIANTS = 8
 // For so long a URL is remembered whose response is not kept here, so that it is not watched each time.
 const REFUSED_FOR = 10_000
 const MOST_REFUSED = 10_000
+const MOST_REFUSED_BYTES = 1024 * 1024
 const MOST_URLS = 100_000
 
 /**
@@ -83,7 +84,13 @@ class Front {
       max: Math.min(Math.max(limit, 1), MOST_URLS),
       ...(Number.isFinite(maxBytes) && { maxSize: maxBytes, sizeCalculation: sizeOf }),
     })
-    this.#refused = new LRUCache({ max: MOST_REFUSED, ttl: REFUSED_FOR, perf: { now: engine.clock } })
+    this.#refused = new LRUCache({
+      max: MOST_REFUSED,
+      maxSize: MOST_REFUSED_BYTES,
+      sizeCalculation: (_is, url) => url.length,
+      ttl: REFUSED_FOR,
+      perf: { now: engine.clock },
+    })
   }
 
   /** Answers a request with what is kept of its URL, or lets the application do so. */
@@ -198,7 +205,10 @@ class Front {
 function sizeOf(variants: readonly Fronted[], url: string): number {
   // A client may send fields as long as it likes.
   const lengthOf = ({ selecting }: Fronted): number => selecting.reduce((sum, [name, value]) => sum + name.length + String(value).length, 0)
-  return variants.reduce((bytes, fronted) => bytes + bytesOf(fronted.response, fronted.read) + lengthOf(fronted), url.length)
+  // The entry is held from here too, also where its route has let go of it.
+  const entryOf = ({ entry, response }: Fronted): number => (entry.value.body === response.body ? 0 : bytesOf(entry.value))
+  const bytesOfOne = (fronted: Fronted): number => bytesOf(fronted.response, fronted.read) + lengthOf(fronted) + entryOf(fronted)
+  return variants.reduce((bytes, fronted) => bytes + bytesOfOne(fronted), url.length)
 }
 
 /** Whether a request may be answered here at all. RFC 9111 §3.5: one with Authorization may be for its client alone. */
@@ -208,16 +218,16 @@ function isTaken({ method, url }: IncomingMessage, fields: Fields): boolean {
     fields['authorization'] === undefined &&
     fields['upgrade'] === undefined &&
     url !== undefined &&
-    url.length <= LONGEST &&
     whyBypassed(fields) === undefined
   )
 }
 
-/** Where a request has gone, as it came; undefined where its client says two things of it. */
+/** Where a request has gone, as it came; undefined where its client says two things of it, or too much. */
 function urlOf(req: IncomingMessage, { host, ':authority': authority, ':scheme': said }: Fields): string | undefined {
   if (authority !== undefined && host !== undefined && host !== authority) return undefined
   const scheme = (req.socket as Partial<TLSSocket>).encrypted === true ? 'https' : 'http'
   if (said !== undefined && said !== scheme) return undefined
   // What neither can have is between the two: where one of them ended would be its client's to say.
-  return `${scheme}://${String(authority ?? host ?? '')}\n${req.url}`
+  const url = `${scheme}://${String(authority ?? host ?? '')}\n${req.url}`
+  return url.length <= LONGEST ? url : undefined
 }

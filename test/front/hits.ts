@@ -114,7 +114,7 @@ export function hits(framework: Framework): void {
       site.app.on('get', '/', [page], (x) => x.send('a'))
       await site.ask('/')
       expect((await site.ask('/')).text).toBe('of onHit')
-      expect(site.entered()).toBe(1)
+      expect([site.entered(), site.errors]).toEqual([1, []])
     })
 
     test('is that of a HEAD too, which fills nothing', async () => {

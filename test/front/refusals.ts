@@ -120,6 +120,20 @@ export function refusals(framework: Framework): void {
       expect(await isFronted(other)).toBe(true)
     })
 
+    test('reads nothing of, and its handler reads cookies while it streams, is stored by no route that has nothing to do with the front', async () => {
+      await using site = newFrontSite(framework)
+      cached(site.cache, { name: 'anywhere', front: true })
+      site.app.on('get', '/', [cached(site.cache, { path: '/' })], (x) => {
+        const body = async function* (): AsyncGenerator<Buffer> {
+          yield Buffer.from('for ')
+          await new Promise(setImmediate)
+          yield Buffer.from(String(x.req.headers.cookie))
+        }
+        x.send(Readable.from(body()))
+      })
+      for (const cookie of ['a', 'b']) expect((await site.ask('/', { headers: { cookie } })).text).toBe(`for ${cookie}`)
+    })
+
     test('left something that its handler read is not even stored', async () => {
       await using site = newFrontSite(framework)
       let user = 0

@@ -149,9 +149,10 @@ export function urls(framework: Framework): void {
       await using other = openCache({ redis: false }, newClock().now)
       let row = 0
       const mine = cached(site.cache, { path: '/mine', front: true })
-      const others = cached(other, { path: '/other', front: true })
+      const others = cached(other, { path: '/:page', front: true })
       site.app.on('get', '/mine', [mine], (x) => x.send(`row ${row}`))
-      site.app.on('get', '/other', [others], (x) => x.send(`row ${row}`))
+      // Which may have the other one's too, as far as its front knows.
+      site.app.on('get', '/:page', [others], (x) => x.send(`row ${row}`))
       let entered = 0
       const listener = site.app.listener()
       const counted: RequestListener = (req, res) => (entered++, listener(req, res))
