@@ -62,7 +62,7 @@ export class Server {
     if (this.#circuit.state === CircuitState.HalfOpen) throw notAnswering()
     const { session } = this.#line
     try {
-      return await this.#circuit.execute(() => limit.race(inOneWrite(client, run), (error) => this.#drop(session, error)))
+      return await this.#circuit.execute(() => limit.race(run(client), (error) => this.#drop(session, error)))
     } catch (error) {
       if (isBrokenCircuitError(error)) throw notAnswering()
       if (isOfReplica(error)) this.#leave(session, error)
@@ -83,18 +83,6 @@ export class Server {
   #drop(session: number, error: TimeoutError): void {
     if (this.#line.drop(session, error)) this.#silence = error
   }
-}
-
-/** All that is sent in one tick goes in one piece: each write is a call of the system. */
-function inOneWrite<T>(client: Redis, run: (client: Redis) => Promise<T>): Promise<T> {
-  const { stream } = client
-  stream.cork()
-  process.nextTick(uncork, stream)
-  return run(client)
-}
-
-function uncork(stream: Redis['stream']): void {
-  stream.uncork()
 }
 
 /** The circuit's own clock is the wall's, which may jump: here it is asked nothing but whether our time has come. */
