@@ -43,3 +43,19 @@ test.each([0, 1])('the flight that waits for another takes its place, where %i o
   flights.leave('key', first.next)
   expect(flights.get('key')).toBeUndefined()
 })
+
+test('thousands that come and go, some of which stay, are each found while they run and no longer', () => {
+  const flights = new Flights<unknown>()
+  const running = Array.from({ length: 3000 }, (_, i) => ({ key: `key ${i}`, flight: newFlight() }))
+  const stays = (i: number): boolean => i % 7 === 0
+  const found = (): boolean[] => running.map(({ key, flight }) => flights.get(key) === flight)
+  running.forEach(({ key, flight }, i) => {
+    flights.set(key, flight)
+    const before = running[i - 50]
+    if (before !== undefined && !stays(i - 50)) flights.leave(before.key, before.flight)
+  })
+  const isRunning = (i: number): boolean => stays(i) || i >= running.length - 50
+  expect(found()).toEqual(running.map((_, i) => isRunning(i)))
+  for (const { key, flight } of running) flights.leave(key, flight)
+  expect(running.map(({ key }) => flights.get(key)).filter((flight) => flight !== undefined)).toEqual([])
+})

@@ -29,9 +29,9 @@ const MOST_BYTES = 512 * 1024
 /** How much the latest piece says of how large entries are. */
 const WEIGHT = 0.5
 
-/** Keys that are asked for together, each with its place among them, and what comes of that: one promise for all who read them. */
+/** Keys that are asked for together, and what comes of that: one promise for all who read them. */
 interface Piece {
-  readonly places: Map<string, number>
+  readonly keys: string[]
   readonly found: Promise<Found>
 }
 
@@ -40,7 +40,7 @@ export class Reads {
   readonly #connection: RedisConnection
   readonly #refusals = new Refusals()
   /** What has not been sent and has room, by who is to be asked. */
-  readonly #open: Map<string, Piece> = new Map()
+  readonly #open: Map<string, Piece | undefined> = new Map()
   /** Bytes of an entry, about. */
   #size = 0
   /** Whether one command may be about keys of several slots, as far as is known. */
@@ -60,9 +60,9 @@ export class Reads {
 
   /** What `use` makes of what is stored at a key, in the step in which it comes. */
   take<R>(key: string, use: UseRead<R>): Promise<R> {
-    const { places, found } = this.#pieceFor(key)
-    const place = places.get(key) ?? places.size
-    places.set(key, place)
+    const { keys, found } = this.#pieceFor(key)
+    // One that is asked for twice is answered twice: to look for it among the others would cost each of them more.
+    const place = keys.push(key) - 1
     const failed = (failure: unknown): R | Promise<R> => use(undefined, failure)
     return found.then((all) => {
       const said = this.#connection.isOneServer ? undefined : redirectionOf(all.values[place])
@@ -75,13 +75,14 @@ export class Reads {
     const group = this.#connection.groupOf(key)
     const open = this.#open.get(group)
     const most = Math.max(1, Math.min(MOST_KEYS, Math.floor(MOST_BYTES / this.#size)))
-    if (open !== undefined && open.places.size < most) return open
-    const places: Piece['places'] = new Map()
+    if (open !== undefined && open.keys.length < most) return open
+    const keys: string[] = []
     const piece: Piece = {
-      places,
+      keys,
       found: endOfTick().then(() => {
-        if (this.#open.get(group) === piece) this.#open.delete(group)
-        return this.#send(Array.from(places.keys()))
+        // Its name stays: a Map in which names come and go keeps what it held alive for long.
+        if (this.#open.get(group) === piece) this.#open.set(group, undefined)
+        return this.#send(keys)
       }),
     }
     this.#open.set(group, piece)

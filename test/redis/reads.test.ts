@@ -51,7 +51,7 @@ async function takeAllSlots(node: Redis): Promise<void> {
   await until(async () => (await node.cluster('INFO')).includes('cluster_state:ok'))
 }
 
-test('reads of one tick are one command, and equal ones are asked for once', async () => {
+test('reads of one tick are one command, also where two of them are of one call', async () => {
   const entries = newEntries()
   await entries.write('row', '0', newEntry())
   const read = () => Promise.all([...ids(24), '0'].map((id) => entries.read('row', id)))
