@@ -58,7 +58,8 @@ export class Admission<V> {
     return new Entry<V>({
       key,
       value: value.value,
-      refs: remote.refs,
+      own: remote.refs[0]!,
+      read: remote.refs.slice(1),
       order: 0,
       checked: position,
       loadedAt: Number.isFinite(remote.lifetime) ? sent + remote.remaining - remote.lifetime : sent,

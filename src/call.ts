@@ -5,7 +5,7 @@ import type { Codec } from './codec.ts'
 import type { Place } from './entries.ts'
 import type { Entry } from './entry.ts'
 import { UnsupportedError } from './errors.ts'
-import type { Ref } from './ref.ts'
+import { exactRef, type Ref } from './ref.ts'
 import type { Frame } from './tracking.ts'
 
 /** When results expire and loads run. Every value has a neutral one. */
@@ -75,12 +75,34 @@ export interface CallsOptions<V> extends Partial<Pacing> {
   readonly isFlat?: boolean
 }
 
-/** One call: its key, and the ref that is this call and no other. */
-export interface Call {
+/** One call: its key, and the ref that is this call and no other, which is made when it is asked for. */
+export class Call {
   readonly key: string
-  readonly ref: Ref
   /** The string that is its only argument, as the caller has it. */
-  readonly string?: string | undefined
+  readonly string: string | undefined
+  #own: Ref | string
+
+  /** `own`: its ref; or its function's name, where its key is the text of that. */
+  constructor(key: string, own: Ref | string, string?: string) {
+    this.key = key
+    this.string = string
+    this.#own = own
+  }
+
+  /** Its ref, or its function's name where nobody has asked for that yet. */
+  get own(): Ref | string {
+    return this.#own
+  }
+
+  get ref(): Ref {
+    if (typeof this.#own === 'string') this.#own = exactRef(this.#own, this.key)
+    return this.#own
+  }
+
+  /** Of the function. */
+  get name(): string {
+    return typeof this.#own === 'string' ? this.#own : this.#own.name
+  }
 }
 
 /** What a load gave. */

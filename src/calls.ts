@@ -3,7 +3,7 @@
 import {
   longestOf,
   UNPACED,
-  type Call,
+  Call,
   type CallsOptions,
   type Load,
   type Loaded,
@@ -20,7 +20,7 @@ import type { Flight } from './flight.ts'
 import type { Led } from './lead.ts'
 import { enter, Loads } from './loads.ts'
 import type { Outcome } from './runs.ts'
-import { callRef, overlaps, wholeRef, type Ref } from './ref.ts'
+import { overlaps, ownOf, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import { Strong, type Coming } from './strong.ts'
 import type { Frame } from './tracking.ts'
@@ -114,7 +114,7 @@ export class Calls<V> implements Named {
 
   call(args: readonly unknown[], key: string): Call {
     const string = args.length === 1 && typeof args[0] === 'string' ? args[0] : undefined
-    return { key, ref: this.#whole ?? callRef(this.name, args, key), string }
+    return new Call(key, this.#whole ?? ownOf(this.name, args, key), string)
   }
 
   /** As `known`, where this process's own knowledge of the clear log is enough. */

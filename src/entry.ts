@@ -10,8 +10,10 @@ export interface NewEntry<V> {
   /** The string that is the call's only argument, where somebody has it: one of its own for the entry would take more. */
   readonly string?: string | undefined
   readonly value: V
-  /** The call itself first, then everything it was computed from. */
-  readonly refs: readonly Ref[]
+  /** The call itself; or its function's name, where the key is the text of that. */
+  readonly own: Ref | string
+  /** What it was computed from besides the call itself. */
+  readonly read: readonly Ref[]
   readonly order: number
   readonly checked: number
   readonly loadedAt: number
@@ -53,20 +55,19 @@ export class Entry<V> {
   /** Twice its order, and one more where its label is a string: one number takes eight bytes less than two fields. */
   readonly #rank: number
 
-  constructor({ key, string, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
-    const own = refs[0]!
+  constructor({ key, string, value, own, read, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
     const inKey = string !== undefined && isAsItIs(string, key) ? string : stringOf(key)
     this.#rank = order * 2 + (inKey === undefined ? 0 : 1)
     this.label = inKey === undefined ? key : inKey.length < SHORTEST_CUT ? inKey : (JSON.parse(key) as string)
     this.value = value
-    this.read = refs.length === 1 ? NONE : refs.slice(1)
+    this.read = read.length === 0 ? NONE : read
     this.checked = checked
     this.loadedAt = Math.floor(loadedAt)
     this.freshUntil = Math.floor(freshUntil)
     this.cost = Math.ceil(cost)
     this.bytes = bytes
     this.trustFrom = Math.floor(trustFrom)
-    this.#own = own.exact && own.text === key ? own.name : own
+    this.#own = typeof own !== 'string' && own.exact && own.text === key ? own.name : own
   }
 
   get isOfString(): boolean {
@@ -105,7 +106,7 @@ export class Entry<V> {
 
   /** What it was made of, as it is by now. */
   get made(): NewEntry<V> {
-    const { key, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom } = this
-    return { key, value, refs, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }
+    const { key, value, read, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom } = this
+    return { key, value, own: this.#own, read, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }
   }
 }

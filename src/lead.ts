@@ -281,7 +281,8 @@ export class Lead<V, R> {
     const { frame } = this.#flight
     if (entries?.hasTurns !== true || !join || !(find || behind === true)) return undefined
     return entries.turn({
-      ...this.#call,
+      key: this.#call.key,
+      ref: this.#call.ref,
       look: async () => {
         const found = await looks.find(this.#call, undefined, true)
         return found !== undefined && this.#willDo(found, this.#means.engine.clock()) ? found : undefined

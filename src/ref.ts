@@ -64,6 +64,11 @@ export function callRef(name: string, args: readonly unknown[], key: string): Re
   return exactRef(name, key.startsWith('#') ? callText(args) : key)
 }
 
+/** As `callRef`; or the name alone where the key says the rest: most calls are never asked for their ref. */
+export function ownOf(name: string, args: readonly unknown[], key: string): Ref | string {
+  return key.startsWith('#') ? callRef(name, args, key) : name
+}
+
 /** The ref of one call by its text. */
 export function exactRef(name: string, text: string): Ref {
   return new Ref(name, text, true)

@@ -182,18 +182,20 @@ export class Runs<V> {
   #keep(call: Call, loaded: Loaded<V>, position: number, frame: Frame, began?: Began): Outcome<V> {
     const { log, clock, random } = this.#engine
     const { jitter, refreshAhead, size } = this.#options
-    const refs = frame.close()
+    const read = frame.close()
     const now = clock()
     const ttl = loaded.ttl ?? this.#options.ttl
-    const bytes = loaded.store && size !== undefined ? size(loaded.value, refs) : 0
-    const isStale = frame.stale || log.expiredSince(refs, position) !== undefined
+    const bytes = loaded.store && size !== undefined ? size(loaded.value, [call.ref, ...read]) : 0
+    // Most loads see no clear, and then need no list.
+    const isStale = frame.stale || (position < log.position && log.expiredSince([call.ref, ...read], position) !== undefined)
     const fresh = isStale ? 0 : jitter === 0 ? ttl : ttl * (1 - jitter * random())
     const lifetime = { fresh, stale: longestOf(this.#windowsOf(loaded.value)) }
     const entry = new Entry<V>({
       key: call.key,
       string: call.string,
       value: loaded.value,
-      refs,
+      own: call.own,
+      read,
       order: frame.order,
       checked: position,
       loadedAt: now,
@@ -202,7 +204,7 @@ export class Runs<V> {
       bytes: bytes ?? 0,
       trustFrom: frame.trustFrom,
     })
-    const isCleared = log.clearedSince(refs, position)
+    const isCleared = position < log.position && log.clearedSince(entry.refs, position)
     const isWanted = loaded.store && bytes !== undefined
     const mayStore = !frame.isTentative && !isCleared
     const isStored = isWanted && mayStore && (ttl > 0 || this.#options.staleOf !== undefined) && lifetime.fresh + lifetime.stale > 0
@@ -219,12 +221,12 @@ export class Runs<V> {
 
   /** Stores what a load gave of another call: as old as the load's own result, and of the same. */
   #keepAlso({ call, value, ttl }: Also<V>, own: Entry<V>, began: Began | undefined): void {
-    const refs = [call.ref, ...own.refs.filter(({ id }) => id !== call.ref.id)]
-    const bytes = this.#options.size === undefined ? 0 : this.#options.size(value, refs)
+    const read = own.refs.filter(({ id }) => id !== call.ref.id)
+    const bytes = this.#options.size === undefined ? 0 : this.#options.size(value, [call.ref, ...read])
     const lifetime = { fresh: ttl, stale: longestOf(this.#windowsOf(value)) }
     if (bytes === undefined || lifetime.fresh + lifetime.stale <= 0) return
     this.#engine.keepFor(lifetime.fresh + lifetime.stale)
-    const entry = new Entry<V>({ ...own.made, key: call.key, value, refs, bytes, freshUntil: own.loadedAt + lifetime.fresh })
+    const entry = new Entry<V>({ ...own.made, key: call.key, value, own: call.own, read, bytes, freshUntil: own.loadedAt + lifetime.fresh })
     this.#entries?.store(call.key, entry, lifetime, began && { ...began, lease: undefined })
   }
 }

@@ -7,13 +7,13 @@ import { isSame, wholeRef, type Ref } from './ref.ts'
 const MOST_REFS = 500
 // So many are compared with each other faster than by their ids.
 const FEW = 16
+const NONE: readonly Ref[] = []
 
 /** Refs, each of them once: a list, since there are few of most, with an index once they are many. */
 export class Refs implements Iterable<Ref> {
   readonly list: Ref[]
   #index: Set<Ref> | undefined
 
-  /** `first`: one alone takes no room for others, which most loads have none of. */
   constructor(first: Ref | undefined) {
     this.list = first === undefined ? [] : [first]
   }
@@ -35,14 +35,21 @@ interface OpenFrames {
   count: number
 }
 
+/** The call that a load is of. */
+interface CallOfFrame {
+  readonly key: string
+  readonly name: string
+  readonly ref: Ref
+}
+
 /** What one load has read. */
 export class Frame {
-  readonly refs: Refs
+  #refs: Refs | undefined
   /** The load that this one runs in, if any. */
   readonly parent: Frame | undefined
   flight: Flight<unknown> | undefined = undefined
   /** The call that it loads; undefined where it is a load for several. */
-  readonly call: { readonly key: string; readonly ref: Ref } | undefined
+  readonly call: CallOfFrame | undefined
   /** The earliest moment at which something that was read was known to be fresh: trust does not add up along a chain. */
   trustFrom: number
   /** Whether a stale value was read: the result is then born stale. */
@@ -56,11 +63,15 @@ export class Frame {
   /** Its place among the loads of its function, by when they began. */
   order = 0
 
-  constructor(trustFrom: number, parent: Frame | undefined, call?: Frame['call']) {
+  constructor(trustFrom: number, parent: Frame | undefined, call?: CallOfFrame) {
     this.trustFrom = this.began = trustFrom
     this.parent = parent
     this.call = call
-    this.refs = new Refs(call?.ref)
+  }
+
+  /** Every ref that it is computed from so far, that of its own call first. */
+  get refs(): Refs {
+    return (this.#refs ??= new Refs(this.call?.ref))
   }
 
   /** Whether the load goes on: what is read after it has ended is no part of its result. */
@@ -89,9 +100,9 @@ export class Frame {
   }
 
   /** The load of this call that this code runs in, over any number of others. */
-  loadOf({ key, ref }: { readonly key: string; readonly ref: Ref }): Frame | undefined {
-    if (this.open && this.call?.key === key && this.call.ref.name === ref.name) return this
-    return this.parent?.loadOf({ key, ref })
+  loadOf(call: CallOfFrame): Frame | undefined {
+    if (this.open && this.call?.key === call.key && this.call.name === call.name) return this
+    return this.parent?.loadOf(call)
   }
 
   /** Ends the load. */
@@ -101,10 +112,12 @@ export class Frame {
     if (this.#countedIn !== undefined) this.#countedIn.count--
   }
 
-  /** Ends the load: every ref it was computed from, each once. */
+  /** Ends the load: every ref it was computed from besides its own call, each once. Most loads have read nothing. */
   close(): readonly Ref[] {
     this.end()
-    return distinct(this.refs.list)
+    if (this.#refs === undefined) return NONE
+    const refs = distinct(this.#refs.list)
+    return this.call === undefined ? refs : refs.slice(1)
   }
 }
 

@@ -96,6 +96,23 @@ describe('a clear takes what its ref covers, what was computed from that, and no
     expect(await readAll()).toEqual(['undefined'])
   })
 
+  test('a call whose key is a digest is cleared by a part of its arguments, as they were when it was made', async () => {
+    const { ran, taken } = newCounter()
+    const find = cache.memoize(async (posts: { page: number; text: string }) => ran(String(posts.page)), { name: 'find' })
+    const first = { page: 1, text: 'x'.repeat(300) }
+    const loading = find(first)
+    first.page = 2
+    await loading
+    await find({ ...first, page: 3 })
+    await find.clear({ page: 2 })
+    await find({ ...first, page: 1 })
+    expect(taken()).toEqual(['1', '3'])
+    await find.clear({ page: 1 })
+    await find({ ...first, page: 1 })
+    await find({ ...first, page: 3 })
+    expect(taken()).toEqual(['1'])
+  })
+
   test('where `key` chooses the arguments, refs are made of what it chose', async () => {
     const { ran, taken } = newCounter()
     const read = cache.memoize(

@@ -25,7 +25,8 @@ function newScene(trust?: Trust): Scene {
     return new Entry({
       key: ref.text,
       value: 'Ada',
-      refs: [ref],
+      own: ref,
+      read: [],
       order: 1,
       checked: position,
       loadedAt: clock.now(),

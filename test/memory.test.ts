@@ -387,5 +387,5 @@ function remove(memory: Memory<number>, key: string): void {
 
 function newEntry(key: string): Entry<number> {
   const times = { order: 1, checked: 0, loadedAt: 0, freshUntil: 0, cost: 0, trustFrom: 0 }
-  return new Entry({ key, value: 1, refs: [callRef('square', [key], key)], bytes: 1, ...times })
+  return new Entry({ key, value: 1, own: callRef('square', [key], key), read: [], bytes: 1, ...times })
 }

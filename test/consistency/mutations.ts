@@ -52,7 +52,11 @@ export const mutations: readonly Mutation[] = [
     breaks: 'G1',
     edits: [
       { file: RUNS, find: 'checked: position,', replace: 'checked: log.position,' },
-      { file: RUNS, find: 'const isCleared = log.clearedSince(refs, position)', replace: 'const isCleared = false' },
+      {
+        file: RUNS,
+        find: 'const isCleared = position < log.position && log.clearedSince(entry.refs, position)',
+        replace: 'const isCleared = false',
+      },
     ],
     schedule: { consistency: 'eventual', faults: [], profile: { ...PRESSED, kinds: ['late'] } },
   },
@@ -60,7 +64,11 @@ export const mutations: readonly Mutation[] = [
     name: 'an entry in Redis counts from the end of its load',
     breaks: 'G1',
     edits: [
-      { file: RUNS, find: 'const isCleared = log.clearedSince(refs, position)', replace: 'const isCleared = false' },
+      {
+        file: RUNS,
+        find: 'const isCleared = position < log.position && log.clearedSince(entry.refs, position)',
+        replace: 'const isCleared = false',
+      },
       {
         file: RUNS,
         find: 'this.#entries?.store(call.key, entry, lifetime, began)',

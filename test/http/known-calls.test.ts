@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { KnownCalls } from '../../middleware/http/known-calls.ts'
 import type { Visit } from '../../middleware/http/visit.ts'
-import { callRef } from '../../src/ref.ts'
+import { Call } from '../../src/call.ts'
 
 type Request = Pick<Visit<unknown>, 'target' | 'url' | 'path' | 'pattern' | 'params' | 'query'>
 
@@ -14,7 +14,7 @@ const request: Request = {
   params: { id: '17' },
   query: { page: '2', tags: ['a', 'b'], filter: { year: '1979' } },
 }
-const call = { key: 'k', ref: callRef('films', ['k'], '"k"') }
+const call = new Call('"k"', 'films')
 const visitOf = (changed: Partial<Request> = {}): Visit<unknown> => ({ ...structuredClone(request), ...changed }) as Visit<unknown>
 
 function knowing(visit: Visit<unknown>): KnownCalls {

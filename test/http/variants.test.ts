@@ -72,7 +72,8 @@ test('a sign past its freshness still says what selects, and a response past its
     new Entry({
       key: asked.primary.key,
       value,
-      refs: [asked.primary.ref],
+      own: asked.primary.ref,
+      read: [],
       order: 1,
       checked: 0,
       loadedAt: 0,
