@@ -75,8 +75,8 @@ export interface Lifetime {
   readonly stale: number
 }
 
-/** What work gives that may be ended before it is done: with what is to be had then. */
-export type Soon<V> = (work: Promise<Entry<V> | undefined>) => Promise<Entry<V> | undefined>
+/** What work for a key gives that was begun at `since`, and may be ended before it is done: with what is to be had then. */
+export type Soon<V> = (work: Promise<Entry<V> | undefined>, since: number, key: string) => Promise<Entry<V> | undefined>
 
 export class Entries<V> {
   readonly #options: EntriesOptions<V>
@@ -159,7 +159,7 @@ export class Entries<V> {
     const reading = isWanted ? this.#read(key, (there, failure) => (this.#report(failure), there)) : undefined
     const asking = Promise.all([shared.log.ask(), reading])
     const asked = asking.then(([isVerified, there]) => (isVerified ? this.#take(key, there, now, soon, isAgain) : this.kept(key)))
-    return taken(soon(asked), use)
+    return taken(soon(asked, now, key), use)
   }
 
   /** Takes over what was read beyond this process, if it may be served; else there is what is here. */
@@ -173,7 +173,9 @@ export class Entries<V> {
     if (there === undefined) return this.#vouched(key)
     try {
       const admitted = this.#admission.admit(key, there, sent, isAgain)
-      return admitted instanceof Promise ? soon(admitted.then((entry) => this.#taken(key, entry))) : this.#taken(key, admitted)
+      if (!(admitted instanceof Promise)) return this.#taken(key, admitted)
+      const taking = admitted.then((entry) => this.#taken(key, entry))
+      return soon(taking, sent, key)
     } catch (error) {
       // Whoever looks is to go on, whatever is wrong with what was found.
       this.#options.onError(error as CacheError)

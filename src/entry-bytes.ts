@@ -33,13 +33,13 @@ const ANY_FORMAT = /^cache-alchemy:\d+ /
 const LINE_END = 0x0a
 // Longer than any name of a format.
 const LONGEST_FORMAT = 60
-const FIELDS = 8
 // Until the year 2286.
 const TIME_LENGTH = 13
+const TIME_END = FORMAT.length + TIME_LENGTH
 // More than the refs of any entry take: to read a longer one would keep this process from all else.
 const LONGEST_HEADER = 4 * 1024 * 1024
-// Twice so many are known, of a few hundred bytes each.
-const MOST_KNOWN = 1000
+// Of a few hundred bytes each: 2 ** 12.
+const MOST_KNOWN_BITS = 12
 const LONGEST_KNOWN = 1000
 const NO_COST = '-'
 const NO_HEADER = 'has no header that can be read'
@@ -71,6 +71,7 @@ export const UNDATED: { readonly begin: string; readonly at: number } = { begin:
 
 /** What a header says, whenever it is read. */
 interface Header extends Pick<RemoteEntry, 'generation' | 'epoch' | 'refs' | 'lifetime' | 'cost'> {
+  readonly line: string
   readonly storedAt: number
   readonly staleWindow: number
   readonly length: number
@@ -96,61 +97,64 @@ export function decodeEntry(bytes: Buffer, at: string, now: number): RemoteEntry
   return { generation, epoch, refs, lifetime, remaining, cost, payload }
 }
 
-/** What headers said that were read lately: an entry is read more than once, and its refs are looked up by their leaves, each time. */
+/**
+ * What headers said that were read lately: an entry is read more than once, and its refs are looked up by their leaves, each time. Each has one
+ * of two places, by a few of its characters: to make the hash of them all, as a Map would, takes longer than all else.
+ */
 class KnownHeaders {
-  #latest: Map<string, Header> = new Map()
-  #older: Map<string, Header> = new Map()
+  readonly #places: Array<Header | undefined> = Array.from({ length: 2 ** MOST_KNOWN_BITS })
 
   /** Undefined for a line that is no header. Throws a `CodecError` for one that cannot be read. */
   get(line: string, at: string): Header | undefined {
-    let header = this.#latest.get(line)
-    if (header !== undefined) return header
-    header = this.#older.get(line) ?? headerIn(line, at)
-    if (header !== undefined && line.length <= LONGEST_KNOWN) this.#keep(line, header)
+    const place = placeOf(line)
+    const latest = this.#places[place]
+    if (latest?.line === line) return latest
+    const older = this.#places[place ^ 1]
+    if (older?.line === line) return older
+    const header = headerIn(line, at)
+    if (header === undefined || line.length > LONGEST_KNOWN) return header
+    this.#places[place ^ 1] = latest
+    this.#places[place] = header
     return header
-  }
-
-  #keep(line: string, header: Header): void {
-    if (this.#latest.size >= MOST_KNOWN) {
-      this.#older = this.#latest
-      this.#latest = new Map()
-    }
-    this.#latest.set(line, header)
   }
 }
 
 const known = new KnownHeaders()
 
+/** Of the time at which it was stored the last digits, and of its last ref the last characters: in these most differ. */
+function placeOf(line: string): number {
+  const end = line.length
+  let mixed = 0
+  for (let at = TIME_END - 4; at < TIME_END; at++) mixed = Math.imul(mixed, 31) + line.charCodeAt(at)
+  for (let at = end - 6; at < end; at++) mixed = Math.imul(mixed, 31) + line.charCodeAt(at)
+  // Multiplicative hashing: Knuth, The Art of Computer Programming, volume 3, 6.4.
+  return Math.imul(mixed, 0x9e3779b1) >>> (32 - MOST_KNOWN_BITS)
+}
+
+// The fields of a header behind its format: storedAt, length, generation, epoch, lifetime, staleWindow, cost.
+const FIELDS = /^(\d+) (\d+) ([^ ]*) (\d+) (\d+(?:\.\d+)?|Infinity) (\d+(?:\.\d+)?|Infinity) (\d+|-)$/
+
 function headerIn(line: string, at: string): Header | undefined {
   if (!line.startsWith(FORMAT)) return undefined
-  const parts = line.split('\t')
-  const fields = parts[0]!.split(' ')
-  const [, storedAt, length, generation, epoch, lifetime, staleWindow, cost] = fields
+  const [said, ...parts] = line.split('\t')
+  const fields = FIELDS.exec(said!.slice(FORMAT.length))
   // An entry that depends on nothing, not even on its own call, could not be cleared.
-  if (fields.length !== FIELDS || parts.length === 1) throw garbage(at, NO_HEADER)
-  const refs = parts.slice(1).map((part) => readRef(part, at))
+  if (fields === null || parts.length === 0) throw garbage(at, NO_HEADER)
+  const [, storedAt, length, generation, epoch, lifetime, staleWindow, cost] = fields
   const header: Header = {
+    line,
     generation: generation!,
-    epoch: wholeIn(epoch),
-    refs,
-    lifetime: timeIn(lifetime),
-    cost: cost === NO_COST ? undefined : wholeIn(cost),
-    storedAt: wholeIn(storedAt),
-    staleWindow: timeIn(staleWindow),
-    length: wholeIn(length),
+    epoch: Number(epoch),
+    refs: parts.map((part) => readRef(part, at)),
+    lifetime: Number(lifetime),
+    cost: cost === NO_COST ? undefined : Number(cost),
+    storedAt: Number(storedAt),
+    staleWindow: Number(staleWindow),
+    length: Number(length),
   }
-  const numbers = [header.epoch, header.lifetime, header.cost ?? 0, header.storedAt, header.staleWindow, header.length]
-  if (numbers.some(Number.isNaN)) throw garbage(at, NO_HEADER)
+  const wholes = [header.epoch, header.cost ?? 0, header.storedAt, header.length]
+  if (!wholes.every(Number.isSafeInteger)) throw garbage(at, NO_HEADER)
   return header
-}
-
-function wholeIn(text: string | undefined): number {
-  const number = text !== undefined && /^\d+$/.test(text) ? Number(text) : Number.NaN
-  return Number.isSafeInteger(number) ? number : Number.NaN
-}
-
-function timeIn(text: string | undefined): number {
-  return text !== undefined && /^(?:\d+(?:\.\d+)?|Infinity)$/.test(text) ? Number(text) : Number.NaN
 }
 
 /** Another format is nobody's fault. */

@@ -1,7 +1,7 @@
 // Knows how what is stored of a call is looked for, in the time of who waits for it.
 
 import type { Call } from './call.ts'
-import { asItIs, taken, type Entries, type Use } from './entries.ts'
+import { asItIs, taken, type Entries, type Soon, type Use } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { TimeoutError } from './errors.ts'
@@ -36,12 +36,13 @@ export class Looks<V> {
     if (entries?.mayAsk !== true) return use(entries?.kept(key))
     const now = this.#engine.clock()
     // A store of one's own keeps to it by itself.
-    if (this.#engine.shared === undefined) return entries.find(key, now, use, asItIs, isAgain)
-    const soon = (work: Promise<Entry<V> | undefined>): Promise<Entry<V> | undefined> =>
-      this.#soon(work, since).then((found) => found ?? entries.kept(key))
-    if (isPrompt(now, since)) return entries.find(key, now, use, soon, isAgain)
-    return taken(soon(entries.find(key, now, asItIs, soon, isAgain)), use)
+    if (this.#engine.shared === undefined) return entries.find(key, now, use, untimed, isAgain)
+    if (isPrompt(now, since)) return entries.find(key, now, use, this.#orKept, isAgain)
+    return taken(this.#orKept(entries.find(key, now, asItIs, this.#orKept, isAgain), since, key), use)
   }
+
+  /** What is there in time, or what is here. */
+  readonly #orKept: Soon<V> = async (work, since, key) => (await this.#soon(work, since)) ?? this.#entries?.kept(key)
 
   #takeStrong<R>(key: string, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
     const now = this.#engine.clock()
@@ -56,11 +57,11 @@ export class Looks<V> {
     const verified = (found: Entry<V> | undefined, failure?: unknown): Promise<R> =>
       asking.then((isAnswered) => use(isAnswered && found !== undefined && freshness.survives(found) ? found : undefined, failure))
     const entries = this.#entries
-    return entries === undefined ? verified(undefined) : entries.find(key, now, verified, (work) => this.#soon(work, since), isAgain)
+    return entries === undefined ? verified(undefined) : entries.find(key, now, verified, this.#soon, isAgain)
   }
 
   /** What is there within the `commandTimeout` of who came at `since`. */
-  async #soon<T>(work: Promise<T>, since: number): Promise<T | undefined> {
+  readonly #soon = async <T>(work: Promise<T>, since: number): Promise<T | undefined> => {
     const { clock, options } = this.#engine
     const limit = newLimit((options.commandTimeout ?? 500) - (clock() - since))
     try {
@@ -72,6 +73,10 @@ export class Looks<V> {
       limit.end()
     }
   }
+}
+
+function untimed<T>(work: Promise<T>): Promise<T> {
+  return work
 }
 
 /** Whether a command that is sent now ends within the time of who came at `since`, give or take a millisecond. */

@@ -22,6 +22,11 @@ interface Found extends Answered {
   readonly since: number
 }
 
+/** Why there is no answer. */
+interface Unanswered {
+  readonly failure: unknown
+}
+
 // A server answers nobody else meanwhile, and the first value waits for the last: so many bytes are about a millisecond. And where many ask,
 // it looks up one piece while another one is taken here.
 const MOST_KEYS = 32
@@ -32,7 +37,7 @@ const WEIGHT = 0.5
 /** Keys that are asked for together, and what comes of that: one promise for all who read them. */
 interface Piece {
   readonly keys: string[]
-  readonly found: Promise<Found>
+  readonly found: Promise<Found | Unanswered>
 }
 
 /** The reads of all entries of a prefix. */
@@ -63,12 +68,18 @@ export class Reads {
     const { keys, found } = this.#pieceFor(key)
     // One that is asked for twice is answered twice: to look for it among the others would cost each of them more.
     const place = keys.push(key) - 1
-    const failed = (failure: unknown): R | Promise<R> => use(undefined, failure)
     return found.then((all) => {
+      if ('failure' in all) return use(undefined, all.failure)
       const said = this.#connection.isOneServer ? undefined : redirectionOf(all.values[place])
-      if (said === undefined) return this.#useOf(all, place, key, use)
-      return this.#askAgain(key, said, all.since).then((again) => this.#useOf(again, 0, key, use), failed)
-    }, failed)
+      return said === undefined ? this.#useOf(all, place, key, use) : this.#takeElsewhere(key, said, all.since, use)
+    })
+  }
+
+  #takeElsewhere<R>(key: string, said: Redirection, since: number, use: UseRead<R>): Promise<R> {
+    return this.#askAgain(key, said, since).then(
+      (again) => this.#useOf(again, 0, key, use),
+      (failure: unknown) => use(undefined, failure),
+    )
   }
 
   #pieceFor(key: string): Piece {
@@ -89,7 +100,7 @@ export class Reads {
     return piece
   }
 
-  async #send(keys: readonly string[]): Promise<Found> {
+  async #send(keys: readonly string[]): Promise<Found | Unanswered> {
     const since = this.#connection.now
     try {
       const found = { since, ...(await this.#ask(keys, since)) }
@@ -97,9 +108,9 @@ export class Reads {
       for (const value of found.values) if (Buffer.isBuffer(value)) bytes += value.byteLength
       this.#size += WEIGHT * (bytes / keys.length - this.#size)
       return found
-    } catch (error) {
-      this.#refusals.failed(error)
-      throw error
+    } catch (failure) {
+      this.#refusals.failed(failure)
+      return { failure }
     }
   }
 
