@@ -59,7 +59,7 @@ export class Admission<V> {
       key,
       value: value.value,
       own: remote.refs[0]!,
-      read: remote.refs.slice(1),
+      read: remote.read,
       order: 0,
       checked: position,
       loadedAt: Number.isFinite(remote.lifetime) ? sent + remote.remaining - remote.lifetime : sent,

@@ -97,7 +97,8 @@ export class Entries<V> {
     this.#remote = typeof place === 'object' ? place : inRedis
     this.#admission = new Admission(options)
     if (options.limitInRedis !== Number.POSITIVE_INFINITY) {
-      this.#uses = inRedis?.bound(options.name, options.limitInRedis, options.onError)
+      const { name, version, limitInRedis, onError } = options
+      this.#uses = inRedis?.bound({ name, version, limit: limitInRedis, onError })
     }
   }
 
@@ -124,7 +125,7 @@ export class Entries<V> {
   #ifFresh(entry: Entry<V> | undefined): Entry<V> | undefined {
     const freshness = this.#freshness
     if (entry === undefined || !(freshness.isChecked(entry) || this.#survives(entry)) || !freshness.isInTime(entry)) return undefined
-    this.#uses?.used(entry.key, this.#options.version)
+    this.#uses?.used(entry)
     return entry
   }
 
@@ -188,7 +189,7 @@ export class Entries<V> {
     if (admitted === undefined) this.#remote?.discard?.(name, key, version)
     const local = this.#vouched(key)
     if (admitted === undefined || (local !== undefined && admitted.freshUntil <= local.freshUntil)) return local
-    this.#uses?.used(key, version)
+    this.#uses?.used(admitted)
     this.#memory?.set(admitted)
     return admitted
   }
@@ -314,7 +315,7 @@ export class Entries<V> {
       ...this.#costOf(entry),
       payload,
     }
-    if (this.#uses !== undefined) later(this.#uses.wrote(key, lifetime.fresh + lifetime.stale, version))
+    if (this.#uses !== undefined) later(this.#uses.wrote(key, lifetime.fresh + lifetime.stale))
     await this.#remote!.write(name, key, remote, version)
   }
 }

@@ -9,7 +9,10 @@ export interface RemoteEntry {
   /** The clear log's generation and epoch when the load began. */
   readonly generation: string
   readonly epoch: number
+  /** The call itself first, then everything it was computed from. */
   readonly refs: readonly Ref[]
+  /** The same, without the call itself. */
+  readonly read: readonly Ref[]
   /** Milliseconds for which it was fresh when it was stored. Infinity: it does not end. */
   readonly lifetime: number
   /** Milliseconds for which it is still fresh. Negative in the stale window. */
@@ -20,7 +23,7 @@ export interface RemoteEntry {
 }
 
 /** An entry to be written. `staleWindow`: milliseconds past its lifetime for which it is kept. */
-export interface NewRemoteEntry extends Omit<RemoteEntry, 'remaining'> {
+export interface NewRemoteEntry extends Omit<RemoteEntry, 'remaining' | 'read'> {
   readonly staleWindow: number
 }
 
@@ -70,7 +73,7 @@ export function encodeEntry(entry: NewRemoteEntry, storedAt: number = 0): Buffer
 export const UNDATED: { readonly begin: string; readonly at: number } = { begin: FORMAT + '0'.repeat(TIME_LENGTH), at: FORMAT.length }
 
 /** What a header says, whenever it is read. */
-interface Header extends Pick<RemoteEntry, 'generation' | 'epoch' | 'refs' | 'lifetime' | 'cost'> {
+interface Header extends Pick<RemoteEntry, 'generation' | 'epoch' | 'refs' | 'read' | 'lifetime' | 'cost'> {
   readonly line: string
   readonly storedAt: number
   readonly staleWindow: number
@@ -93,8 +96,8 @@ export function decodeEntry(bytes: Buffer, at: string, now: number): RemoteEntry
   // By a clock that was set back an entry is younger than when it was stored: it is taken for new then, and for no more.
   const remaining = lifetime - Math.max(now - storedAt, 0)
   if (storedAt === 0 || remaining + staleWindow <= 0) return undefined
-  const { generation, epoch, refs, cost } = header
-  return { generation, epoch, refs, lifetime, remaining, cost, payload }
+  const { generation, epoch, refs, read, cost } = header
+  return { generation, epoch, refs, read, lifetime, remaining, cost, payload }
 }
 
 /**
@@ -141,11 +144,13 @@ function headerIn(line: string, at: string): Header | undefined {
   // An entry that depends on nothing, not even on its own call, could not be cleared.
   if (fields === null || parts.length === 0) throw garbage(at, NO_HEADER)
   const [, storedAt, length, generation, epoch, lifetime, staleWindow, cost] = fields
+  const refs = parts.map((part) => readRef(part, at))
   const header: Header = {
     line,
     generation: generation!,
     epoch: Number(epoch),
-    refs: parts.map((part) => readRef(part, at)),
+    refs,
+    read: refs.slice(1),
     lifetime: Number(lifetime),
     cost: cost === NO_COST ? undefined : Number(cost),
     storedAt: Number(storedAt),

@@ -1,6 +1,6 @@
 // Knows what one cached result is.
 
-import { isAsItIs, stringOf } from './key.ts'
+import { isAsItIs, keyOfString, stringOf } from './key.ts'
 import type { NameSet } from './name-sets.ts'
 import { exactRef, type Ref } from './ref.ts'
 
@@ -80,7 +80,7 @@ export class Entry<V> {
   }
 
   get key(): string {
-    return this.isOfString ? `"${this.label}"` : this.label
+    return this.isOfString ? keyOfString(this.label) : this.label
   }
 
   /** Of the function. */

@@ -92,6 +92,11 @@ export function stringOf(key: string): string | undefined {
   return isAsItIs ? key.slice(1, end) : undefined
 }
 
+/** The key of a string that is written as it is there. */
+export function keyOfString(string: string): string {
+  return `"${string}"`
+}
+
 function textOfObject(value: object, depth: number): string {
   checkDepth(value, depth)
   if (Array.isArray(value)) return textOfArray(value, depth)

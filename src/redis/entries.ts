@@ -2,13 +2,13 @@
 
 import type { Redis } from 'ioredis'
 import { dateOf, encodeEntry, UNDATED, type NewRemoteEntry, type RemoteEntry, type UseRead } from '../entry-bytes.ts'
-import { CodecError, type CacheError } from '../errors.ts'
+import { CodecError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import { dateScript } from './entry-scripts.ts'
 import { endOf, entriesOf, entryKeyIn, lifetimeInRedis } from './naming.ts'
 import { Reads } from './reads.ts'
 import { Refusals } from './refusals.ts'
-import { Uses } from './uses.ts'
+import { Uses, type UsesOptions } from './uses.ts'
 
 /** Where the clear log was known to be. */
 export interface Since {
@@ -62,8 +62,8 @@ export class RedisEntries {
   }
 
   /** Holds the entries of a function to a number, as far as this process writes and uses them. */
-  bound(name: string, limit: number, onError: (error: CacheError) => void): Uses {
-    const uses = new Uses({ connection: this.#connection, prefix: this.#prefix, name, limit, onError })
+  bound(bound: Pick<UsesOptions, 'name' | 'version' | 'limit' | 'onError'>): Uses {
+    const uses = new Uses({ connection: this.#connection, prefix: this.#prefix, ...bound })
     this.#bounds.push(uses)
     return uses
   }

@@ -1,6 +1,7 @@
 // Knows which entries of a function in Redis were used last, where their number is bounded: past it the others go.
 
 import type { CacheError } from '../errors.ts'
+import { keyOfString } from '../key.ts'
 import type { RedisConnection } from './connection.ts'
 import { entriesOf, entryKeyOf, lifetimeInRedis, usesKeyOf } from './naming.ts'
 import { isReply } from './reply.ts'
@@ -10,9 +11,17 @@ export interface UsesOptions {
   readonly connection: RedisConnection
   readonly prefix: string
   readonly name: string
+  /** Of the entries. */
+  readonly version: string | undefined
   /** How many entries there may be, over all processes. */
   readonly limit: number
   readonly onError: (error: CacheError) => void
+}
+
+/** An entry by what it is called in this process: the string that is its call's only argument, or its call's key. */
+interface Labelled {
+  readonly label: string
+  readonly isOfString: boolean
 }
 
 // A script does not hold up the others for longer than about a millisecond.
@@ -30,8 +39,11 @@ export class Uses {
   readonly #options: UsesOptions
   readonly #key: string
   readonly #start: string
-  /** The milliseconds until an entry that was written ends; '' for one that was used. The last one is the latest. */
-  #noted: Map<string, string> = new Map()
+  /** Entries that were written, with the milliseconds until they end. The last one is the latest. */
+  #written: Map<string, string> = new Map()
+  /** The labels of those that were used: the strings of some calls, the keys of others. Which was first within a second is not of use. */
+  readonly #strings: Set<string> = new Set()
+  readonly #keys: Set<string> = new Set()
   /** Entries that had to go, and could not be removed. */
   #left: readonly string[] = []
   #sending: Promise<void> | undefined
@@ -45,14 +57,19 @@ export class Uses {
   }
 
   /** An entry was written that ends in so many milliseconds. Resolves when those that had to go for it are gone; never rejects. */
-  wrote(key: string, ms: number, version?: string): Promise<void> {
-    this.#note(key, version, `${lifetimeInRedis(ms)}`)
+  wrote(key: string, ms: number): Promise<void> {
+    const entry = this.#nameOf(key)
+    this.#written.delete(entry)
+    this.#written.set(entry, `${lifetimeInRedis(ms)}`)
     return (this.#sending ??= new Promise((resolve) => process.nextTick(() => resolve(this.#sendNow()))))
   }
 
-  used(key: string, version?: string): void {
+  /** An entry was used, by what it is called in this process. A hit pays for this: it makes no name. */
+  used({ label, isOfString }: Labelled): void {
+    const noted = isOfString ? this.#strings : this.#keys
+    if (noted.has(label) || this.#strings.size + this.#keys.size >= MOST_NOTED) return
+    noted.add(label)
     this.#timer ??= setTimeout(() => void this.#sendNow(), USES_WAIT).unref()
-    if (this.#noted.size < MOST_NOTED) this.#note(key, version, '')
   }
 
   /** These are removed. Other functions' keys may be among them. */
@@ -64,19 +81,20 @@ export class Uses {
     await Promise.all(sets.map((set) => connection.command(set, (client) => client.zrem(set, ...entries))))
   }
 
-  #note(key: string, version: string | undefined, ends: string): void {
-    const { prefix, name } = this.#options
-    const entry = entryKeyOf(prefix, name, key, version).slice(this.#start.length)
-    const noted = ends === '' ? (this.#noted.get(entry) ?? '') : ends
-    this.#noted.delete(entry)
-    this.#noted.set(entry, noted)
+  #nameOf(key: string): string {
+    const { prefix, name, version } = this.#options
+    return entryKeyOf(prefix, name, key, version).slice(this.#start.length)
   }
 
   async #sendNow(): Promise<void> {
     clearTimeout(this.#timer)
     this.#timer = this.#sending = undefined
-    const noted = Array.from(this.#noted)
-    this.#noted = new Map()
+    const keys = [...this.#keys, ...Array.from(this.#strings, (string) => keyOfString(string))]
+    const used = keys.map((key) => this.#nameOf(key)).filter((entry) => !this.#written.has(entry))
+    const noted = [...used.map((entry) => [entry, ''] as const), ...this.#written]
+    this.#strings.clear()
+    this.#keys.clear()
+    this.#written = new Map()
     const parts: (typeof noted)[] = []
     for (let at = 0; at < noted.length; at += MOST_AT_ONCE) parts.push(noted.slice(at, at + MOST_AT_ONCE))
     await Promise.all(parts.map((part) => this.#send(part)))
@@ -100,7 +118,7 @@ export class Uses {
 
   /** Nothing else knows these any more: those that cannot be removed go with the next ones, unless they are written again. */
   async #remove(gone: readonly string[], part: ReadonlyArray<readonly [entry: string, ends: string]>): Promise<void> {
-    const all = this.#left.length === 0 ? gone : [...gone, ...this.#notIn(part)]
+    const all = this.#left.length === 0 ? gone : [...gone, ...this.#notWritten(part)]
     if (all.length === 0) return
     this.#left = []
     try {
@@ -111,14 +129,14 @@ export class Uses {
     }
   }
 
-  #notIn(part: ReadonlyArray<readonly [entry: string, ends: string]>): readonly string[] {
-    const noted = new Set(part.map(([entry]) => entry))
-    return this.#left.filter((entry) => !noted.has(entry) && !this.#noted.has(entry))
+  #notWritten(part: ReadonlyArray<readonly [entry: string, ends: string]>): readonly string[] {
+    const written = new Set(part.filter(([, ends]) => ends !== '').map(([entry]) => entry))
+    return this.#left.filter((entry) => !written.has(entry) && !this.#written.has(entry))
   }
 
   /** Entries that were written and are not noted would stay until they end: they go with the next ones. */
   #takeBack(part: ReadonlyArray<readonly [entry: string, ends: string]>): void {
-    const written = part.filter(([entry, ends]) => ends !== '' && !this.#noted.has(entry))
-    this.#noted = new Map([...written.slice(0, Math.max(0, MOST_NOTED - this.#noted.size)), ...this.#noted])
+    const written = part.filter(([entry, ends]) => ends !== '' && !this.#written.has(entry))
+    this.#written = new Map([...written.slice(0, Math.max(0, MOST_NOTED - this.#written.size)), ...this.#written])
   }
 }

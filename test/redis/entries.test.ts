@@ -53,7 +53,8 @@ describe('read', () => {
     const entries = newEntries()
     const written = newEntry()
     await entries.write('user', '"42"', written)
-    const { refs, ...read } = (await entries.read('user', '"42"'))!
+    const { refs, read: others, ...read } = (await entries.read('user', '"42"'))!
+    expect(others).toEqual(refs.slice(1))
     expect(read).toEqual({
       generation: 'abc',
       epoch: written.epoch,

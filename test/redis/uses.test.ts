@@ -207,16 +207,20 @@ test('a server that allows no index still answers every call, and one error says
   expect(errors).toEqual([expect.objectContaining({ code: 'STORE' })])
 })
 
-test('what had to go and could not be removed goes with the next ones', async () => {
+test('what had to go and could not be removed goes with the next ones, also where it was used meanwhile', async () => {
   const prefix = encodeURIComponent(world.prefix)
   const rights = [`~{${prefix}:log}`, `~${prefix}:*`, `~${prefix}#*`, `~{${prefix}#*`, '&*', '+@all']
   await world.plain.call('ACL', 'SETUSER', 'keeping', 'on', '>secret', ...rights, '-unlink')
   const { cache, errors } = newNode({ redis: `redis://keeping:secret@127.0.0.1:${world.server.port}` })
   const read = square({ cache }, { limit: 2 })
+  await world.plain.config('RESETSTAT')
   await each(read, 1, 2, 3, 4)
+  // Of 1, and then of 1 and 2.
+  await until(async () => (await world.plain.info('commandstats')).includes('rejected_calls=3'))
   await until(() => errors.length > 0)
   await untilStored(1, 2, 3, 4)
   await world.plain.call('ACL', 'SETUSER', 'keeping', '+unlink')
+  expect(await read(1)).toBe(1)
   await each(read, 5)
   await untilStored(4, 5)
   expect(await indexed()).toEqual([4, 5])
