@@ -183,15 +183,15 @@ export class Lead<V, R> {
   }
 
   #answer(ending: Ending<V>): R | Promise<R> {
-    if (ending instanceof Failure && this.#isOfCall) this.#means.missed(this.#flight, this.#reader)
+    if (ending instanceof Failure && this.#isOfCall()) this.#means.missed(this.#flight, this.#reader)
     const outcome = outcomeOf(ending)
     this.#tell(outcome)
     if (outcome.from === 'store') this.#refreshAfter(outcome)
     return this.#take(outcome)
   }
 
-  /** Whether a call waits for its answer: what is refreshed behind one was counted when that was answered. */
-  get #isOfCall(): boolean {
+  /** Whether a call waits for its answer: what is refreshed behind one was counted when that was answered. No getter: V8 leaves its compiled code for a private one. */
+  #isOfCall(): boolean {
     return this.#options.behind !== true
   }
 
@@ -199,7 +199,7 @@ export class Lead<V, R> {
   #tell(outcome: Outcome<V>): void {
     const { from, entry, stale } = outcome
     const reader = this.#reader
-    const isCounted = this.#isOfCall && (from === 'load' || this.#means.options.isSign?.(entry.value) !== true)
+    const isCounted = this.#isOfCall() && (from === 'load' || this.#means.options.isSign?.(entry.value) !== true)
     if (isCounted) this.#means.countServed(outcome)
     this.#means.report(reader, entry, stale)
     // What its load read inside a transaction may be undone.
