@@ -7,7 +7,8 @@ import type { RemoteEntry } from './entry-bytes.ts'
 import type { Epochs } from './epochs.ts'
 import { CodecError, type CacheError } from './errors.ts'
 import type { Freshness } from './freshness.ts'
-import type { Ref } from './ref.ts'
+import { lasting, stringOf } from './label.ts'
+import { shortly, type Ref } from './ref.ts'
 
 export interface AdmissionOptions<V> {
   readonly name: string
@@ -55,10 +56,13 @@ export class Admission<V> {
     const value = this.#decode(remote)
     if (value === undefined) return undefined
     const expiredAt = epochs.expiredSince(remote.refs, remote.epoch) ?? Number.POSITIVE_INFINITY
+    const string = stringOf(key)
+    const isOfString = string !== undefined
     return new Entry<V>({
-      key,
+      label: lasting({ label: string ?? key, isOfString, key }),
+      isOfString,
       value: value.value,
-      own: remote.refs[0]!,
+      own: shortly(remote.refs[0]!, key),
       read: remote.read,
       order: 0,
       checked: position,

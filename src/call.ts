@@ -5,6 +5,7 @@ import type { Codec } from './codec.ts'
 import type { Place } from './entries.ts'
 import type { Entry } from './entry.ts'
 import { UnsupportedError } from './errors.ts'
+import { keyOfString, type Keyed } from './label.ts'
 import { exactRef, type Ref } from './ref.ts'
 import type { Frame } from './tracking.ts'
 
@@ -75,33 +76,34 @@ export interface CallsOptions<V> extends Partial<Pacing> {
   readonly isFlat?: boolean
 }
 
-/** One call: its key, and the ref that is this call and no other, which is made when it is asked for. */
-export class Call {
-  readonly key: string
-  /** The string that is its only argument, as the caller has it. */
-  readonly string: string | undefined
-  #own: Ref | string
+/** One call: its key, and the ref that is this call and no other; both are made when they are asked for. */
+export class Call implements Keyed {
+  readonly label: string
+  readonly isOfString: boolean
+  /** Its ref; or its function's name, where its key is the text of that. */
+  readonly own: Ref | string
+  #key: string | undefined
+  #ref: Ref | undefined
 
-  /** `own`: its ref; or its function's name, where its key is the text of that. */
-  constructor(key: string, own: Ref | string, string?: string) {
-    this.key = key
-    this.string = string
-    this.#own = own
+  /** `key`: where that is there already. */
+  constructor(label: string, isOfString: boolean, own: Ref | string, key?: string) {
+    this.label = label
+    this.isOfString = isOfString
+    this.own = own
+    this.#key = key
   }
 
-  /** Its ref, or its function's name where nobody has asked for that yet. */
-  get own(): Ref | string {
-    return this.#own
+  get key(): string {
+    return (this.#key ??= this.isOfString ? keyOfString(this.label) : this.label)
   }
 
   get ref(): Ref {
-    if (typeof this.#own === 'string') this.#own = exactRef(this.#own, this.key)
-    return this.#own
+    return (this.#ref ??= typeof this.own === 'string' ? exactRef(this.own, this.key) : this.own)
   }
 
   /** Of the function. */
   get name(): string {
-    return typeof this.#own === 'string' ? this.#own : this.#own.name
+    return typeof this.own === 'string' ? this.own : this.own.name
   }
 }
 

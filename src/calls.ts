@@ -17,6 +17,7 @@ import type { Engine, Named } from './engine.ts'
 import type { Entry } from './entry.ts'
 import type { Arrival } from './arrival.ts'
 import type { Flight } from './flight.ts'
+import { isAsItIs, stringOf } from './label.ts'
 import type { Led } from './lead.ts'
 import { enter, Loads } from './loads.ts'
 import type { Outcome } from './runs.ts'
@@ -113,8 +114,14 @@ export class Calls<V> implements Named {
   }
 
   call(args: readonly unknown[], key: string): Call {
-    const string = args.length === 1 && typeof args[0] === 'string' ? args[0] : undefined
-    return new Call(key, this.#whole ?? ownOf(this.name, args, key), string)
+    const [first] = args
+    const string = args.length === 1 && typeof first === 'string' && isAsItIs(first, key) ? first : stringOf(key)
+    return new Call(string ?? key, string !== undefined, this.#whole ?? ownOf(this.name, args, key), key)
+  }
+
+  /** The call with this string alone, which is plain. */
+  callOf(string: string): Call {
+    return new Call(string, true, this.#whole ?? this.name)
   }
 
   /** As `known`, where this process's own knowledge of the clear log is enough. */
@@ -221,7 +228,7 @@ export class Calls<V> implements Named {
 
   #serveStrong<R>(coming: Coming<V>, take: Take<V, R>): Promise<R> {
     const { call, load, reader, join } = coming
-    const running = join ? this.#loads.flights.get(call.key) : undefined
+    const running = join ? this.#loads.flights.get(call) : undefined
     // Who looks beyond this process asks with it.
     if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(call, load, reader, coming, take)
     return this.#serveAsked(running, coming, take)
@@ -315,7 +322,7 @@ export class Calls<V> implements Named {
     reader?.refs.add(call.ref)
     const join = mayJoin && this.#engine.transactions.current() === undefined
     if (!join) this.#loads.refuseNested(call, reader)
-    this.#loads.refuseCycle(call, reader, this.#loads.flights.get(call.key))
+    this.#loads.refuseCycle(call, reader, this.#loads.flights.get(call))
     return await this.#loads.lead(call, load, reader, { find: false, join, caller }, ({ entry }) => entry)
   }
 

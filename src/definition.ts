@@ -11,6 +11,7 @@ import { ConfigError, UnsupportedError } from './errors.ts'
 import { flatText } from './flat-key.ts'
 import { isolationOf, type Isolation } from './isolate.ts'
 import { any, keyUnless, strictText, type KeyText } from './key.ts'
+import { isPlain } from './label.ts'
 import { Begun, type Call, type Loaded, type Making, type Pacing } from './call.ts'
 import { Calls } from './calls.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
@@ -104,6 +105,13 @@ export class Definition {
     const signals = signalsIn(args)
     if (signals.length === 0) return { call: this.#call(keyArgs, key), args, caller: undefined }
     return { call: this.#call(withoutSignals(keyArgs, undefined)), args, caller: new Caller(args, signals) }
+  }
+
+  /** As `ask`, of a string alone that says all there is to its key: what is not found by that string is not found by its key either. */
+  askOfString(keyArgs: readonly unknown[], args: unknown[]): Asked | undefined {
+    const string = keyArgs.length === 1 ? keyArgs[0] : undefined
+    if (typeof string !== 'string' || !isPlain(string) || (keyArgs !== args && signalsIn(args).length > 0)) return undefined
+    return { call: this.calls.callOf(string), args, caller: undefined }
   }
 
   #call(keyArgs: readonly unknown[], key?: string): Call {

@@ -6,6 +6,7 @@ import type { NewRemoteEntry, RemoteEntry, UseRead } from './entry-bytes.ts'
 import { CodecError, UnsupportedError, type CacheError } from './errors.ts'
 import type { Freshness } from './freshness.ts'
 import type { Budget } from './budget.ts'
+import type { Keyed } from './label.ts'
 import { Memory } from './memory.ts'
 import type { OwnStore, Store } from './own-store.ts'
 import type { Ref } from './ref.ts'
@@ -218,14 +219,14 @@ export class Entries<V> {
     return this.#remote === undefined ? undefined : { generation, epoch, lease }
   }
 
-  store(key: string, entry: Entry<V>, lifetime: Lifetime, began: Began | undefined): void {
+  store(call: Keyed, entry: Entry<V>, lifetime: Lifetime, began: Began | undefined): void {
     const there = this.#memory?.sameCall(entry)
     // A load that began later knows more than this one, though it ended first.
     if (there !== undefined && there.order > entry.order) return began?.lease?.end('stored')
     this.#memory?.replace(there, entry)
     if (began?.generation === undefined || began.generation !== this.#options.epochs.generation) return began?.lease?.end('overtaken')
     const { generation, epoch, lease } = began
-    this.#options.later(this.#writeUnder(lease, () => this.#write(key, entry, lifetime, generation, epoch)))
+    this.#options.later(this.#writeUnder(lease, () => this.#write(call.key, entry, lifetime, generation, epoch)))
   }
 
   /** How many entries that may be served as fresh are counted in, by their own ref and all that they were computed from. */

@@ -1,14 +1,11 @@
 // Knows what one cached result is.
 
-import { isAsItIs, keyOfString, stringOf } from './key.ts'
+import { keyOfString, type Keyed, type Label } from './label.ts'
 import type { NameSet } from './name-sets.ts'
 import { exactRef, type Ref } from './ref.ts'
 
-/** What an entry is made of. */
-export interface NewEntry<V> {
-  readonly key: string
-  /** The string that is the call's only argument, where somebody has it: one of its own for the entry would take more. */
-  readonly string?: string | undefined
+/** What an entry is made of. Its label keeps nothing that it was cut out of. */
+export interface NewEntry<V> extends Label {
   readonly value: V
   /** The call itself; or its function's name, where the key is the text of that. */
   readonly own: Ref | string
@@ -24,15 +21,12 @@ export interface NewEntry<V> {
 }
 
 const NONE: readonly Ref[] = []
-// V8 keeps a text that is at least so long as a part of the one that it was cut out of, which would be kept too.
-const SHORTEST_CUT = 13
 
 /**
  * One cached result, as this process holds it: of the calls of a function there are many, so times are whole milliseconds, which V8 keeps in
  * the object itself, what most have none of is shared, and the ref of the call is made when it is asked for.
  */
-export class Entry<V> {
-  /** Which of the calls of its function this is: the string that is its only argument, where that is found by itself, or its key. */
+export class Entry<V> implements Keyed {
   readonly label: string
   readonly value: V
   /** What it was computed from besides the call itself. */
@@ -55,10 +49,9 @@ export class Entry<V> {
   /** Twice its order, and one more where its label is a string: one number takes eight bytes less than two fields. */
   readonly #rank: number
 
-  constructor({ key, string, value, own, read, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
-    const inKey = string !== undefined && isAsItIs(string, key) ? string : stringOf(key)
-    this.#rank = order * 2 + (inKey === undefined ? 0 : 1)
-    this.label = inKey === undefined ? key : inKey.length < SHORTEST_CUT ? inKey : (JSON.parse(key) as string)
+  constructor({ label, isOfString, value, own, read, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }: NewEntry<V>) {
+    this.#rank = order * 2 + (isOfString ? 1 : 0)
+    this.label = label
     this.value = value
     this.read = read.length === 0 ? NONE : read
     this.checked = checked
@@ -67,7 +60,7 @@ export class Entry<V> {
     this.cost = Math.ceil(cost)
     this.bytes = bytes
     this.trustFrom = Math.floor(trustFrom)
-    this.#own = typeof own !== 'string' && own.exact && own.text === key ? own.name : own
+    this.#own = own
   }
 
   get isOfString(): boolean {
@@ -106,7 +99,7 @@ export class Entry<V> {
 
   /** What it was made of, as it is by now. */
   get made(): NewEntry<V> {
-    const { key, value, read, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom } = this
-    return { key, value, own: this.#own, read, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }
+    const { label, isOfString, value, read, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom } = this
+    return { label, isOfString, value, own: this.#own, read, order, checked, loadedAt, freshUntil, cost, bytes, trustFrom }
   }
 }

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { types } from 'node:util'
+import { isPlain } from './label.ts'
 import { propertiesNamed, type Properties } from './properties.ts'
 import { RecentKeys, type Kind } from './recent-keys.ts'
 import { reading, Unkeyable } from './unkeyable.ts'
@@ -13,12 +14,6 @@ export const any: unique symbol = Symbol('cache-alchemy.any')
 export const DEEPEST = 100
 const LONGEST_READABLE = 200
 
-// What JSON escapes, and from when on JSON itself is faster than a look at each character.
-const SPACE = 0x20
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const FIRST_SURROGATE = 0xd800
-const LAST_SURROGATE = 0xdfff
 // A longer one with its quotes would be a text that V8 keeps as a part of the one that it was cut out of, such as a body: JSON writes a new one.
 const LONGEST_SCANNED = 10
 
@@ -69,32 +64,7 @@ export function textOf(value: unknown, depth: number): string {
 
 /** As JSON writes it, where nothing is to be escaped without asking JSON. */
 export function quoted(text: string): string {
-  if (text.length > LONGEST_SCANNED) return JSON.stringify(text)
-  for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i)
-    if (unit < SPACE || unit === QUOTE || unit === BACKSLASH || (unit >= FIRST_SURROGATE && unit <= LAST_SURROGATE))
-      return JSON.stringify(text)
-  }
-  return `"${text}"`
-}
-
-/** Whether a string alone is written as it is in its key: its entry is then found by the string. */
-export function isAsItIs(string: string, key: string): boolean {
-  // What JSON escapes gets longer, and a digest begins otherwise.
-  return key.length === string.length + 2 && key.charCodeAt(0) === QUOTE
-}
-
-/** The string that a key is of and no other, where it is written as it is: there is one key of each such string, and one string of the key. */
-export function stringOf(key: string): string | undefined {
-  const end = key.length - 1
-  // Of two strings the key has more quotes, and of one that JSON has to escape something in, a backslash.
-  const isAsItIs = key.charCodeAt(0) === QUOTE && key.indexOf('"', 1) === end && !key.includes('\\')
-  return isAsItIs ? key.slice(1, end) : undefined
-}
-
-/** The key of a string that is written as it is there. */
-export function keyOfString(string: string): string {
-  return `"${string}"`
+  return text.length <= LONGEST_SCANNED && isPlain(text) ? `"${text}"` : JSON.stringify(text)
 }
 
 function textOfObject(value: object, depth: number): string {

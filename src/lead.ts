@@ -173,7 +173,7 @@ export class Lead<V, R> {
     if (ending instanceof Failure) flight.fail(ending.error)
     else flight.land(ending)
     this.#awaitNoMore()
-    this.#means.flights.leave(this.#call.key, flight)
+    this.#means.flights.leave(this.#call, flight)
     return ending
   }
 

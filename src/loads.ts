@@ -51,9 +51,9 @@ export class Loads<V> implements Means<V> {
     reader.add(entry.read, this.engine.freshness.trustOf(entry), stale)
   }
 
-  /** The running flight of a key, when this caller may wait for it. */
+  /** The running flight of a call, when this caller may wait for it. */
   joinable(call: Call, reader: Frame | undefined, arrived: Arrival): Flight<Outcome<V>> | undefined {
-    const flight = this.flights.get(call.key)
+    const flight = this.flights.get(call)
     if (flight === undefined) return undefined
     this.refuseCycle(call, reader, flight)
     return this.arrivals.mayJoin(flight, arrived) ? flight : undefined
@@ -152,23 +152,23 @@ export class Loads<V> implements Means<V> {
   #newFlight(call: Call, reader: Frame | undefined, { find, join, refresh, after, caller, since }: LeadOptions<V>): Flight<Outcome<V>> {
     const flight = new Flight<Outcome<V>>(this.runs.newFrame(call, reader, since))
     flight.finds = find && refresh !== false
-    if (after !== undefined && this.flights.get(call.key) === after) after.next = flight
-    else if (join) this.#replace(call.key, flight)
+    if (after !== undefined && this.flights.get(call) === after) after.next = flight
+    else if (join) this.#replace(call, flight)
     if (caller !== undefined) this.#await(flight, call, caller)
     return flight
   }
 
   /** A flight takes the place of the one that runs, if any: it does not wait in line for the lease of one that was overtaken. */
-  #replace(key: string, flight: Flight<Outcome<V>>): void {
-    const running = this.flights.get(key)
+  #replace(call: Call, flight: Flight<Outcome<V>>): void {
+    const running = this.flights.get(call)
     if (running?.giveWay !== undefined && this.arrivals.isOvertaken(running.frame, running.position!)) running.giveWay()
-    this.flights.set(key, flight)
+    this.flights.set(call, flight)
   }
 
   /** Ends a flight whose callers have all left. */
   #await(flight: Flight<Outcome<V>>, call: Call, caller: Caller): void {
     flight.audience = caller.lead(() => {
-      this.flights.leave(call.key, flight)
+      this.flights.leave(call, flight)
       this.runs.giveUp(flight)
       // Its load may not heed that.
       flight.giveWay?.()
@@ -201,7 +201,7 @@ export class Loads<V> implements Means<V> {
 
   /** Whether a load of a call is on its way that nothing has overtaken. */
   isLoading(call: Call): boolean {
-    const running = this.flights.get(call.key)
+    const running = this.flights.get(call)
     return running !== undefined && !this.arrivals.isOvertaken(running.frame, running.position ?? this.engine.log.position)
   }
 

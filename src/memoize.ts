@@ -8,7 +8,7 @@ import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import type { Call, Load, ServeOptions } from './call.ts'
 import type { Calls } from './calls.ts'
-import { isAsItIs } from './key.ts'
+import { isAsItIs } from './label.ts'
 import type { Led } from './lead.ts'
 import { answerAll, Batch, checkCalls, type Place } from './many.ts'
 import { checkDefinition, NAMES, SYNC_NAMES, type AnyFunction, type MemoizeOptions, type MemoizeSyncOptions } from './memoize-options.ts'
@@ -56,6 +56,8 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
   }
   /** Answers a call whose entry is not found without its key. */
   const keyed = (self: unknown, keyArgs: readonly unknown[], args: unknown[]): Promise<unknown> => {
+    const ofString = definition.askOfString(keyArgs, args)
+    if (ofString !== undefined) return answer(ofString, self)
     const key = definition.keyOf(keyArgs, args)
     const entry = isOnlyByKey(key, keyArgs) ? calls.fresh(key) : undefined
     return entry === undefined ? answer(definition.ask(keyArgs, args, key), self) : hit(self, keyArgs, args, entry)

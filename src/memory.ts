@@ -2,7 +2,7 @@
 
 import type { Budget, Holder } from './budget.ts'
 import type { Entry } from './entry.ts'
-import { stringOf } from './key.ts'
+import { stringOf } from './label.ts'
 import { NONE, Slots } from './slots.ts'
 
 export interface MemoryOptions<V> {

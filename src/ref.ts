@@ -66,7 +66,12 @@ export function callRef(name: string, args: readonly unknown[], key: string): Re
 
 /** As `callRef`; or the name alone where the key says the rest: most calls are never asked for their ref. */
 export function ownOf(name: string, args: readonly unknown[], key: string): Ref | string {
-  return key.startsWith('#') ? callRef(name, args, key) : name
+  return key.startsWith('#') ? shortly(callRef(name, args, key), key) : name
+}
+
+/** A ref, or its name alone where it is that of one call whose key says the rest. */
+export function shortly(ref: Ref, key: string): Ref | string {
+  return ref.exact && ref.text === key ? ref.name : ref
 }
 
 /** The ref of one call by its text. */

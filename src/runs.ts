@@ -17,6 +17,7 @@ import type { Engine } from './engine.ts'
 import { Entry } from './entry.ts'
 import { TimeoutError } from './errors.ts'
 import type { Flight } from './flight.ts'
+import { lasting } from './label.ts'
 import { Lanes } from './lanes.ts'
 import { patiently } from './patience.ts'
 import type { FunctionStats } from './stats.ts'
@@ -191,8 +192,8 @@ export class Runs<V> {
     const fresh = isStale ? 0 : jitter === 0 ? ttl : ttl * (1 - jitter * random())
     const lifetime = { fresh, stale: longestOf(this.#windowsOf(loaded.value)) }
     const entry = new Entry<V>({
-      key: call.key,
-      string: call.string,
+      label: lasting(call),
+      isOfString: call.isOfString,
       value: loaded.value,
       own: call.own,
       read,
@@ -213,7 +214,7 @@ export class Runs<V> {
       for (const other of loaded.also) this.#keepAlso(isStale ? { ...other, ttl: 0 } : other, entry, began)
     }
     if (isStored) this.#engine.keepFor(lifetime.fresh + lifetime.stale)
-    if (isStored) this.#entries?.store(call.key, entry, lifetime, began)
+    if (isStored) this.#entries?.store(call, entry, lifetime, began)
     else began?.lease?.end(loaded.ending ?? (loaded.store && (isCleared || isStale) ? 'overtaken' : 'unstored'))
     const share = loaded.share && !frame.isTentative
     return { from: 'load', entry, stale: frame.stale, stored: isStored && this.#entries !== undefined, share }
@@ -226,7 +227,17 @@ export class Runs<V> {
     const lifetime = { fresh: ttl, stale: longestOf(this.#windowsOf(value)) }
     if (bytes === undefined || lifetime.fresh + lifetime.stale <= 0) return
     this.#engine.keepFor(lifetime.fresh + lifetime.stale)
-    const entry = new Entry<V>({ ...own.made, key: call.key, value, own: call.own, read, bytes, freshUntil: own.loadedAt + lifetime.fresh })
-    this.#entries?.store(call.key, entry, lifetime, began && { ...began, lease: undefined })
+    const freshUntil = own.loadedAt + lifetime.fresh
+    const entry = new Entry<V>({
+      ...own.made,
+      label: lasting(call),
+      isOfString: call.isOfString,
+      value,
+      own: call.own,
+      read,
+      bytes,
+      freshUntil,
+    })
+    this.#entries?.store(call, entry, lifetime, began && { ...began, lease: undefined })
   }
 }

@@ -45,7 +45,7 @@ export class Strong<V> {
    * one that runs and one that waits for its end, whose callers have all come before it.
    */
   async #serveUnverified({ call, load, reader, place, caller, join }: Coming<V>): Promise<Served<V>> {
-    const running = join ? this.#loads.flights.get(call.key) : undefined
+    const running = join ? this.#loads.flights.get(call) : undefined
     if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller }, asItIs)
     const { next } = running
     this.#loads.refuseCycle(call, reader, running)

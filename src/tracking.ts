@@ -2,6 +2,7 @@
 
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks'
 import type { Flight } from './flight.ts'
+import { isOneCall, type Keyed } from './label.ts'
 import { isSame, wholeRef, type Ref } from './ref.ts'
 
 const MOST_REFS = 500
@@ -36,8 +37,7 @@ interface OpenFrames {
 }
 
 /** The call that a load is of. */
-interface CallOfFrame {
-  readonly key: string
+interface CallOfFrame extends Keyed {
   readonly name: string
   readonly ref: Ref
 }
@@ -101,7 +101,7 @@ export class Frame {
 
   /** The load of this call that this code runs in, over any number of others. */
   loadOf(call: CallOfFrame): Frame | undefined {
-    if (this.open && this.call?.key === call.key && this.call.name === call.name) return this
+    if (this.open && this.call !== undefined && isOneCall(this.call, call) && this.call.name === call.name) return this
     return this.parent?.loadOf(call)
   }
 

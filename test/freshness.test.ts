@@ -23,7 +23,8 @@ function newScene(trust?: Trust): Scene {
   const entry = (trustFrom = clock.now()): Entry<string> => {
     const { position } = log
     return new Entry({
-      key: ref.text,
+      label: '42',
+      isOfString: true,
       value: 'Ada',
       own: ref,
       read: [],

@@ -5,7 +5,17 @@ import { describe, expect, test } from 'vitest'
 
 const floors: Readonly<Record<string, readonly string[]>> = {
   words: ['src/errors', 'src/duration', 'src/options'],
-  keys: ['src/unkeyable', 'src/recent-keys', 'src/properties', 'src/key', 'src/flat-key', 'src/leaves', 'src/ref', 'src/clearable'],
+  keys: [
+    'src/unkeyable',
+    'src/recent-keys',
+    'src/properties',
+    'src/label',
+    'src/key',
+    'src/flat-key',
+    'src/leaves',
+    'src/ref',
+    'src/clearable',
+  ],
   values: [...filesIn('src/codec').map(nameOf), 'src/codec', 'src/read-once', 'src/isolate'],
   mechanisms: [
     'src/name-records',

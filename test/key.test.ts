@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ConfigError, KeyError } from '../src/errors.ts'
-import { any, isPlainObject, keyOf, stringOf, textOfArgs } from '../src/key.ts'
+import { any, isPlainObject, keyOf, textOfArgs } from '../src/key.ts'
 import { anyArguments, respelled, twoArguments } from './support/arguments.ts'
 import { BytesAsFloats, FloatsAsDate, Ids, isSameCall, MapAsSet, Money, Weight } from './support/meaning.ts'
 
@@ -145,18 +145,6 @@ describe('equal arguments, and only they, have equal keys', () => {
     const bytes = Uint8Array.from([0, 1, 2, 3])
     expect(keyOfOne(bytes.subarray(1, 3))).toBe(keyOfOne(Uint8Array.from([1, 2])))
   })
-})
-
-test('a key is of one string as it is exactly where it is that string in quotes', () => {
-  const isAsItIs = (text: string): boolean => keyOf([text]) === `"${text}"`
-  const check = (args: readonly unknown[]): void => {
-    const [text, ...others] = args
-    const isAlone = typeof text === 'string' && others.every((it) => it === undefined) && isAsItIs(text)
-    expect(stringOf(keyOf(args))).toBe(isAlone ? text : undefined)
-  }
-  fc.assert(fc.property(anyArguments, check), { numRuns: 1000 })
-  fc.assert(fc.property(fc.array(fc.string({ unit: 'binary' }), { minLength: 1, maxLength: 2 }), check), { numRuns: 1000 })
-  for (const text of ['', 'a', '"', '\\', 'a","b', 'é😀', '\ud800', '\n', 'x'.repeat(198), 'x'.repeat(199), 'é'.repeat(99)]) check([text])
 })
 
 describe('missing arguments', () => {

@@ -1,7 +1,7 @@
 // Knows which entries of a function in Redis were used last, where their number is bounded: past it the others go.
 
 import type { CacheError } from '../errors.ts'
-import { keyOfString } from '../key.ts'
+import { keyOfString, type Label } from '../label.ts'
 import type { RedisConnection } from './connection.ts'
 import { entriesOf, entryKeyOf, lifetimeInRedis, usesKeyOf } from './naming.ts'
 import { isReply } from './reply.ts'
@@ -16,12 +16,6 @@ export interface UsesOptions {
   /** How many entries there may be, over all processes. */
   readonly limit: number
   readonly onError: (error: CacheError) => void
-}
-
-/** An entry by what it is called in this process: the string that is its call's only argument, or its call's key. */
-interface Labelled {
-  readonly label: string
-  readonly isOfString: boolean
 }
 
 // A script does not hold up the others for longer than about a millisecond.
@@ -65,7 +59,7 @@ export class Uses {
   }
 
   /** An entry was used, by what it is called in this process. A hit pays for this: it makes no name. */
-  used({ label, isOfString }: Labelled): void {
+  used({ label, isOfString }: Label): void {
     const noted = isOfString ? this.#strings : this.#keys
     if (noted.has(label) || this.#strings.size + this.#keys.size >= MOST_NOTED) return
     noted.add(label)

@@ -71,8 +71,8 @@ export const mutations: readonly Mutation[] = [
       },
       {
         file: RUNS,
-        find: 'this.#entries?.store(call.key, entry, lifetime, began)',
-        replace: 'this.#entries?.store(call.key, entry, lifetime, began && this.#entries.began(began.lease))',
+        find: 'this.#entries?.store(call, entry, lifetime, began)',
+        replace: 'this.#entries?.store(call, entry, lifetime, began && this.#entries.began(began.lease))',
       },
     ],
     schedule: { consistency: 'eventual', faults: [], profile: PRESSED },

@@ -14,7 +14,7 @@ const request: Request = {
   params: { id: '17' },
   query: { page: '2', tags: ['a', 'b'], filter: { year: '1979' } },
 }
-const call = new Call('"k"', 'films')
+const call = new Call('k', true, 'films')
 const visitOf = (changed: Partial<Request> = {}): Visit<unknown> => ({ ...structuredClone(request), ...changed }) as Visit<unknown>
 
 function knowing(visit: Visit<unknown>): KnownCalls {

@@ -70,7 +70,8 @@ test('a sign past its freshness still says what selects, and a response past its
   const asked = newAsked()
   const entryOf = (value: StoredResponse): Entry<StoredResponse> =>
     new Entry({
-      key: asked.primary.key,
+      label: asked.primary.label,
+      isOfString: asked.primary.isOfString,
       value,
       own: asked.primary.ref,
       read: [],
