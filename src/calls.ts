@@ -227,10 +227,10 @@ export class Calls<V> implements Named {
   }
 
   #serveStrong<R>(coming: Coming<V>, take: Take<V, R>): Promise<R> {
-    const { call, load, reader, join } = coming
+    const { call, join } = coming
     const running = join ? this.#loads.flights.get(call) : undefined
     // Who looks beyond this process asks with it.
-    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(call, load, reader, coming, take)
+    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(coming, take)
     return this.#serveAsked(running, coming, take)
   }
 
@@ -255,11 +255,11 @@ export class Calls<V> implements Named {
 
   /** As `#serveSince`, of which this process has nothing fresh. */
   #serveMissing<R>(arrived: Arrival, coming: Coming<V>, take: Take<V, R>, looked?: Looked<V>): Promise<R> {
-    const { call, load, reader, join } = coming
+    const { call, reader, join } = coming
     const stale = this.#staleHit(coming)
     if (stale !== undefined) return Promise.resolve(take({ from: 'store', entry: stale, stale: true }))
     const flight = join ? this.#loads.joinable(call, reader, arrived) : undefined
-    if (flight === undefined) return this.#loads.lead(call, load, reader, coming, take)
+    if (flight === undefined) return this.#loads.lead(coming, take)
     // Once before each wait: where loads come faster than looks, each look would find another one.
     if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, coming, take)
     return this.#follow(flight, arrived, coming, take, looked?.found)
@@ -293,7 +293,7 @@ export class Calls<V> implements Named {
 
   /** Answers a call inside a transaction: from what the transaction has not cleared, or by a load that is nobody else's. */
   async #serveWithin(transaction: Transaction, coming: Coming<V>): Promise<Served<V>> {
-    const { call, load, reader, since } = coming
+    const { call, reader, since } = coming
     const found = await this.#loads.looks.find(call, since)
     if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {
       this.#stats.hits++
@@ -301,7 +301,7 @@ export class Calls<V> implements Named {
       return { from: 'store', entry: found, stale: false }
     }
     this.#loads.refuseNested(call, reader)
-    return await this.#loads.lead(call, load, reader, { ...coming, find: false, join: false }, asItIs)
+    return await this.#loads.lead({ ...coming, find: false, join: false }, asItIs)
   }
 
   /** A stale entry that may be served while another load is on its way, which this starts. */
@@ -323,7 +323,7 @@ export class Calls<V> implements Named {
     const join = mayJoin && this.#engine.transactions.current() === undefined
     if (!join) this.#loads.refuseNested(call, reader)
     this.#loads.refuseCycle(call, reader, this.#loads.flights.get(call))
-    return await this.#loads.lead(call, load, reader, { find: false, join, caller }, ({ entry }) => entry)
+    return await this.#loads.lead({ call, load, reader, find: false, join, caller }, ({ entry }) => entry)
   }
 
   /** What is stored of a call, fresh or stale, wherever it is, if nothing has cleared it: without loading, and uncounted until it is taken. */

@@ -16,8 +16,12 @@ import type { Staleness } from './staleness.ts'
 import type { FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
 
-/** How a flight is led. */
-export interface LeadOptions<V> {
+/** A call that leads a flight, and how. */
+export interface Leading<V> {
+  readonly call: Call
+  readonly load: Load<V>
+  /** The load that it was made in, if any. */
+  readonly reader: Frame | undefined
   /** Whether an entry that is found will do. */
   readonly find: boolean
   /** Whether others may join. */
@@ -85,13 +89,10 @@ type Using<V, R, T> = (this: Lead<V, R>, ending: Ending<V>) => T | Promise<T>
 /** One flight, as its leader leads it. */
 export class Lead<V, R> {
   readonly #means: Means<V>
-  readonly #call: Call
-  readonly #load: Load<V>
   readonly #flight: Flight<Outcome<V>>
-  readonly #reader: Frame | undefined
+  readonly #leading: Leading<V>
   /** The flight that waits for this one, until it does no more. */
   #inside: Flight<unknown> | undefined
-  readonly #options: LeadOptions<V>
   readonly #take: (led: Led<V>) => R | Promise<R>
   /** What it has found that will not do, or not yet. */
   #found: Entry<V> | undefined = undefined
@@ -99,25 +100,14 @@ export class Lead<V, R> {
   #lease: Lease | undefined = undefined
   #began: Began | undefined = undefined
 
-  constructor(
-    means: Means<V>,
-    call: Call,
-    load: Load<V>,
-    flight: Flight<Outcome<V>>,
-    reader: Frame | undefined,
-    options: LeadOptions<V>,
-    take: (led: Led<V>) => R | Promise<R>,
-  ) {
+  constructor(means: Means<V>, flight: Flight<Outcome<V>>, leading: Leading<V>, take: (led: Led<V>) => R | Promise<R>) {
     this.#means = means
-    this.#call = call
-    this.#load = load
     this.#flight = flight
-    this.#reader = reader
-    this.#options = options
+    this.#leading = leading
     this.#take = take
-    this.#hasWaited = !options.find || options.after !== undefined
+    this.#hasWaited = !leading.find || leading.after !== undefined
     // The wait is known before the load runs, which may come back here in the same tick.
-    this.#inside = reader?.innermostFlight
+    this.#inside = leading.reader?.innermostFlight
     this.#inside?.await(flight)
   }
 
@@ -136,10 +126,10 @@ export class Lead<V, R> {
   /** Flies, and gives what `use` makes of how it ends in that step: a promise more would be the largest cost of a miss. */
   #land<T>(use: Using<V, R, T>): Promise<T> {
     const { looks, entries, staleness } = this.#means
-    const { find, behind } = this.#options
+    const { find, behind } = this.#leading
     try {
       // Who asked for a load, or could not ask what was cleared, gets no old value instead.
-      if (!find) return Promise.resolve(this.#fly(this.#begin(behind === true ? entries?.kept(this.#call.key) : undefined), use))
+      if (!find) return Promise.resolve(this.#fly(this.#begin(behind === true ? entries?.kept(this.#leading.call.key) : undefined), use))
       // Without Redis there is nothing to wait for: the load begins in the tick of its call, which has seen that there is nothing fresh.
       if (!looks.mayAsk && !staleness.isOfUse) return Promise.resolve(this.#fly(this.#begin(undefined), use))
       return Promise.resolve(this.#look((found, failure) => this.#fly(this.#begin(found, failure), use)))
@@ -173,7 +163,7 @@ export class Lead<V, R> {
     if (ending instanceof Failure) flight.fail(ending.error)
     else flight.land(ending)
     this.#awaitNoMore()
-    this.#means.flights.leave(this.#call, flight)
+    this.#means.flights.leave(this.#leading.call, flight)
     return ending
   }
 
@@ -183,7 +173,7 @@ export class Lead<V, R> {
   }
 
   #answer(ending: Ending<V>): R | Promise<R> {
-    if (ending instanceof Failure && this.#isOfCall()) this.#means.missed(this.#flight, this.#reader)
+    if (ending instanceof Failure && this.#isOfCall()) this.#means.missed(this.#flight, this.#leading.reader)
     const outcome = outcomeOf(ending)
     this.#tell(outcome)
     if (outcome.from === 'store') this.#refreshAfter(outcome)
@@ -192,13 +182,13 @@ export class Lead<V, R> {
 
   /** Whether a call waits for its answer: what is refreshed behind one was counted when that was answered. No getter: V8 leaves its compiled code for a private one. */
   #isOfCall(): boolean {
-    return this.#options.behind !== true
+    return this.#leading.behind !== true
   }
 
   /** Counts what its leader is given, and tells the load that reads it. */
   #tell(outcome: Outcome<V>): void {
     const { from, entry, stale } = outcome
-    const reader = this.#reader
+    const reader = this.#leading.reader
     const isCounted = this.#isOfCall() && (from === 'load' || this.#means.options.isSign?.(entry.value) !== true)
     if (isCounted) this.#means.countServed(outcome)
     this.#means.report(reader, entry, stale)
@@ -210,19 +200,19 @@ export class Lead<V, R> {
   #refreshAfter({ entry, stale }: Outcome<V>): void {
     const { staleness } = this.#means
     // A refresh that failed and fell back is not tried again at once: the next reader starts one.
-    const { find, caller, refresh = () => this.#load } = this.#options
+    const { call, load, find, caller, refresh = () => load } = this.#leading
     caller?.check()
-    if (find && stale && refresh !== false && staleness.mayRevalidate(entry)) this.#means.refreshBehind(this.#call, refresh)
-    if (find && !stale && staleness.isDue(entry)) this.#means.refreshAhead(this.#call, this.#load, entry)
+    if (find && stale && refresh !== false && staleness.mayRevalidate(entry)) this.#means.refreshBehind(call, refresh)
+    if (find && !stale && staleness.isDue(entry)) this.#means.refreshAhead(call, load, entry)
   }
 
   #look<T>(flyOn: Use<V, T>): T | Promise<T> {
     const { looks, entries, runs } = this.#means
-    const { since } = this.#options
+    const { since } = this.#leading
     if (looks.mayAsk) this.#hasWaited = true
-    if (entries?.isOwnStore !== true) return looks.take(this.#call, flyOn, since)
+    if (entries?.isOwnStore !== true) return looks.take(this.#leading.call, flyOn, since)
     // Within the flight's frame, since it runs a user's own code, which may read what is cached: else a hit needs no frame.
-    return taken(Promise.resolve(runs.within(this.#flight.frame, () => looks.find(this.#call, since))), flyOn)
+    return taken(Promise.resolve(runs.within(this.#flight.frame, () => looks.find(this.#leading.call, since))), flyOn)
   }
 
   #begin(found: Entry<V> | undefined, failure?: unknown): Flown<V> {
@@ -239,13 +229,13 @@ export class Lead<V, R> {
     const { engine, runs } = this.#means
     if (found !== undefined) {
       const now = engine.clock()
-      if (this.#options.find && this.#willDo(found, now)) return this.#outcomeOf(found, now)
+      if (this.#leading.find && this.#willDo(found, now)) return this.#outcomeOf(found, now)
       this.#fallBackOn(found)
     }
     // Who was given up while it looked stands in no line.
     this.#flight.audience?.check()
     // A lane before a lease: what waits in line must not keep other processes waiting. A part of a batch runs in the batch's lane.
-    const isInLine = this.#options.place === undefined && runs.hasLanes
+    const isInLine = this.#leading.place === undefined && runs.hasLanes
     return runs.within(this.#flight.frame, () => (isInLine ? this.#inLine() : this.#inTurn()))
   }
 
@@ -276,15 +266,15 @@ export class Lead<V, R> {
 
   /** Waits for this process's turn to load, unless the load is its caller's alone or asked for whatever is stored. */
   #turn(): ReturnType<Entries<V>['turn']> {
-    const { find, join, behind, caller, place, since } = this.#options
+    const { call, find, join, behind, caller, place, since } = this.#leading
     const { looks, entries } = this.#means
     const { frame } = this.#flight
     if (entries?.hasTurns !== true || !join || !(find || behind === true)) return undefined
     return entries.turn({
-      key: this.#call.key,
-      ref: this.#call.ref,
+      key: call.key,
+      ref: call.ref,
       look: async () => {
-        const found = await looks.find(this.#call, undefined, true)
+        const found = await looks.find(call, undefined, true)
         return found !== undefined && this.#willDo(found, this.#means.engine.clock()) ? found : undefined
       },
       isNested: frame.parent?.innermostFlight !== undefined,
@@ -297,9 +287,10 @@ export class Lead<V, R> {
 
   #beginLoad(): Ending<V> | Begun<V> {
     const { entries, runs } = this.#means
+    const { call, load, place } = this.#leading
     this.#began = entries?.began(this.#lease)
     try {
-      const loading = runs.load(this.#call, this.#load, this.#flight, this.#now(), this.#options.place === undefined, this.#found)
+      const loading = runs.load(call, load, this.#flight, this.#now(), place === undefined, this.#found)
       // What is there at once is stored at once: a getter may be read again in the same tick.
       return loading instanceof Begun ? loading : this.#stored(loading)
     } catch (error) {
@@ -333,11 +324,11 @@ export class Lead<V, R> {
   /** A load has given a result. */
   #stored(loaded: Loaded<V>): Outcome<V> {
     const { entries, arrivals, runs } = this.#means
-    const outcome = runs.land(this.#call, loaded, this.#flight, this.#began)
-    const mayReplace = !this.#options.find || this.#found !== undefined
+    const outcome = runs.land(this.#leading.call, loaded, this.#flight, this.#began)
+    const mayReplace = !this.#leading.find || this.#found !== undefined
     // What was cleared meanwhile says nothing of what others have loaded since.
     const isLatest = !arrivals.isOvertaken(outcome.entry, this.#flight.position!)
-    if (mayReplace && isLatest && outcome.share && !outcome.stored) entries?.supersede(this.#call.key, outcome.entry.order)
+    if (mayReplace && isLatest && outcome.share && !outcome.stored) entries?.supersede(this.#leading.call.key, outcome.entry.order)
     return outcome
   }
 
@@ -350,12 +341,12 @@ export class Lead<V, R> {
     stats.errors++
     const found = this.#found
     if (found === undefined || !staleness.mayReplace(found)) return new Failure(error)
-    engine.report(new CacheError('LOAD', `Loading ${String(this.#call.ref)} failed; its stale value was served.`, error))
+    engine.report(new CacheError('LOAD', `Loading ${String(this.#leading.call.ref)} failed; its stale value was served.`, error))
     return staleOf(found)
   }
 
   #willDo(found: Entry<V>, now: number): boolean {
-    const { newerThan, behind, refresh } = this.#options
+    const { newerThan, behind, refresh } = this.#leading
     // Redis counts in whole milliseconds: the same load may look a little later from there.
     if (newerThan !== undefined && found.loadedAt <= newerThan + 2) return false
     const mayBeStale = behind !== true && refresh !== false

@@ -9,7 +9,7 @@ import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
 import { Flight } from './flight.ts'
 import { Flights } from './flights.ts'
-import { inPlaceOfSlow, Lead, LEFT, type Led, type LeadOptions, type Means } from './lead.ts'
+import { inPlaceOfSlow, Lead, LEFT, type Leading, type Led, type Means } from './lead.ts'
 import { Looks } from './looks.ts'
 import { patiently } from './patience.ts'
 import { Runs, type Outcome, type RunsOptions } from './runs.ts'
@@ -136,20 +136,14 @@ export class Loads<V> implements Means<V> {
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */
-  lead<R>(
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: LeadOptions<V>,
-    take: (led: Led<V>) => R | Promise<R>,
-  ): Promise<R> {
-    const { after } = options
-    const flight = this.#newFlight(call, reader, options)
-    const lead = new Lead(this, call, load, flight, reader, options, take)
+  lead<R>(leading: Leading<V>, take: (led: Led<V>) => R | Promise<R>): Promise<R> {
+    const { after } = leading
+    const flight = this.#newFlight(leading)
+    const lead = new Lead(this, flight, leading, take)
     return after === undefined ? lead.fly() : after.whileAwaitedBy(flight, after.settled()).then(() => lead.fly())
   }
 
-  #newFlight(call: Call, reader: Frame | undefined, { find, join, refresh, after, caller, since }: LeadOptions<V>): Flight<Outcome<V>> {
+  #newFlight({ call, reader, find, join, refresh, after, caller, since }: Leading<V>): Flight<Outcome<V>> {
     const flight = new Flight<Outcome<V>>(this.runs.newFrame(call, reader, since))
     flight.finds = find && refresh !== false
     if (after !== undefined && this.flights.get(call) === after) after.next = flight
@@ -209,8 +203,8 @@ export class Loads<V> implements Means<V> {
     if (this.isLoading(call)) return
     const load = newLoad()
     this.engine.tracker.runOutside(() => {
-      const options = { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }
-      this.lead(call, load, undefined, options, () => undefined).catch((error: unknown) => {
+      const behind = { find: false, join: true, behind: true, ...(newerThan !== undefined && { newerThan }) }
+      this.lead({ call, load, reader: undefined, ...behind }, () => undefined).catch((error: unknown) => {
         if (error === LEFT) return
         this.engine.report(new CacheError('LOAD', `A background refresh of ${String(call.ref)} failed; the stale value stays.`, error))
       })

@@ -1,19 +1,14 @@
 // Knows how a call is answered that has to know what was cleared before it came: Redis is asked, and without its word only a load will do.
 
-import type { Call, Load, Served } from './call.ts'
+import type { Served } from './call.ts'
 import type { Engine } from './engine.ts'
 import type { Flight } from './flight.ts'
-import type { LeadOptions } from './lead.ts'
+import type { Leading } from './lead.ts'
 import type { Loads } from './loads.ts'
 import type { Outcome } from './runs.ts'
-import type { Frame } from './tracking.ts'
 
 /** A call that has come, as the one that leads its load where it needs one. */
-export interface Coming<V> extends LeadOptions<V> {
-  readonly call: Call
-  readonly load: Load<V>
-  /** The load that it was made in, if any. */
-  readonly reader: Frame | undefined
+export interface Coming<V> extends Leading<V> {
   /** When, by the clock: 0 where that is of no matter. */
   readonly since: number
   /** Whether it loads by itself where the load that it has waited for gave a value for its own caller alone. Else it is told. */
@@ -46,14 +41,14 @@ export class Strong<V> {
    */
   async #serveUnverified({ call, load, reader, place, caller, join }: Coming<V>): Promise<Served<V>> {
     const running = join ? this.#loads.flights.get(call) : undefined
-    if (running === undefined) return this.#loads.lead(call, load, reader, { find: false, join, place, caller }, asItIs)
+    if (running === undefined) return this.#loads.lead({ call, load, reader, find: false, join, place, caller }, asItIs)
     const { next } = running
     this.#loads.refuseCycle(call, reader, running)
     place?.pass()
     const arrived = { position: this.#engine.log.position, time: this.#engine.clock() }
     // Who waits for it is not counted: it ends when it has loaded.
     const served = next && (await this.#loads.follow(next, reader, arrived, asItIs, () => undefined))
-    return served ?? this.#loads.lead(call, load, reader, { find: false, join, place, after: running }, asItIs)
+    return served ?? this.#loads.lead({ call, load, reader, find: false, join, place, after: running }, asItIs)
   }
 }
 
