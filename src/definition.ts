@@ -107,11 +107,11 @@ export class Definition {
     return { call: this.#call(withoutSignals(keyArgs, undefined)), args, caller: new Caller(args, signals) }
   }
 
-  /** As `ask`, of a string alone that says all there is to its key: what is not found by that string is not found by its key either. */
-  askOfString(keyArgs: readonly unknown[], args: unknown[]): Asked | undefined {
+  /** The call of a string alone that says all there is to its key: what is not found by that string is not found by its key either. */
+  callOfString(keyArgs: readonly unknown[], args: readonly unknown[]): Call | undefined {
     const string = keyArgs.length === 1 ? keyArgs[0] : undefined
     if (typeof string !== 'string' || !isPlain(string) || (keyArgs !== args && signalsIn(args).length > 0)) return undefined
-    return { call: this.calls.callOf(string), args, caller: undefined }
+    return this.calls.callOf(string)
   }
 
   #call(keyArgs: readonly unknown[], key?: string): Call {

@@ -56,8 +56,8 @@ export function memoize(engine: Engine, fn: AnyFunction, options: MemoizeOptions
   }
   /** Answers a call whose entry is not found without its key. */
   const keyed = (self: unknown, keyArgs: readonly unknown[], args: unknown[]): Promise<unknown> => {
-    const ofString = definition.askOfString(keyArgs, args)
-    if (ofString !== undefined) return answer(ofString, self)
+    const call = definition.callOfString(keyArgs, args)
+    if (call !== undefined) return calls.answer(call, (frame) => definition.load(self, args, frame), MISSING, valueOf)
     const key = definition.keyOf(keyArgs, args)
     const entry = isOnlyByKey(key, keyArgs) ? calls.fresh(key) : undefined
     return entry === undefined ? answer(definition.ask(keyArgs, args, key), self) : hit(self, keyArgs, args, entry)
