@@ -102,10 +102,11 @@ class ExpressVisit implements Visit<Request> {
     this.method = req.method
     this.target = propertyOf(req, 'originalUrl')
     this.url = propertyOf(req, 'url')
-    this.path = routedPath(req)
-    this.pattern = patternOf(req)
+    const baseUrl = propertyOf(req, 'baseUrl')
+    this.path = routedPath(req, baseUrl)
+    this.pattern = patternOf(req, baseUrl)
     this.params = req.params ?? {}
-    this.query = queryOf(req)
+    this.query = queryOf(req, this.url)
     this.#next = next
   }
 
@@ -148,20 +149,19 @@ class ExpressVisit implements Visit<Request> {
   }
 }
 
-function patternOf(req: Request): string | undefined {
+function patternOf(req: Request, baseUrl: string): string | undefined {
   const route = propertyOf(req, 'route') as { readonly path: unknown } | undefined
-  return route === undefined ? undefined : fullPattern(propertyOf(req, 'baseUrl'), route.path)
+  return route === undefined ? undefined : fullPattern(baseUrl, route.path)
 }
 
 // As the router reads it.
-function routedPath(req: Request): string {
+function routedPath(req: Request, baseUrl: string): string {
   const path = propertyOf(req, 'path')
-  const baseUrl = propertyOf(req, 'baseUrl')
   return path === '/' && baseUrl !== '' ? baseUrl : baseUrl + path
 }
 
-function queryOf(req: Request): Query {
-  const search = searchOf(propertyOf(req, 'url'))
+function queryOf(req: Request, url: string): Query {
+  const search = searchOf(url)
   const query = propertyOf(req, 'query') as Query | undefined
   // Where the application has switched the parser off, its handlers may still read the URL.
   const isParsed = search === '' || (query !== undefined && Object.keys(query).length > 0)

@@ -27,11 +27,13 @@ export function foundOn(
   return undefined
 }
 
+const WAYS_TO_ANSWER: ReadonlyMap<string, string> = new Map(Array.from(ANSWERING, (name) => [`res.${name}`, name]))
+
 /** Whether all that was looked for is ways to answer, and no layer has wrapped one of them: most handlers look for no more. */
 export function areUnwrapped(res: object, labels: readonly string[]): boolean {
   for (const label of labels) {
-    const name = label.slice('res.'.length)
-    if (!label.startsWith('res.') || !ANSWERING.has(name) || Object.hasOwn(res, name)) return false
+    const name = WAYS_TO_ANSWER.get(label)
+    if (name === undefined || Object.hasOwn(res, name)) return false
   }
   return true
 }

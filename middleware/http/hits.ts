@@ -66,7 +66,8 @@ export class Hits<Subject> {
 
 /** Whether someone has answered while the request waited. */
 function isAnswered({ res }: Visit<unknown>): boolean {
-  return propertyOf(res, 'headersSent') || propertyOf(res, 'writableEnded')
+  // What `writableEnded` gives, without a getter in between, which would name it.
+  return propertyOf(res, 'headersSent') || propertyOf(res, 'finished')
 }
 
 const NOT_STORED: StoredResponse = {

@@ -1,6 +1,6 @@
 // Knows how to answer with a stored response, and what every answer of a cached route says to its client besides what the handler said.
 
-import { ServerResponse } from 'node:http'
+import { ServerResponse, STATUS_CODES } from 'node:http'
 import { parseCacheControl, permits, restricts } from './cache-control.ts'
 import { cacheStatusWith } from './cache-status.ts'
 import type { Outcome } from './cache-status.ts'
@@ -97,8 +97,9 @@ export function replay(res: ServerResponse, stored: StoredResponse, request: Rep
   send(res, isHead || body?.byteLength === 0 ? { ...answer, body: undefined } : answer)
 }
 
-interface Methods extends Pick<ServerResponse, 'writeHead' | 'setHeader'> {
+interface Methods extends Pick<ServerResponse, 'setHeader'> {
   readonly end: ServerResponse['end'] | undefined
+  readonly writeHead: (this: ServerResponse, status: number, reason: string) => ServerResponse
 }
 
 // As Node.js has them: who changes them for all responses is a layer too. An agent does so before this is loaded; then `end` is not Node.js's
@@ -121,10 +122,15 @@ export function isPlain(res: ServerResponse): boolean {
 function send(res: ServerResponse, { status, body, isSized }: Answer): void {
   const end = propertyOf(res, 'end') as (body?: Buffer) => unknown
   // Outer layers look at what `end` is given, and so does Node.js where the head says no length.
-  if (isSized && isPlain(res)) own.writeHead.call(res, status)
+  if (isSized && isPlain(res)) own.writeHead.call(res, status, reasonFor(res, status))
   else res.statusCode = status
   if (body === undefined) end.call(res)
   else end.call(res, body)
+}
+
+// As Node.js has it where it is given none, but for how it looks at the response: `propertyOf` says why.
+function reasonFor(res: ServerResponse, status: number): string {
+  return propertyOf(res, 'statusMessage') || STATUS_CODES[status] || 'unknown'
 }
 
 /** Puts the fields of what a request gets of a stored response onto one that has sent nothing yet. */

@@ -46,6 +46,21 @@ describe('a stored response', () => {
     })
   })
 
+  const reasons: readonly [what: string, response: Partial<StoredResponse>, layers: string, reason: string][] = [
+    ['its own', { statusMessage: 'Fine' }, '', 'Fine'],
+    ['that of its status', { status: 203 }, '', 'Non-Authoritative Information'],
+    ['"unknown" for a status that has none', { status: 299 }, '', 'unknown'],
+    ['that of a layer around it', {}, 'As you wish', 'As you wish'],
+  ]
+  for (const [what, response, layers, reason] of reasons) {
+    test(`has the reason that Node.js gives it, also where its length is known: ${what}`, async () => {
+      for (const fields of [stored.fields, [...stored.fields, ['Content-Length', '3'] as const]]) {
+        const reply = await replayed({ fields, ...response }, {}, {}, (res) => void (layers && (res.statusMessage = layers)))
+        expect(reply).toMatchObject({ message: reason, text: 'abc' })
+      }
+    })
+  }
+
   test('comes whole to a layer around `end`, before its head has left', async () => {
     const met: unknown[] = []
     const reply = await replayed({ fields: [...stored.fields, ['Content-Length', '3']] }, {}, {}, (res) => {

@@ -199,6 +199,17 @@ export function hits(framework: Framework): void {
       expect(await site.ask('/films/1')).toMatchObject({ status: 200, text: 'a' })
     })
 
+    test('is no second answer, where a layer has answered and goes on all the same', async () => {
+      await using site = newSite(framework)
+      site.app.outer((x) => void (x.header('x-answered') !== undefined && x.res.end('by a layer')))
+      let runs = 0
+      site.app.on('get', '/', [cached(site.cache, { ignore: ['x-answered'] })], (x) => (runs++, x.send('a')))
+      await site.ask('/')
+      expect((await site.ask('/', { headers: { 'x-answered': '1' } })).text).toBe(framework.isFronted ? 'a' : 'by a layer')
+      expect(statusOf(await site.ask('/'))).toBe(HIT)
+      expect([runs, site.errors]).toEqual([1, []])
+    })
+
     test('is not another: by path, by query, by how a value is written', async () => {
       await using site = newSite(framework)
       site.app.on('get', '/films/:id', [cached(site.cache)], (x) => x.send(x.url))
