@@ -8,14 +8,20 @@ import routeCache from 'route-cache'
 import { cached, front } from '../dist/middleware/express.js'
 import { filmCache } from './film-cache.ts'
 import { jsonOf, pageOf } from './films.ts'
+import { HIT_FIELDS } from './koa-apps.ts'
 import { served } from './served.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
+const POLICY = { 'cache-control': 'no-cache', etag: 'W/"400-Uu1sAvUpX7IYgi5hzKGSAjVe1Gg"' }
+const OF_HIT = Object.fromEntries(HIT_FIELDS)
 
 /** Makes the one of this name; `redisPort` is where the Redis is for those that have one. */
 export const expressApps: Record<string, (redisPort: number) => RequestListener> = {
-  'a constant': () => express().get('/films/:id', constant({ 'cache-control': 'no-cache', etag: 'W/"400-Uu1sAvUpX7IYgi5hzKGSAjVe1Gg"' })),
+  'a constant': () => express().get('/films/:id', constant(POLICY)),
+  'a constant, with the fields of a hit': () => express().get('/films/:id', constant(OF_HIT)),
   'a constant, neither ETag nor Cache-Control': () => express().get('/films/:id', constant({})),
+  'a bare 304': () => express().get('/films/:id', bareNotModified(POLICY)),
+  'a bare 304, with the fields of a hit': () => express().get('/films/:id', bareNotModified(OF_HIT)),
   'res.send of a Buffer': () => express().get('/films/:id', send()),
   'no cache, res.json': () => express().get('/films/:id', (req, res) => void res.json(pageOf(req.params.id))),
   'cache-alchemy': () => own(),
@@ -67,6 +73,17 @@ function constant(fields: Record<string, string>) {
     const made = { head: { 'content-type': JSON_TYPE, 'content-length': body.length, ...fields }, body }
     answers.set(id, made)
     return made
+  }
+}
+
+/** The least of a 304. To look who has the page already would be no part of that: whoever comes after the first is taken to have it. */
+function bareNotModified(fields: Record<string, string>) {
+  const whole = constant(fields)
+  let isFirst = true
+  return (req: Request<{ id: string }>, res: Response): void => {
+    if (!isFirst) return void res.writeHead(304, fields).end()
+    isFirst = false
+    whole(req, res)
   }
 }
 
