@@ -62,9 +62,19 @@ export class Slots<T> {
 
   /** Makes the value of a place the one that was used last. */
   use(place: number): void {
-    if (place === this.#newest) return
-    this.#unlink(place)
-    this.#link(place)
+    const newest = this.#newest
+    if (place === newest) return
+    const links = this.#links
+    const older = links[place * 2]!
+    // There is one: its newest neighbour at least.
+    const newer = links[place * 2 + 1]!
+    if (older === NONE) this.#oldest = newer
+    else links[older * 2 + 1] = newer
+    links[newer * 2] = older
+    links[place * 2] = newest
+    links[place * 2 + 1] = NONE
+    links[newest * 2 + 1] = place
+    this.#newest = place
   }
 
   /** Lets go of the value of a place. */
