@@ -131,15 +131,21 @@ export function engineOf(cache: Cache): Engine {
  * @example const cache = createCache({ redis: 'redis://127.0.0.1:6379', prefix: 'shop', ttl: '10m' })
  */
 export function createCache(options: CacheOptions = {}): Cache {
-  return openCache(options, () => performance.now())
+  return openCache(options, () => performance.now(), { isCoarse: true })
+}
+
+/** What a lease lasts, and whether hits in this process alone go by a coarse clock. */
+interface Times extends LeaseTimes {
+  readonly isCoarse?: boolean
 }
 
 /** As `createCache`, with a monotonic clock in milliseconds, and what a lease lasts. */
-export function openCache(options: CacheOptions, clock: () => number, leases: LeaseTimes = {}): Cache {
+export function openCache(options: CacheOptions, clock: () => number, { isCoarse = false, ...leases }: Times = {}): Cache {
   const config = resolveConfig(options, process.env)
   const engine = new Engine({
     ...config,
     clock,
+    isCoarse,
     connect: config.redis === undefined || config.disabled ? undefined : (self) => connect(self, config, config.redis!, leases),
   })
   const sweeper = engine.shared && newSweeper(engine, engine.shared)

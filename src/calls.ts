@@ -39,6 +39,8 @@ export class Calls<V> implements Named {
   readonly #engine: Engine
   readonly #options: CallsOptions<V>
   readonly #stats: FunctionStats = newFunctionStats()
+  // A field of its own: among the options of different functions V8 has to look for it, at each hit.
+  readonly #isSign: CallsOptions<V>['isSign']
   /** Undefined where nothing is ever stored. */
   readonly #entries: Entries<V> | undefined
   readonly #loads: Loads<V>
@@ -56,6 +58,7 @@ export class Calls<V> implements Named {
     this.name = options.name
     this.#engine = engine
     this.#options = options
+    this.#isSign = options.isSign
     this.lifetime = options.ttl + window
     this.#isTimed = engine.shared !== undefined || options.refreshAhead > 0
     if (options.isFlat === true || engine.options.disabled) this.#whole = wholeRef(options.name)
@@ -68,7 +71,7 @@ export class Calls<V> implements Named {
   }
 
   #newEntries(options: CallsOptions<V>, windowsOf: (value: V) => StaleWindows): Entries<V> {
-    const { log, freshness, shared, epochs, budget } = this.#engine
+    const { log, freshness, shared, epochs, budget, coarse } = this.#engine
     return new Entries({
       ...options,
       limitInRedis: options.limitInRedis ?? Number.POSITIVE_INFINITY,
@@ -79,6 +82,7 @@ export class Calls<V> implements Named {
       freshness,
       shared,
       epochs,
+      coarse,
       onEvict: () => void this.#stats.evictions++,
       onCleared: () => void this.#stats.cleared++,
       onError: (error) => this.#engine.report(error),
@@ -124,9 +128,12 @@ export class Calls<V> implements Named {
     return new Call(string, true, this.#whole ?? this.name)
   }
 
-  /** As `known`, where this process's own knowledge of the clear log is enough. */
+  /**
+   * The entry of a key, when one is in this process and may be served as fresh by this process's own knowledge of the clear log: it counts as
+   * served.
+   */
   fresh(key: string): Entry<V> | undefined {
-    return this.#loads.looks.isStrong ? undefined : this.known(key)
+    return this.#loads.looks.isStrong ? undefined : this.#hit(this.#entries?.fresh(key))
   }
 
   /** This entry, as long as it is the one that `fresh` would give. */
@@ -137,7 +144,7 @@ export class Calls<V> implements Named {
 
   /** As `fresh`, of the call with this string alone: it may be found only by its key. */
   freshOfString(string: string): Entry<V> | undefined {
-    return this.#loads.looks.isStrong ? undefined : this.knownOfString(string)
+    return this.#loads.looks.isStrong ? undefined : this.#hit(this.#entries?.freshOfString(string))
   }
 
   /** A value of a call that a change is about to give. `own`: what the change clears, and the value depends on nevertheless. */
@@ -156,19 +163,19 @@ export class Calls<V> implements Named {
     return entry !== undefined && this.#engine.clock() >= entry.freshUntil
   }
 
-  /** The entry of a key, when one is in this process and may be served as fresh as far as is known here: it counts as served. */
+  /** As `fresh`, for who can ask nobody, and whose call takes no longer than a look at the clock. */
   known(key: string): Entry<V> | undefined {
-    return this.#hit(this.#entries?.fresh(key))
+    return this.#hit(this.#entries?.known(key))
   }
 
   /** As `known`, of the call with this string alone: it may be found only by its key. */
   knownOfString(string: string): Entry<V> | undefined {
-    return this.#hit(this.#entries?.freshOfString(string))
+    return this.#hit(this.#entries?.knownOfString(string))
   }
 
   #hit(entry: Entry<V> | undefined): Entry<V> | undefined {
     if (entry === undefined || (!this.#engine.isIdle && !this.#readWithin(entry))) return undefined
-    if (this.#options.isSign?.(entry.value) !== true) this.#stats.hits++
+    if (this.#isSign?.(entry.value) !== true) this.#stats.hits++
     return entry
   }
 
@@ -245,7 +252,7 @@ export class Calls<V> implements Named {
   #serveSince<R>(arrived: Arrival, coming: Coming<V>, take: Take<V, R>, looked?: Looked<V>): Promise<R> {
     const { call, load, caller } = coming
     caller?.check()
-    const entry = this.known(call.key)
+    const entry = this.#hit(this.#entries?.fresh(call.key))
     if (entry !== undefined) {
       if (this.#loads.staleness.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
       return Promise.resolve(take({ from: 'store', entry, stale: false }))

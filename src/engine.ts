@@ -3,6 +3,7 @@
 import { types } from 'node:util'
 import { Budget } from './budget.ts'
 import { ClearLog, type RecordKind } from './clear-log.ts'
+import { CoarseClock, soon } from './coarse-clock.ts'
 import { show } from './duration.ts'
 import type { Shared } from './entries.ts'
 import { ownEpochs, sharedEpochs, type Epochs } from './epochs.ts'
@@ -33,6 +34,8 @@ export interface Named {
 
 export interface EngineOptions {
   readonly clock: () => number
+  /** Whether a hit that needs nobody's word may go by a time that is up to a millisecond old. @default false */
+  readonly isCoarse?: boolean
   /** Between 0 and 1. @default Math.random */
   readonly random?: () => number
   readonly maxStaleness: number
@@ -81,6 +84,8 @@ export class Engine {
   /** By what entries beyond this process's memory are dated. */
   readonly epochs: Epochs
   readonly clock: () => number
+  /** By what hits go where nobody's word is needed: undefined where that is the clock. */
+  readonly coarse: CoarseClock | undefined
   readonly random: () => number
   readonly #names: Map<string, Named> = new Map()
   readonly #writes: Set<Promise<void>> = new Set()
@@ -92,11 +97,13 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.options = options
-    this.clock = options.clock
+    if (options.isCoarse === true && options.connect === undefined)
+      this.coarse = new CoarseClock(options.clock, (drop) => this.tracker.runOutside(() => soon(drop)))
+    this.clock = this.coarse?.now ?? options.clock
     this.random = options.random ?? Math.random
     this.budget = new Budget(options.maxBytes)
     this.shared = options.connect?.(this)
-    this.freshness = new Freshness(this.log, options.clock, options.maxStaleness, this.shared?.log)
+    this.freshness = new Freshness(this.log, this.clock, options.maxStaleness, this.shared?.log)
     this.epochs = this.shared === undefined ? ownEpochs(this.log) : sharedEpochs(this.log, this.shared.log)
     open.add(this.#weakly)
     forgotten.register(this, this.#weakly)

@@ -1,6 +1,7 @@
 // Knows the entries of one function, in this process and beyond it, and which of them may be served.
 
 import { Admission, type AdmissionOptions } from './admission.ts'
+import type { CoarseClock } from './coarse-clock.ts'
 import type { Entry } from './entry.ts'
 import type { NewRemoteEntry, RemoteEntry, UseRead } from './entry-bytes.ts'
 import { CodecError, UnsupportedError, type CacheError } from './errors.ts'
@@ -56,6 +57,8 @@ export interface EntriesOptions<V> extends AdmissionOptions<V> {
   readonly refreshAhead?: number
   readonly budget: Budget
   readonly shared: Shared | undefined
+  /** By what a hit may go that only has to know whether a result's own time is up; undefined where Redis has a word in it. */
+  readonly coarse: CoarseClock | undefined
   /** How long a value may be of use past its freshness, in milliseconds. */
   readonly staleWindow: (value: V) => number
   readonly onEvict: () => void
@@ -82,6 +85,7 @@ export type Soon<V> = (work: Promise<Entry<V> | undefined>, since: number, key: 
 export class Entries<V> {
   readonly #options: EntriesOptions<V>
   readonly #freshness: Freshness
+  readonly #coarse: CoarseClock | undefined
   readonly #memory: Memory<V> | undefined
   /** Undefined where this function has no entries beyond this process. */
   readonly #remote: Remote | undefined
@@ -92,6 +96,7 @@ export class Entries<V> {
   constructor(options: EntriesOptions<V>) {
     this.#options = options
     this.#freshness = options.freshness
+    this.#coarse = options.coarse
     const { place } = options
     const inRedis = place === 'redis' || place === 'tiered' ? options.shared?.entries : undefined
     if (place === 'memory' || place === 'tiered') this.#memory = new Memory({ ...options, isDead: (entry) => this.#isDead(entry) })
@@ -128,6 +133,22 @@ export class Entries<V> {
     if (entry === undefined || !(freshness.isChecked(entry) || this.#survives(entry)) || !freshness.isInTime(entry)) return undefined
     this.#uses?.used(entry)
     return entry
+  }
+
+  /** As `fresh`, by a coarse time where that is good enough. */
+  known(key: string): Entry<V> | undefined {
+    return this.#ifKnown(this.#memory?.get(key))
+  }
+
+  knownOfString(string: string): Entry<V> | undefined {
+    return this.#ifKnown(this.#memory?.getOfString(string))
+  }
+
+  #ifKnown(entry: Entry<V> | undefined): Entry<V> | undefined {
+    const coarse = this.#coarse
+    if (coarse === undefined) return this.#ifFresh(entry)
+    if (entry === undefined || !(this.#freshness.isChecked(entry) || this.#survives(entry))) return undefined
+    return coarse.read() < entry.freshUntil ? entry : undefined
   }
 
   /** What this process has of a key, fresh or stale, if it was not cleared and is vouched for. */

@@ -30,6 +30,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/patience',
     'src/entry',
     'src/freshness',
+    'src/coarse-clock',
   ],
   places: [
     ...filesIn('src/redis').map(nameOf),

@@ -264,7 +264,7 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the wall clock decides how long entries are trusted',
     breaks: 'clocks',
-    edits: [{ file: 'src/cache.js', find: 'openCache(options, () => performance.now())', replace: 'openCache(options, () => Date.now())' }],
+    edits: [{ file: 'src/cache.js', find: 'openCache(options, () => performance.now(),', replace: 'openCache(options, () => Date.now(),' }],
     schedule: { consistency: 'eventual', faults: ['process parted from Redis'] },
   },
   {
@@ -298,7 +298,7 @@ export const mutations: readonly Mutation[] = [
     name: 'nothing is ever answered from what is kept',
     breaks: 'use',
     edits: [
-      { file: ENTRIES, find: 'freshness.isChecked(entry) || ', replace: '' },
+      { file: ENTRIES, find: '!(freshness.isChecked(entry) || ', replace: '!(' },
       { file: ENTRIES, find: '#survives(entry) {', replace: '#survives(entry) {\n        return false;' },
       { file: ADMISSION, find: 'if (remote.generation !== epochs.generation)', replace: 'if (true)' },
     ],
