@@ -24,7 +24,7 @@ import type { Outcome } from './runs.ts'
 import { overlaps, ownOf, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
 import { Strong, type Coming } from './strong.ts'
-import type { Frame } from './tracking.ts'
+import type { Frame, Readers } from './tracking.ts'
 import type { Transaction } from './transaction.ts'
 import { Written } from './written.ts'
 
@@ -39,8 +39,9 @@ export class Calls<V> implements Named {
   readonly #engine: Engine
   readonly #options: CallsOptions<V>
   readonly #stats: FunctionStats = newFunctionStats()
-  // A field of its own: among the options of different functions V8 has to look for it, at each hit.
+  // Fields of their own, since each hit reads them: of little code V8 makes a part of the caller's.
   readonly #isSign: CallsOptions<V>['isSign']
+  readonly #readers: Readers
   /** Undefined where nothing is ever stored. */
   readonly #entries: Entries<V> | undefined
   readonly #loads: Loads<V>
@@ -59,6 +60,7 @@ export class Calls<V> implements Named {
     this.#engine = engine
     this.#options = options
     this.#isSign = options.isSign
+    this.#readers = engine.readers
     this.lifetime = options.ttl + window
     this.#isTimed = engine.shared !== undefined || options.refreshAhead > 0
     if (options.isFlat === true || engine.options.disabled) this.#whole = wholeRef(options.name)
@@ -174,7 +176,7 @@ export class Calls<V> implements Named {
   }
 
   #hit(entry: Entry<V> | undefined): Entry<V> | undefined {
-    if (entry === undefined || (!this.#engine.isIdle && !this.#readWithin(entry))) return undefined
+    if (entry === undefined || (this.#readers.count > 0 && !this.#readWithin(entry))) return undefined
     if (this.#isSign?.(entry.value) !== true) this.#stats.hits++
     return entry
   }

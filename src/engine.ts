@@ -13,7 +13,7 @@ import { OwnStore, type Store } from './own-store.ts'
 import type { Ref } from './ref.ts'
 import { isKnown } from './redis/refusals.ts'
 import type { FunctionStats } from './stats.ts'
-import { Tracker } from './tracking.ts'
+import { Tracker, type Readers } from './tracking.ts'
 import { Transactions, type NewRecord } from './transaction.ts'
 
 // More than Redis keeps, so that reading its whole log back does not push out what is new.
@@ -75,9 +75,10 @@ export function openEngines(): readonly Engine[] {
 
 export class Engine {
   readonly log: ClearLog = new ClearLog(LOG_LIMIT)
-  readonly tracker: Tracker = new Tracker()
+  readonly readers: Readers = { count: 0 }
+  readonly tracker: Tracker = new Tracker(this.readers)
   readonly budget: Budget
-  readonly transactions: Transactions = new Transactions()
+  readonly transactions: Transactions = new Transactions(this.readers)
   readonly options: EngineOptions
   readonly shared: (Shared & { close(): Promise<void> }) | undefined
   readonly freshness: Freshness
@@ -111,11 +112,6 @@ export class Engine {
 
   get names(): ReadonlyMap<string, Named> {
     return this.#names
-  }
-
-  /** Whether there is neither a load nor a transaction that what is read could be read in: so it is for most hits. */
-  get isIdle(): boolean {
-    return this.tracker.isIdle && this.transactions.isIdle
   }
 
   get storeErrors(): number {

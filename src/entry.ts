@@ -27,17 +27,19 @@ const NONE: readonly Ref[] = []
  * the object itself, what most have none of is shared, and the ref of the call is made when it is asked for.
  */
 export class Entry<V> implements Keyed {
-  readonly label: string
+  // What a hit reads comes first, so that it lies together in memory.
   readonly value: V
-  /** What it was computed from besides the call itself. */
-  readonly read: readonly Ref[]
   /** Up to which position of the clear log nothing was found that clears it. */
   checked: number
+  /** Until when it is fresh, in milliseconds of this process's monotonic clock. */
+  freshUntil: number
+  readonly label: string
+  /** What it was computed from besides the call itself. */
+  readonly read: readonly Ref[]
   /** The names of what it was computed from, once they were asked for. */
   names: NameSet | undefined = undefined
-  /** When it was loaded and until when it is fresh, in milliseconds of this process's monotonic clock. */
+  /** When it was loaded, by the same clock. */
   readonly loadedAt: number
-  freshUntil: number
   /** Milliseconds that its load took. */
   readonly cost: number
   /** What it takes of the cache's `maxBytes`. */

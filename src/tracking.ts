@@ -31,8 +31,8 @@ export class Refs implements Iterable<Ref> {
   }
 }
 
-/** How many frames are open in which code has run. */
-interface OpenFrames {
+/** How many loads and transactions of a cache are going on that something could be read in: none at most hits. */
+export interface Readers {
   count: number
 }
 
@@ -57,7 +57,7 @@ export class Frame {
   /** Whether what was read may still be undone: the result is then nobody else's. */
   isTentative = false
   #isOpen = true
-  #countedIn: OpenFrames | undefined
+  #countedIn: Readers | undefined
   /** When it began, in milliseconds of the monotonic clock. */
   began: number
   /** Its place among the loads of its function, by when they began. */
@@ -80,10 +80,10 @@ export class Frame {
   }
 
   /** Counts it until its load ends. */
-  countIn(frames: OpenFrames): void {
+  countIn(readers: Readers): void {
     if (!this.#isOpen || this.#countedIn !== undefined) return
-    this.#countedIn = frames
-    frames.count++
+    this.#countedIn = readers
+    readers.count++
   }
 
   /** Adds what a cached call returned that was read in this load. */
@@ -167,11 +167,15 @@ const storage: AsyncLocalStorage<Scope> = new AsyncLocalStorage<Scope>()
 /** Finds the load that code runs in, through every await. */
 export class Tracker {
   readonly #outside: AsyncResource = new AsyncResource('cache-alchemy')
-  readonly #open: OpenFrames = { count: 0 }
+  readonly #readers: Readers
 
-  /** Whether any load of this cache is going on whose reads are collected. One that never ends is counted for good, and only makes reads dearer. */
+  constructor(readers: Readers) {
+    this.#readers = readers
+  }
+
+  /** Whether neither a load of this cache is going on whose reads are collected, nor a transaction. One that never ends is counted for good, and only makes reads dearer. */
   get isIdle(): boolean {
-    return this.#open.count === 0
+    return this.#readers.count === 0
   }
 
   /** The innermost load of this cache that is still going on. */
@@ -185,7 +189,7 @@ export class Tracker {
   }
 
   run<T>(frame: Frame, work: () => T): T {
-    frame.countIn(this.#open)
+    frame.countIn(this.#readers)
     return storage.run({ tracker: this, frame, outer: storage.getStore() }, work)
   }
 

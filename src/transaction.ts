@@ -3,6 +3,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { RecordKind } from './clear-log.ts'
 import { overlaps, type Ref } from './ref.ts'
+import type { Readers } from './tracking.ts'
 
 /** What is to be recorded: a kind and a ref. */
 export interface NewRecord {
@@ -29,6 +30,11 @@ export class Transactions {
   // Made with the first transaction: on Node 20 a storage in use makes every await of the process dearer.
   #storage: AsyncLocalStorage<Transaction> | undefined
   #open = 0
+  readonly #readers: Readers
+
+  constructor(readers: Readers) {
+    this.#readers = readers
+  }
 
   /** Whether none is open. One whose work never ends is counted for good, and only makes calls dearer. */
   get isIdle(): boolean {
@@ -49,6 +55,7 @@ export class Transactions {
     const transaction = new Transaction()
     this.#storage ??= new AsyncLocalStorage()
     this.#open++
+    this.#readers.count++
     try {
       const value = await this.#storage.run(transaction, work)
       this.#end(transaction)
@@ -63,5 +70,6 @@ export class Transactions {
     if (!transaction.open) return
     transaction.open = false
     this.#open--
+    this.#readers.count--
   }
 }
