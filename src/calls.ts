@@ -23,7 +23,7 @@ import { enter, Loads } from './loads.ts'
 import type { Outcome } from './runs.ts'
 import { overlaps, ownOf, wholeRef, type Ref } from './ref.ts'
 import { newFunctionStats, type FunctionStats } from './stats.ts'
-import { Strong, type Coming } from './strong.ts'
+import { Coming, Strong } from './strong.ts'
 import type { Frame, Readers } from './tracking.ts'
 import type { Transaction } from './transaction.ts'
 import { Written } from './written.ts'
@@ -210,24 +210,13 @@ export class Calls<V> implements Named {
   }
 
   #begin<R>(call: Call, load: Load<V>, asked: ServeOptions<V>, take: Take<V, R>, isAnswered: boolean): Promise<R> {
-    const { isMissing = false, join = true, caller, place, refresh } = asked
+    const { isMissing = false, join = true } = asked
     const { log, clock, tracker, transactions, options: settings } = this.#engine
     const reader = tracker.current()
     reader?.refs.add(call.ref)
     const since = this.#isTimed ? clock() : 0
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
-    const coming: Coming<V> = {
-      find: true,
-      join: join && !settings.disabled,
-      caller,
-      place,
-      refresh,
-      since,
-      isAnswered,
-      call,
-      load,
-      reader,
-    }
+    const coming = new Coming(call, load, reader, asked, join && !settings.disabled, since, isAnswered)
     const transaction = transactions.current()
     if (transaction !== undefined) return this.#serveWithin(transaction, coming).then(take)
     if (this.#loads.looks.isStrong) return this.#serveStrong(coming, take)
@@ -275,12 +264,12 @@ export class Calls<V> implements Named {
   }
 
   #follow<R>(flight: Flight<Outcome<V>>, arrived: Arrival, coming: Coming<V>, take: Take<V, R>, found: Entry<V> | undefined): Promise<R> {
-    const { call, load, reader, place, caller, isAnswered } = coming
+    const { call, load, reader, place, caller, refresh, isAnswered } = coming
     place?.pass()
     enter(flight, caller)
     const again = (): Promise<R> => this.#serveSince(arrived, coming, take)
     const takeOwn: Take<V, R> = (served) =>
-      served.from === 'unshared' ? this.#answer(call, load, { ...coming, isMissing: false, join: false }, take, true) : take(served)
+      served.from === 'unshared' ? this.#answer(call, load, { join: false, caller, place, refresh }, take, true) : take(served)
     return this.#loads.follow(flight, reader, arrived, isAnswered ? takeOwn : take, again, found)
   }
 
@@ -302,7 +291,7 @@ export class Calls<V> implements Named {
 
   /** Answers a call inside a transaction: from what the transaction has not cleared, or by a load that is nobody else's. */
   async #serveWithin(transaction: Transaction, coming: Coming<V>): Promise<Served<V>> {
-    const { call, reader, since } = coming
+    const { call, load, reader, place, caller, since } = coming
     const found = await this.#loads.looks.find(call, since)
     if (found !== undefined && this.#engine.clock() < found.freshUntil && !transaction.covers(found.refs)) {
       this.#stats.hits++
@@ -310,7 +299,7 @@ export class Calls<V> implements Named {
       return { from: 'store', entry: found, stale: false }
     }
     this.#loads.refuseNested(call, reader)
-    return await this.#loads.lead({ ...coming, find: false, join: false }, asItIs)
+    return await this.#loads.lead({ call, load, reader, find: false, join: false, place, caller, since }, asItIs)
   }
 
   /** A stale entry that may be served while another load is on its way, which this starts. */
