@@ -43,6 +43,8 @@ const TIME_END = FORMAT.length + TIME_LENGTH
 const LONGEST_HEADER = 4 * 1024 * 1024
 // Of a few hundred bytes each: 2 ** 12.
 const MOST_KNOWN_BITS = 12
+// For each: a power of two. With fewer, of some hundred headers that are read in turn many push each other out.
+const PLACES = 4
 const LONGEST_KNOWN = 1000
 const NO_COST = '-'
 const NO_HEADER = 'has no header that can be read'
@@ -102,22 +104,23 @@ export function decodeEntry(bytes: Buffer, at: string, now: number): RemoteEntry
 
 /**
  * What headers said that were read lately: an entry is read more than once, and its refs are looked up by their leaves, each time. Each has one
- * of two places, by a few of its characters: to make the hash of them all, as a Map would, takes longer than all else.
+ * of a few places, by some of its characters: to make the hash of them all, as a Map would, takes longer than all else.
  */
 class KnownHeaders {
   readonly #places: Array<Header | undefined> = Array.from({ length: 2 ** MOST_KNOWN_BITS })
 
   /** Undefined for a line that is no header. Throws a `CodecError` for one that cannot be read. */
   get(line: string, at: string): Header | undefined {
-    const place = placeOf(line)
-    const latest = this.#places[place]
-    if (latest?.line === line) return latest
-    const older = this.#places[place ^ 1]
-    if (older?.line === line) return older
+    const first = firstPlaceOf(line)
+    for (let place = first; place < first + PLACES; place++) {
+      const header = this.#places[place]
+      if (header?.line === line) return header
+    }
     const header = headerIn(line, at)
     if (header === undefined || line.length > LONGEST_KNOWN) return header
-    this.#places[place ^ 1] = latest
-    this.#places[place] = header
+    // The one that was read first of these goes.
+    this.#places.copyWithin(first + 1, first, first + PLACES - 1)
+    this.#places[first] = header
     return header
   }
 }
@@ -125,13 +128,13 @@ class KnownHeaders {
 const known = new KnownHeaders()
 
 /** Of the time at which it was stored the last digits, and of its last ref the last characters: in these most differ. */
-function placeOf(line: string): number {
+function firstPlaceOf(line: string): number {
   const end = line.length
   let mixed = 0
   for (let at = TIME_END - 4; at < TIME_END; at++) mixed = Math.imul(mixed, 31) + line.charCodeAt(at)
   for (let at = end - 6; at < end; at++) mixed = Math.imul(mixed, 31) + line.charCodeAt(at)
   // Multiplicative hashing: Knuth, The Art of Computer Programming, volume 3, 6.4.
-  return Math.imul(mixed, 0x9e3779b1) >>> (32 - MOST_KNOWN_BITS)
+  return (Math.imul(mixed, 0x9e3779b1) >>> (32 - MOST_KNOWN_BITS)) & -PLACES
 }
 
 // The fields of a header behind its format: storedAt, length, generation, epoch, lifetime, staleWindow, cost.
