@@ -34,7 +34,7 @@ const MOST_BYTES = 512 * 1024
 /** How much the latest piece says of how large entries are. */
 const WEIGHT = 0.5
 
-/** Keys that are asked for together, and what comes of that: one promise for all who read them. */
+/** Keys that are asked for together, and what comes of that: one promise for all who read them, which never rejects. */
 interface Piece {
   readonly keys: string[]
   readonly found: Promise<Found | Unanswered>
@@ -91,13 +91,18 @@ export class Reads {
     const piece: Piece = {
       keys,
       found: endOfTick().then(() => {
-        // Its name stays: a Map in which names come and go keeps what it held alive for long.
-        if (this.#open.get(group) === piece) this.#open.set(group, undefined)
+        if (this.#open.get(group) === piece) this.#close(group, key)
         return this.#send(keys)
       }),
     }
     this.#open.set(group, piece)
     return piece
+  }
+
+  /** A server's name stays: a Map in which names come and go keeps what it held alive for long. While no server is known each key goes by its own name. */
+  #close(group: string, key: string): void {
+    if (group === key) this.#open.delete(group)
+    else this.#open.set(group, undefined)
   }
 
   async #send(keys: readonly string[]): Promise<Found | Unanswered> {

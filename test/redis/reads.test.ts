@@ -3,7 +3,7 @@ import { AsyncLocalStorage, createHook } from 'node:async_hooks'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import type { NewRemoteEntry } from '../../src/entry-bytes.ts'
 import { createCache } from '../../src/index.ts'
@@ -11,6 +11,7 @@ import { RedisConnection } from '../../src/redis/connection.ts'
 import { RedisEntries } from '../../src/redis/entries.ts'
 import { isKnown } from '../../src/redis/refusals.ts'
 import { newClock } from '../support/clock.ts'
+import { collected } from '../support/garbage.ts'
 import { commandsDuring } from '../support/monitor.ts'
 import { startRedis, type RedisServer } from '../support/redis.ts'
 import { callOf, newPrefix, newServer, until, type TestServer } from './process.ts'
@@ -60,6 +61,24 @@ test('reads of one tick are one command, also where two of them are of one call'
     expect([found.filter((entry) => entry !== undefined).length, found[0]?.epoch, found[24]?.epoch]).toEqual([2, 1, 1])
   })
   expect(sent).toEqual([1, 1, 0, 0])
+})
+
+test('keeps nothing of what was asked for while no node of a Cluster has been reached', async () => {
+  const cluster = new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true })
+  cluster.on('error', () => undefined)
+  const connection = new RedisConnection({ redis: cluster, commandTimeout: 20, clock: () => performance.now(), onError: () => undefined })
+  onTestFinished(() => connection.close())
+  const entries = new RedisEntries({ connection, prefix })
+  const read = async (from: number): Promise<void> => {
+    const asked = Array.from({ length: 5000 }, (_, id) => entries.read('row', `${from + id}${'x'.repeat(1000)}`))
+    expect((await Promise.allSettled(asked)).every(({ status }) => status === 'rejected')).toBe(true)
+  }
+  await read(0)
+  await collected()
+  const before = process.memoryUsage().heapUsed
+  await read(5000)
+  await collected()
+  expect(process.memoryUsage().heapUsed - before).toBeLessThan(2 ** 20)
 })
 
 test('a read makes one promise, beside those that the reads of a tick share', async () => {
