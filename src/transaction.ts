@@ -25,10 +25,18 @@ export class Transaction {
   }
 }
 
+/** A cache's transaction that code runs in. Other caches' may be around it. */
+interface Scope {
+  readonly of: Transactions
+  readonly transaction: Transaction
+  readonly outer: Scope | undefined
+}
+
+// One for all caches, made with the first transaction: on Node 20 each storage that was ever used makes every await of the process dearer.
+let storage: AsyncLocalStorage<Scope> | undefined
+
 /** Finds the transaction that code runs in, through every await. */
 export class Transactions {
-  // Made with the first transaction: on Node 20 a storage in use makes every await of the process dearer.
-  #storage: AsyncLocalStorage<Transaction> | undefined
   #open = 0
   readonly #readers: Readers
 
@@ -44,8 +52,9 @@ export class Transactions {
   current(): Transaction | undefined {
     // Most calls are made while there is none.
     if (this.isIdle) return undefined
-    const transaction = this.#storage!.getStore()
-    return transaction?.open === true ? transaction : undefined
+    let scope = storage!.getStore()
+    while (scope !== undefined && scope.of !== this) scope = scope.outer
+    return scope?.transaction.open === true ? scope.transaction : undefined
   }
 
   /** Runs work in a new transaction and hands it over once it resolved; when it throws, what was recorded in it is dropped. */
@@ -53,11 +62,11 @@ export class Transactions {
     // One within another is a part of it: what it cleared stays, also when it threw and that was caught.
     if (this.current() !== undefined) return await work()
     const transaction = new Transaction()
-    this.#storage ??= new AsyncLocalStorage()
+    storage ??= new AsyncLocalStorage()
     this.#open++
     this.#readers.count++
     try {
-      const value = await this.#storage.run(transaction, work)
+      const value = await storage.run({ of: this, transaction, outer: openScope(storage.getStore()) }, work)
       this.#end(transaction)
       await commit(transaction)
       return value
@@ -72,4 +81,11 @@ export class Transactions {
     this.#open--
     this.#readers.count--
   }
+}
+
+/** Of scopes around each other the innermost that is still open: else a chain of transactions, each begun by the last, would keep them all. */
+function openScope(scope: Scope | undefined): Scope | undefined {
+  let at = scope
+  while (at !== undefined && !at.transaction.open) at = at.outer
+  return at
 }

@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest'
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { engineOf } from '../src/cache.ts'
 import { createCache } from '../src/index.ts'
+import { collected } from './support/garbage.ts'
 import { newGate } from './support/gate.ts'
 
 function newRow() {
@@ -155,6 +158,52 @@ test('a nested transaction is a part of the outer one, and what it cleared is ke
     expect(await page()).toBe('<new>')
   })
   expect(await page()).toBe('<new>')
+})
+
+test('of two caches each has its own transaction, also where one is inside the other', async () => {
+  const [outer, inner] = [newRow(), newRow()]
+  const pages = () => Promise.all([outer.page(), inner.page()])
+  await pages()
+  await outer.cache.transaction(async () => {
+    outer.db.row = inner.db.row = 'new'
+    await inner.cache.transaction(async () => {
+      await inner.read.clear()
+      expect(await pages()).toEqual(['<old>', '<new>'])
+      await outer.read.clear()
+      expect(await pages()).toEqual(['<new>', '<new>'])
+    })
+    outer.db.row = inner.db.row = 'newer'
+    await pages()
+    expect(await pages()).toEqual(['<newer>', '<newer>'])
+    inner.db.row = 'newest'
+    expect(await pages()).toEqual(['<newer>', '<newer>'])
+  })
+  expect(await pages()).toEqual(['<newer>', '<newer>'])
+})
+
+test('transactions of all caches have one storage: each more would make every await of the process dearer', async () => {
+  const run = vi.spyOn(AsyncLocalStorage.prototype, 'run')
+  onTestFinished(() => run.mockRestore())
+  for (let count = 0; count < 3; count++) await newRow().cache.transaction(async () => {})
+  expect([run.mock.calls.length, new Set(run.mock.contexts).size]).toEqual([3, 1])
+})
+
+test('a transaction keeps nothing of those whose work has begun one after the other before it', async () => {
+  const { cache } = newRow()
+  const { transactions } = engineOf(cache)
+  const last = newGate()
+  let first: WeakRef<object> | undefined
+  const begin = (left: number): Promise<void> =>
+    cache.transaction(async () => {
+      first ??= new WeakRef(transactions.current()!)
+      if (left === 0) await last.wait()
+      else setImmediate(() => void begin(left - 1))
+    })
+  await begin(5)
+  await last.reached()
+  await collected(() => first!.deref() === undefined)
+  expect(first!.deref()).toBeUndefined()
+  last.open()
 })
 
 test('a clear after the work has ended belongs to no transaction', async () => {
