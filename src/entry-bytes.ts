@@ -34,6 +34,7 @@ const FORMAT_NAME = 'cache-alchemy:2'
 const FORMAT = `${FORMAT_NAME} `
 const ANY_FORMAT = /^cache-alchemy:\d+ /
 const LINE_END = 0x0a
+const TAB = 0x09
 // Longer than any name of a format.
 const LONGEST_FORMAT = 60
 // Until the year 2286.
@@ -41,11 +42,11 @@ const TIME_LENGTH = 13
 const TIME_END = FORMAT.length + TIME_LENGTH
 // More than the refs of any entry take: to read a longer one would keep this process from all else.
 const LONGEST_HEADER = 4 * 1024 * 1024
-// Of a few hundred bytes each: 2 ** 12.
-const MOST_KNOWN_BITS = 12
-// For each: a power of two. With fewer, of some hundred headers that are read in turn many push each other out.
+// 2 ** 12 headers are known, which take up to some 4 KB each with their refs. Each has one of so many places, a power of two: with fewer, of some
+// hundred that are read in turn many push each other out.
+const KNOWN_BITS = 12
 const PLACES = 4
-const LONGEST_KNOWN = 1000
+const LONGEST_KNOWN = 600
 const NO_COST = '-'
 const NO_HEADER = 'has no header that can be read'
 const EXACT = '='.charCodeAt(0)
@@ -104,20 +105,21 @@ export function decodeEntry(bytes: Buffer, at: string, now: number): RemoteEntry
 
 /**
  * What headers said that were read lately: an entry is read more than once, and its refs are looked up by their leaves, each time. Each has one
- * of a few places, by some of its characters: to make the hash of them all, as a Map would, takes longer than all else.
+ * of a few places, by its own call: to make the hash of all its characters, as a Map would, takes longer than all else.
  */
 class KnownHeaders {
-  readonly #places: Array<Header | undefined> = Array.from({ length: 2 ** MOST_KNOWN_BITS })
+  readonly #places: Array<Header | undefined> = Array.from({ length: 2 ** KNOWN_BITS })
 
   /** Undefined for a line that is no header. Throws a `CodecError` for one that cannot be read. */
   get(line: string, at: string): Header | undefined {
+    if (line.length > LONGEST_KNOWN) return headerIn(line, at)
     const first = firstPlaceOf(line)
     for (let place = first; place < first + PLACES; place++) {
       const header = this.#places[place]
       if (header?.line === line) return header
     }
     const header = headerIn(line, at)
-    if (header === undefined || line.length > LONGEST_KNOWN) return header
+    if (header === undefined) return undefined
     // The one that was read first of these goes.
     this.#places.copyWithin(first + 1, first, first + PLACES - 1)
     this.#places[first] = header
@@ -127,14 +129,16 @@ class KnownHeaders {
 
 const known = new KnownHeaders()
 
-/** Of the time at which it was stored the last digits, and of its last ref the last characters: in these most differ. */
+/** By its own call's ref alone: of that there is one entry, and of the others many may have the same. */
 function firstPlaceOf(line: string): number {
-  const end = line.length
   let mixed = 0
-  for (let at = TIME_END - 4; at < TIME_END; at++) mixed = Math.imul(mixed, 31) + line.charCodeAt(at)
-  for (let at = end - 6; at < end; at++) mixed = Math.imul(mixed, 31) + line.charCodeAt(at)
+  for (let at = line.indexOf('\t', TIME_END) + 1; at < line.length; at++) {
+    const unit = line.charCodeAt(at)
+    if (unit === TAB) break
+    mixed = Math.imul(mixed, 31) + unit
+  }
   // Multiplicative hashing: Knuth, The Art of Computer Programming, volume 3, 6.4.
-  return (Math.imul(mixed, 0x9e3779b1) >>> (32 - MOST_KNOWN_BITS)) & -PLACES
+  return (Math.imul(mixed, 0x9e3779b1) >>> (32 - KNOWN_BITS)) & -PLACES
 }
 
 // The fields of a header behind its format: storedAt, length, generation, epoch, lifetime, staleWindow, cost.

@@ -39,10 +39,14 @@ test('each of thousands of entries says what it said, however often it is read a
   )
 })
 
-test('of a thousand entries that are read in turn nearly all are known the second time', () => {
-  const stored = Array.from({ length: 1000 }, (_, id) =>
-    encodeEntry(newEntry({ refs: [exactRef('row', `"id-${id}"`)] }), STORED_AT + Math.floor(id / 4)),
-  )
+test.each([
+  ['of calls of a function', (id: number) => exactRef('row', `"id-${id}"`)],
+  ['of a route', (id: number) => exactRef('GET /rows/:id', `{"params":{"id":"${id}"},"path":"/rows/${id}","query":{}}`)],
+])('of a thousand entries %s that are read in turn nearly all are known the second time', (_, refOf) => {
+  const stored = Array.from({ length: 1000 }, (_, id) => {
+    const refs = [refOf(id), exactRef('tag', 'all of them')]
+    return encodeEntry(newEntry({ refs }), STORED_AT + Math.floor(id / 100))
+  })
   const read = (): unknown[] => stored.map((bytes) => decodeEntry(bytes, 'at', STORED_AT + 1000)!.refs)
   const first = read()
   // The list of refs itself is that of the first time.
