@@ -1,31 +1,31 @@
-// Knows a time that is good for a millisecond: what a hit goes by that only has to know whether a result's own time is up.
+// Knows a time that is good for code that runs without a break: what a hit goes by that only has to know whether a result's own time is up.
 
-const HELD_FOR = 1
-// So many looks at the clock take longer than a timer does.
+// So many looks at the clock take longer than to wait for the end of the code.
 const MANY = 32
-// The timer of a loop that lets nobody in comes late, and a faked one perhaps never.
+// Code that never lets anybody in sees the time pass nevertheless.
 const MOST_READS = 250
+const AT_ONCE: Promise<void> = Promise.resolve()
 
 /**
- * A clock that is looked at each time while that is done now and then. Once it is done all the time, a reading holds for the rest of its millisecond,
- * or until the event loop turns where that is later. It is never ahead of the exact time, and never behind one that `now` has told: what is
- * over by that is over at once.
+ * A clock that is looked at each time while that is done now and then. Where it is done many times within a millisecond, a reading holds for so many
+ * more, and no longer than the code runs that asks: who has awaited something is told another one. It is never ahead of the exact time, and
+ * never behind one that `now` has told: what is over by that is over at once.
  */
 export class CoarseClock {
   readonly #clock: () => number
-  readonly #later: (drop: () => void) => void
   /** The last reading, in whole milliseconds, which V8 keeps in the object. */
   #time = 0
   /** How many reads it holds for yet. */
   #left = 0
+  /** When the last look was, by the exact time. */
+  #last = Number.NaN
   /** When the millisecond began whose looks are counted. */
   #since = Number.NaN
   #looks = 0
+  #isEnding = false
 
-  /** `later` calls what it is given in a millisecond, as `soon` does, or when it can. */
-  constructor(clock: () => number, later: (drop: () => void) => void) {
+  constructor(clock: () => number) {
     this.#clock = clock
-    this.#later = later
   }
 
   /** The exact time. */
@@ -44,27 +44,27 @@ export class CoarseClock {
 
   #look(): number {
     const now = this.now()
-    // One that was faked, or is no longer, goes back.
-    if (!(Math.abs(now - this.#since) < HELD_FOR)) {
+    // One that stands still is faked, and moves by leaps.
+    const isPassing = now > this.#last
+    this.#last = now
+    if (!isPassing || !(now - this.#since < 1)) {
       this.#since = now
       this.#looks = 0
     }
-    this.#looks++
-    // A new timer in each millisecond: the last one may have been thrown away.
-    if (this.#looks === MANY) this.#later(this.#drop)
-    if (this.#looks >= MANY) this.#left = MOST_READS
+    if (++this.#looks >= MANY) this.#hold()
     return this.#time
+  }
+
+  #hold(): void {
+    this.#left = MOST_READS
+    if (this.#isEnding) return
+    this.#isEnding = true
+    void AT_ONCE.then(this.#drop)
   }
 
   readonly #drop = (): void => {
     this.#left = 0
-    this.#since = Number.NaN
+    this.#looks = 0
+    this.#isEnding = false
   }
-}
-
-/** Calls `act` in a millisecond, unless the process has ended before. */
-export function soon(act: () => void): void {
-  // Where timers are a browser's, as under jsdom, they are numbers.
-  const timer: { unref?(): unknown } = setTimeout(act, HELD_FOR)
-  timer.unref?.()
 }

@@ -3,7 +3,7 @@
 import { types } from 'node:util'
 import { Budget } from './budget.ts'
 import { ClearLog, type RecordKind } from './clear-log.ts'
-import { CoarseClock, soon } from './coarse-clock.ts'
+import { CoarseClock } from './coarse-clock.ts'
 import { show } from './duration.ts'
 import type { Shared } from './entries.ts'
 import { ownEpochs, sharedEpochs, type Epochs } from './epochs.ts'
@@ -34,7 +34,7 @@ export interface Named {
 
 export interface EngineOptions {
   readonly clock: () => number
-  /** Whether a hit that needs nobody's word may go by a time that is up to a millisecond old. @default false */
+  /** Whether a hit that needs nobody's word may go by a time that was read shortly before, in code that runs without a break. @default false */
   readonly isCoarse?: boolean
   /** Between 0 and 1. @default Math.random */
   readonly random?: () => number
@@ -98,8 +98,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     this.options = options
-    if (options.isCoarse === true && options.connect === undefined)
-      this.coarse = new CoarseClock(options.clock, (drop) => this.tracker.runOutside(() => soon(drop)))
+    if (options.isCoarse === true && options.connect === undefined) this.coarse = new CoarseClock(options.clock)
     this.clock = this.coarse?.now ?? options.clock
     this.random = options.random ?? Math.random
     this.budget = new Budget(options.maxBytes)

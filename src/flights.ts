@@ -3,7 +3,7 @@
 import type { Flight } from './flight.ts'
 import { isOneCall, type Keyed } from './label.ts'
 
-// Beside as many as fly. A key takes some 200 bytes at most.
+// Beside twice as many as fly. A place takes some 300 bytes with a long key.
 const MOST_RESTING = 1000
 
 /** Where the flight of one call stands while it runs. */

@@ -180,7 +180,7 @@ export class Lead<V, R> {
     return this.#take(outcome)
   }
 
-  /** Whether a call waits for its answer: what is refreshed behind one was counted when that was answered. No getter: V8 leaves its compiled code for a private one. */
+  /** Whether a call waits for its answer: what is refreshed behind one was counted when that was answered. No getter: for a private one V8 leaves optimised code. */
   #isOfCall(): boolean {
     return this.#leading.behind !== true
   }

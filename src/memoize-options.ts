@@ -59,8 +59,8 @@ export interface MemoizeOptions<F extends AnyFunction, K = ArgsOf<F>> {
   version?: string
   /**
    * How long a result is fresh: milliseconds, or a string with its unit; or a function that says so of each value: where that fails the
-   * result is not stored, and `onError` is told. 0: not cached; -1 or Infinity: no expiry; what else is negative is refused. A synchronous
-   * function that is called all the time in a cache without Redis notices the end with the next millisecond, or when the event loop turns.
+   * result is not stored, and `onError` is told. 0: not cached; -1 or Infinity: no expiry; what else is negative is refused. Of a
+   * synchronous function in a cache without Redis up to 250 calls may go by one look at the clock, where code makes them without a break.
    * @default the cache's
    * @example ttl: (token) => token.expires_in * 1000
    */

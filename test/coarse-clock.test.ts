@@ -1,27 +1,34 @@
-// A time that is good for a millisecond: exact for who asks now and then, held for who asks all the time, and never for longer than it says.
-import { AsyncLocalStorage } from 'node:async_hooks'
+// A time that is good for code without a break: exact for who asks now and then, held for who asks many times, and never for longer than it says.
 import fc from 'fast-check'
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { createCache, engineOf, openCache, type Cache } from '../src/cache.ts'
 import { CoarseClock } from '../src/coarse-clock.ts'
-import { newClock, type Clock } from './support/clock.ts'
 
 /** After so many looks within a millisecond a reading is held. */
 const MANY = 32
 /** The most reads that one is held for. */
 const MOST = 250
+/** What passes between two looks at a clock, in milliseconds: a number that is exact. */
+const TICK = 2 ** -10
 
-interface Scene {
-  readonly clock: Clock
-  readonly coarse: CoarseClock
-  /** Timers that were set and have not come. */
-  readonly timers: Array<() => void>
+/** A clock that passes, as a real one does, and counts who looks at it. */
+class PassingClock {
+  time = 1000
+  looks = 0
+
+  readonly now = (): number => {
+    this.looks++
+    return (this.time += TICK)
+  }
+
+  advance(ms: number): void {
+    this.time += ms
+  }
 }
 
-function newScene(): Scene {
-  const clock = newClock(1000)
-  const timers: Array<() => void> = []
-  return { clock, timers, coarse: new CoarseClock(clock.now, (drop) => void timers.push(drop)) }
+function newScene(): { clock: PassingClock; coarse: CoarseClock } {
+  const clock = new PassingClock()
+  return { clock, coarse: new CoarseClock(clock.now) }
 }
 
 /** Asks until a reading is held. */
@@ -29,107 +36,84 @@ function hold(coarse: CoarseClock): void {
   for (let asked = 0; asked < MANY; asked++) coarse.read()
 }
 
-describe('who asks now and then', () => {
-  test('gets the exact time in whole milliseconds, and sets no timer', () => {
-    const { clock, coarse, timers } = newScene()
-    for (let asked = 0; asked < 10 * MANY; asked++) {
-      clock.advance(1 / (MANY - 2))
-      expect(coarse.read()).toBe(Math.floor(clock.now()))
-    }
-    expect(timers).toEqual([])
-  })
+test('who asks now and then gets the exact time in whole milliseconds', () => {
+  const { clock, coarse } = newScene()
+  for (let asked = 1; asked <= 10 * MANY; asked++) {
+    clock.advance(1 / (MANY - 2))
+    expect([coarse.read(), clock.looks]).toEqual([Math.floor(clock.time), asked])
+  }
 })
 
-describe('who asks all the time', () => {
-  test('gets one reading until the timer comes, and then another', () => {
-    const { clock, coarse, timers } = newScene()
-    hold(coarse)
-    clock.advance(5)
-    expect([coarse.read(), coarse.read(), timers.length]).toEqual([1000, 1000, 1])
-    timers.shift()!()
-    expect([coarse.read(), timers.length]).toEqual([1005, 0])
-  })
-
-  test('sets one timer in a millisecond', () => {
-    const { clock, coarse, timers } = newScene()
-    for (let asked = 0; asked < 10 * MOST; asked++) coarse.read()
-    expect(timers).toHaveLength(1)
-    clock.advance(1)
-    for (let asked = 0; asked < 10 * MOST; asked++) coarse.read()
-    expect(timers).toHaveLength(2)
-  })
-
-  test('gets another reading after so many, though no timer comes', () => {
+describe('who asks many times within a millisecond', () => {
+  test('gets one reading for so many more, and then another', () => {
     const { clock, coarse } = newScene()
     hold(coarse)
     clock.advance(5)
     const got = Array.from({ length: MOST + 1 }, () => coarse.read())
-    expect([got[0], got.indexOf(1005)]).toEqual([1000, MOST])
+    expect([got[0], got.indexOf(1005), clock.looks]).toEqual([1000, MOST, MANY + 1])
   })
 
-  test('sets a timer again where the last one was thrown away', () => {
-    const { clock, coarse, timers } = newScene()
+  test('gets another one after it has awaited something', async () => {
+    const { clock, coarse } = newScene()
+    for (const time of [1000, 1005, 1010]) {
+      hold(coarse)
+      expect(coarse.read()).toBe(time)
+      await Promise.resolve()
+      clock.advance(5)
+    }
+    expect(coarse.read()).toBe(1015)
+  })
+
+  test('gets the exact time again until that is many times again, in whatever code', async () => {
+    const { clock, coarse } = newScene()
     hold(coarse)
-    timers.length = 0
-    clock.advance(5)
-    for (let asked = 0; asked < MOST; asked++) coarse.read()
+    await Promise.resolve()
+    clock.looks = 0
     hold(coarse)
-    clock.advance(5)
-    expect([coarse.read(), timers.length]).toEqual([1005, 1])
-    timers.shift()!()
-    expect(coarse.read()).toBe(1010)
+    coarse.read()
+    expect(clock.looks).toBe(MANY)
   })
 
   test('is told a time no earlier than the exact one that was told before', () => {
     const { clock, coarse } = newScene()
     hold(coarse)
-    clock.advance(0.5)
-    expect(coarse.now()).toBe(1000.5)
-    clock.advance(0.75)
-    expect([coarse.read(), coarse.now(), coarse.read()]).toEqual([1000, 1001.25, 1001])
+    clock.advance(1.5)
+    expect([coarse.now(), coarse.read()]).toEqual([clock.time, 1001])
   })
 })
 
-test('a clock that is another one, which is behind, is followed', () => {
+test('a clock that stands still is looked at each time, and so is one that goes back', () => {
   let time = 1_000_000
-  let timers = 0
-  const coarse = new CoarseClock(
-    () => time,
-    () => void timers++,
-  )
-  hold(coarse)
-  time = 3
-  for (let asked = 0; asked < MOST; asked++) coarse.read()
-  expect(coarse.read()).toBe(3)
-  hold(coarse)
-  expect(timers).toBe(2)
+  const coarse = new CoarseClock(() => time)
+  for (let asked = 0; asked < 10 * MANY; asked++) coarse.read()
+  time += 5
+  expect(coarse.read()).toBe(1_000_005)
+  for (let asked = 0; asked < 10 * MANY; asked++, time -= 3) expect(coarse.read()).toBe(time)
 })
 
-test('whatever is asked when, a time is never ahead, nor behind what was told, nor older than a millisecond or what the timer was late', () => {
+test('whatever is asked when, a time is exact or the one that was told before, and that for so many reads of code without a break', async () => {
   const act = fc.oneof(
     { weight: 4, arbitrary: fc.record({ do: fc.constant('read'), times: fc.nat(2 * MOST) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('now') }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('now', 'await') }) },
     { weight: 3, arbitrary: fc.record({ do: fc.constant('pass'), ms: fc.double({ min: 0, max: 3, noNaN: true }) }) },
-  ) as fc.Arbitrary<{ do: 'read'; times: number } | { do: 'now' } | { do: 'pass'; ms: number }>
-  fc.assert(
-    fc.property(fc.array(act, { maxLength: 40 }), fc.double({ min: 0, max: 2, noNaN: true }), (acts, late) => {
-      const clock = newClock(1000)
-      let timers: Array<{ at: number; drop: () => void }> = []
-      const coarse = new CoarseClock(clock.now, (drop) => void timers.push({ at: clock.now() + 1 + late, drop }))
+  ) as fc.Arbitrary<{ do: 'read'; times: number } | { do: 'now' | 'await' } | { do: 'pass'; ms: number }>
+  await fc.assert(
+    fc.asyncProperty(fc.array(act, { maxLength: 40 }), async (acts) => {
+      const { clock, coarse } = newScene()
       let told = 0
+      let held = MOST
       for (const it of acts) {
-        if (it.do === 'now') expect((told = coarse.now())).toBe(clock.now())
-        if (it.do === 'pass') {
-          clock.advance(it.ms)
-          const due = timers.filter(({ at }) => at <= clock.now())
-          timers = timers.filter(({ at }) => at > clock.now())
-          for (const { drop } of due) drop()
-        }
+        if (it.do === 'now') expect((told = Math.floor(coarse.now()))).toBe(Math.floor(clock.time))
+        if (it.do === 'pass') clock.advance(it.ms)
+        if (it.do === 'await') await Promise.resolve()
+        if (it.do === 'await') held = MOST
         for (let asked = 0; it.do === 'read' && asked < it.times; asked++) {
+          const { looks } = clock
           const time = coarse.read()
-          expect(time).toBeLessThanOrEqual(clock.now())
-          expect(time).toBeGreaterThanOrEqual(Math.floor(told))
-          expect(clock.now() - time).toBeLessThan(2 + late)
+          const isLook = clock.looks > looks
+          held = isLook ? 0 : held + 1
+          expect(time).toBe(isLook ? Math.floor(clock.time) : told)
+          expect(held).toBeLessThanOrEqual(MOST)
           told = time
         }
       }
@@ -138,26 +122,13 @@ test('whatever is asked when, a time is never ahead, nor behind what was told, n
 })
 
 describe('a cache of this process alone', () => {
-  let clock: Clock
+  let clock: PassingClock
   let cache: Cache
 
   beforeEach(() => {
-    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    onTestFinished(() => void vi.useRealTimers())
-    // So that half a millisecond leads into the next one.
-    clock = newClock(1_000_000.7)
+    clock = new PassingClock()
     cache = openCache({ redis: false, onError: () => {} }, clock.now, { isCoarse: true })
   })
-
-  /** Time that passes while no timer comes. */
-  function block(ms: number): void {
-    clock.advance(ms)
-  }
-
-  function pass(ms: number): void {
-    clock.advance(ms)
-    vi.advanceTimersByTime(ms)
-  }
 
   function newCount(ttl: number) {
     let loads = 0
@@ -168,44 +139,38 @@ describe('a cache of this process alone', () => {
     return Array.from({ length: MANY }, () => read())
   }
 
-  test('serves a result for its time to live, and the millisecond after it at most', () => {
-    const count = newCount(10)
+  test('looks at its clock once for many hits', () => {
+    const count = newCount(60_000)
     count('a')
-    pass(9)
     often(() => count('a'))
-    pass(1)
-    expect(count('a')).toBe(2)
-    pass(9)
-    expect(often(() => count('a'))).toEqual(Array.from({ length: MANY }, () => 2))
+    clock.looks = 0
+    for (let call = 0; call < 10 * MOST; call++) count('a')
+    expect(clock.looks).toBeLessThan(11)
   })
 
-  test('sees one time for so many calls of a loop that lets nobody in, and no more', () => {
+  test('serves what is over to so many calls of code without a break, and to none of other code', async () => {
     const count = newCount(10)
     count('a')
     often(() => count('a'))
-    block(3_600_000)
+    clock.advance(3_600_000)
     const values = Array.from({ length: MOST + 1 }, () => count('a'))
     expect(values.indexOf(2)).toBe(MOST)
+    often(() => count('a'))
+    await Promise.resolve()
+    clock.advance(3_600_000)
+    expect(count('a')).toBe(3)
   })
 
-  test.each([1, 2, 5])('serves nothing for longer that lives for %d ms', (ttl) => {
-    const count = newCount(ttl)
-    for (let turn = 1; turn < 10; turn++) {
-      expect(count('a')).toBe(turn)
-      expect(new Set(often(() => count('a')))).toEqual(new Set([turn]))
-      pass(ttl)
-    }
-  })
-
-  test('a result that is stored while a time is held lives as long as any', () => {
+  test('a result that is stored while a time is held lives as long as any', async () => {
     const count = newCount(10)
     count('a')
     often(() => count('a'))
-    block(5)
+    clock.advance(5)
     count('b')
-    pass(9)
+    await Promise.resolve()
+    clock.advance(9)
     expect(count('b')).toBe(2)
-    pass(1)
+    clock.advance(1)
     expect(count('b')).toBe(3)
   })
 
@@ -213,11 +178,11 @@ describe('a cache of this process alone', () => {
     const count = newCount(60_000)
     count('a')
     often(() => count('a'))
-    block(0.5)
+    clock.advance(0.5)
     void count.expire('a')
     expect(count('a')).toBe(2)
     often(() => count('a'))
-    block(0.5)
+    clock.advance(0.5)
     void count.clear('a')
     expect(count('a')).toBe(3)
   })
@@ -227,40 +192,17 @@ describe('a cache of this process alone', () => {
     const [read, held] = [cache.memoize(async (_id: string) => ++loads, { name: 'row', ttl: 10 }), newCount(60_000)]
     expect([await read('a'), held('a')]).toEqual([1, 1])
     often(() => held('a'))
-    block(10)
+    clock.advance(10)
     expect(await read('a')).toBe(2)
-  })
-
-  test('sets no timer where nobody reads, and none that keeps the process or anything of its caller', async () => {
-    const caller = new AsyncLocalStorage<string>()
-    const set = vi.spyOn(globalThis, 'setTimeout')
-    const unref = vi.fn<() => void>()
-    const stores: unknown[] = []
-    set.mockImplementation(((_act: () => void, ms: number) => {
-      stores.push(caller.getStore(), engineOf(cache).tracker.current(), ms)
-      return { unref }
-    }) as never)
-    const count = newCount(60_000)
-    count('a')
-    const load = cache.memoizeSync(() => often(() => count('a')), { name: 'load' })
-    caller.run('request', load)
-    expect([stores, unref.mock.calls.length]).toEqual([[undefined, undefined, 1], 1])
-    clock.advance(3_600_000)
-    await cache.close()
-    expect(set).toHaveBeenCalledOnce()
-  })
-
-  test('goes on where timers are numbers, as those of a browser are', () => {
-    vi.spyOn(globalThis, 'setTimeout').mockImplementation((() => 7) as never)
-    const count = newCount(60_000)
-    count('a')
-    expect(new Set(often(() => count('a')))).toEqual(new Set([1]))
   })
 })
 
 describe('a cache as it is made', () => {
-  test('follows fake timers and their clock at once, and the real ones afterwards', async () => {
-    vi.useFakeTimers()
+  test.each<[string, Array<'performance' | 'Date'> | undefined]>([
+    ['with the timers', undefined],
+    ['without them', ['performance', 'Date']],
+  ])('follows a clock that is faked at once, and the real one afterwards: %s', async (_, toFake) => {
+    vi.useFakeTimers(toFake && { toFake })
     onTestFinished(() => void vi.useRealTimers())
     const cache = createCache({ redis: false, ttl: 1000 })
     let loads = 0
@@ -272,7 +214,6 @@ describe('a cache as it is made', () => {
     vi.advanceTimersByTime(1)
     expect(count('a')).toBe(2)
     often()
-    // With a timer on its way that never comes.
     vi.useRealTimers()
     const short = cache.memoizeSync((_id: string) => ++loads, { name: 'short', ttl: 5 })
     const first = short('a')

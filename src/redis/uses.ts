@@ -35,7 +35,7 @@ export class Uses {
   readonly #start: string
   /** Entries that were written, with the milliseconds until they end. The last one is the latest. */
   #written: Map<string, string> = new Map()
-  /** The labels of those that were used: the strings of some calls, the keys of others. Which was first within a second is not of use. */
+  /** The labels of those that were used: the strings of some calls, the keys of others. In which order, within a second, is not kept. */
   readonly #strings: Set<string> = new Set()
   readonly #keys: Set<string> = new Set()
   /** Entries that had to go, and could not be removed. */
