@@ -30,16 +30,16 @@ export interface Served {
 }
 
 export interface HttpRounds {
-  /** @default 12 */
+  /** @default 9 */
   readonly rounds?: number
   /** How long a server is asked in a round. @default 0.7 */
   readonly seconds?: number
-  /** How often the servers are started afresh: what a process happens to be compiled to is no property of what it serves. @default 6 */
+  /** How often the servers are started afresh: what a process happens to be compiled to is no property of what it serves. @default 3 */
   readonly starts?: number
 }
 
 /** Each server is a process of its own, idle when it is not its turn; so is the one that asks. The order is rotated by one each round. */
-export async function compare(comparison: Comparison, { rounds = 12, seconds = 0.7, starts = 6 }: HttpRounds = {}): Promise<Served[]> {
+export async function compare(comparison: Comparison, { rounds = 9, seconds = 0.7, starts = 3 }: HttpRounds = {}): Promise<Served[]> {
   const all = comparison.servers.map((server) => ({ server, time: [] as number[], cpu: [] as number[], busy: [] as number[] }))
   await using redis = await startRedis()
   for (let block = 0; block < starts; block++) {
