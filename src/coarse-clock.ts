@@ -8,7 +8,7 @@ const AT_ONCE: Promise<void> = Promise.resolve()
 
 /**
  * A clock that is looked at each time while that is done now and then. Where it is done many times within a millisecond, a reading holds for so many
- * more, and no longer than the code runs that asks: who has awaited something is told another one. It is never ahead of the exact time, and
+ * more, and no longer than that code runs and what waits already to run right after it. It is never ahead of the exact time, and
  * never behind one that `now` has told: what is over by that is over at once.
  */
 export class CoarseClock {
@@ -44,7 +44,7 @@ export class CoarseClock {
 
   #look(): number {
     const now = this.now()
-    // One that stands still is faked, and moves by leaps.
+    // One that stands still may be faked, and move by leaps.
     const isPassing = now > this.#last
     this.#last = now
     if (!isPassing || !(now - this.#since < 1)) {

@@ -34,7 +34,6 @@ const FORMAT_NAME = 'cache-alchemy:2'
 const FORMAT = `${FORMAT_NAME} `
 const ANY_FORMAT = /^cache-alchemy:\d+ /
 const LINE_END = 0x0a
-const TAB = 0x09
 // Longer than any name of a format.
 const LONGEST_FORMAT = 60
 // Until the year 2286.
@@ -42,11 +41,12 @@ const TIME_LENGTH = 13
 const TIME_END = FORMAT.length + TIME_LENGTH
 // More than the refs of any entry take: to read a longer one would keep this process from all else.
 const LONGEST_HEADER = 4 * 1024 * 1024
-// 2 ** 12 headers are known, which take up to some 4 KB each with their refs. Each has one of so many places, a power of two: with fewer, of some
+// 2 ** 12 headers are known, which take up to some 6 KB each with their refs. Each has one of so many places, a power of two: with fewer, of some
 // hundred that are read in turn many push each other out.
 const KNOWN_BITS = 12
 const PLACES = 4
 const LONGEST_KNOWN = 600
+const MOST_KNOWN_REFS = 16
 const NO_COST = '-'
 const NO_HEADER = 'has no header that can be read'
 const EXACT = '='.charCodeAt(0)
@@ -119,7 +119,7 @@ class KnownHeaders {
       if (header?.line === line) return header
     }
     const header = headerIn(line, at)
-    if (header === undefined) return undefined
+    if (header === undefined || header.refs.length > MOST_KNOWN_REFS) return header
     // The one that was read first of these goes.
     this.#places.copyWithin(first + 1, first, first + PLACES - 1)
     this.#places[first] = header
@@ -129,14 +129,14 @@ class KnownHeaders {
 
 const known = new KnownHeaders()
 
-/** By its own call's ref alone: of that there is one entry, and of the others many may have the same. */
+/** By its own call's ref: that says which entry it is, and of the others many may have the same. Where that is its function's, by all of the line. */
 function firstPlaceOf(line: string): number {
+  const own = line.indexOf('\t', TIME_END) + 1
+  const isExact = line.charCodeAt(own) === EXACT
+  const next = isExact ? line.indexOf('\t', own) : -1
+  const end = next < 0 ? line.length : next
   let mixed = 0
-  for (let at = line.indexOf('\t', TIME_END) + 1; at < line.length; at++) {
-    const unit = line.charCodeAt(at)
-    if (unit === TAB) break
-    mixed = Math.imul(mixed, 31) + unit
-  }
+  for (let at = isExact ? own : FORMAT.length; at < end; at++) mixed = Math.imul(mixed, 31) + line.charCodeAt(at)
   // Multiplicative hashing: Knuth, The Art of Computer Programming, volume 3, 6.4.
   return (Math.imul(mixed, 0x9e3779b1) >>> (32 - KNOWN_BITS)) & -PLACES
 }

@@ -25,7 +25,7 @@ export class Transaction {
   }
 }
 
-/** A cache's transaction that code runs in. Other caches' may be around it. */
+/** A cache's transaction that code runs in. Others may be around it: open ones of other caches, and some that have ended since. */
 interface Scope {
   readonly of: Transactions
   readonly transaction: Transaction
@@ -66,7 +66,7 @@ export class Transactions {
     this.#open++
     this.#readers.count++
     try {
-      const value = await storage.run({ of: this, transaction, outer: openScope(storage.getStore()) }, work)
+      const value = await storage.run({ of: this, transaction, outer: openOf(storage.getStore()) }, work)
       this.#end(transaction)
       await commit(transaction)
       return value
@@ -83,9 +83,10 @@ export class Transactions {
   }
 }
 
-/** Of scopes around each other the innermost that is still open: else a chain of transactions, each begun by the last, would keep them all. */
-function openScope(scope: Scope | undefined): Scope | undefined {
-  let at = scope
-  while (at !== undefined && !at.transaction.open) at = at.outer
-  return at
+/** What is still open of scopes around each other: else a chain of transactions, each begun in the last one, would keep them all. */
+function openOf(scope: Scope | undefined): Scope | undefined {
+  if (scope === undefined) return undefined
+  const outer = openOf(scope.outer)
+  if (!scope.transaction.open) return outer
+  return outer === scope.outer ? scope : { ...scope, outer }
 }

@@ -148,7 +148,7 @@ describe('a cache of this process alone', () => {
     expect(clock.looks).toBeLessThan(11)
   })
 
-  test('serves what is over to so many calls of code without a break, and to none of other code', async () => {
+  test('serves what is over to so many calls of code without a break, and to none after an await', async () => {
     const count = newCount(10)
     count('a')
     often(() => count('a'))

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeEntry, encodeEntry, type NewRemoteEntry } from '../src/entry-bytes.ts'
 import { CodecError } from '../src/errors.ts'
-import { exactRef } from '../src/ref.ts'
+import { exactRef, wholeRef } from '../src/ref.ts'
 
 const STORED_AT = 1_700_000_000_000
 
@@ -41,11 +41,12 @@ test('each of thousands of entries says what it said, however often it is read a
 
 test.each([
   ['of calls of a function', (id: number) => exactRef('row', `"id-${id}"`)],
+  ['with keys that are no arguments', () => wholeRef('row')],
   ['of a route', (id: number) => exactRef('GET /rows/:id', `{"params":{"id":"${id}"},"path":"/rows/${id}","query":{}}`)],
 ])('of a thousand entries %s that are read in turn nearly all are known the second time', (_, refOf) => {
   const stored = Array.from({ length: 1000 }, (_, id) => {
     const refs = [refOf(id), exactRef('tag', 'all of them')]
-    return encodeEntry(newEntry({ refs }), STORED_AT + Math.floor(id / 100))
+    return encodeEntry(newEntry({ refs, epoch: id % 10 }), STORED_AT + Math.floor(id / 10))
   })
   const read = (): unknown[] => stored.map((bytes) => decodeEntry(bytes, 'at', STORED_AT + 1000)!.refs)
   const first = read()

@@ -188,22 +188,31 @@ test('transactions of all caches have one storage: each more would make every aw
   expect([run.mock.calls.length, new Set(run.mock.contexts).size]).toEqual([3, 1])
 })
 
-test('a transaction keeps nothing of those whose work has begun one after the other before it', async () => {
-  const { cache } = newRow()
-  const { transactions } = engineOf(cache)
-  const last = newGate()
-  let first: WeakRef<object> | undefined
-  const begin = (left: number): Promise<void> =>
-    cache.transaction(async () => {
-      first ??= new WeakRef(transactions.current()!)
-      if (left === 0) await last.wait()
-      else setImmediate(() => void begin(left - 1))
+test.each([
+  ['one cache', 1],
+  ['two caches in turn', 2],
+])('a transaction keeps nothing of those that have ended, each of which was begun in the last: %s', async (_, count) => {
+  const caches = Array.from({ length: count }, () => newRow().cache)
+  const gates = Array.from({ length: 6 }, () => newGate())
+  const left: Array<WeakRef<object>> = []
+  const begin = (step: number): Promise<void> => {
+    const cache = caches[step % count]!
+    return cache.transaction(async () => {
+      left.push(new WeakRef(engineOf(cache).transactions.current()!))
+      if (step < 5) setImmediate(() => void begin(step + 1))
+      // With two caches each ends when the next one is open.
+      if (count > 1 || step === 5) await gates[step]!.wait()
     })
-  await begin(5)
-  await last.reached()
-  await collected(() => first!.deref() === undefined)
-  expect(first!.deref()).toBeUndefined()
-  last.open()
+  }
+  void begin(0)
+  for (const [step, gate] of gates.entries()) {
+    if (count > 1 || step === 5) await gate.reached()
+    if (step > 0) gates[step - 1]!.open()
+  }
+  await collected(() => left[0]!.deref() === undefined && left[2]!.deref() === undefined)
+  // The last but one was open when the last was begun, and so was the one before when that was.
+  expect(left.slice(0, 3).map((it) => it.deref())).toEqual([undefined, undefined, undefined])
+  gates[5]!.open()
 })
 
 test('a clear after the work has ended belongs to no transaction', async () => {
