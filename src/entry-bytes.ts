@@ -41,12 +41,12 @@ const TIME_LENGTH = 13
 const TIME_END = FORMAT.length + TIME_LENGTH
 // More than the refs of any entry take: to read a longer one would keep this process from all else.
 const LONGEST_HEADER = 4 * 1024 * 1024
-// 2 ** 12 headers are known, which take up to some 6 KB each with their refs. Each has one of so many places, a power of two: with fewer, of some
+// 2 ** 13 headers are known, which take up to some 4 KB each with their refs. Each has one of so many places, a power of two: with fewer, of some
 // hundred that are read in turn many push each other out.
-const KNOWN_BITS = 12
+const KNOWN_BITS = 13
 const PLACES = 4
-const LONGEST_KNOWN = 600
-const MOST_KNOWN_REFS = 16
+const LONGEST_KNOWN = 400
+const MOST_KNOWN_REFS = 10
 const NO_COST = '-'
 const NO_HEADER = 'has no header that can be read'
 const EXACT = '='.charCodeAt(0)
