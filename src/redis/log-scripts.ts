@@ -8,16 +8,14 @@ import { scriptOf, type Script } from './script.ts'
  * at their epochs plus LOWEST, and below them all the marker, which says that the log is whole: its generation, the server's replication
  * id, and the floor, up to which records have been dropped.
  *
- * ARGV: 1 a random name for a new generation or an append, 2 to 4 the caller's generation, its position and the name of the append there,
- * 5 milliseconds that the log must live, 6 how many records a reply may hold.
+ * ARGV: 1 a name that nobody had before, for a new generation or an append, 2 to 4 the caller's generation, its position and the name of the
+ * append there, 5 milliseconds that the log must live, 6 how many records a reply may hold.
  */
-const prelude = `
+const given = `
 local key = KEYS[1]
 local fresh, theirs, position, tip = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local retention, page = tonumber(ARGV[5]), tonumber(ARGV[6])
 local LOWEST, MIDDLE = '-9007199254740991', '-4503599627370496'
-local MOST_NAMED = 1000
-local log = {}
 
 local function whole(number)
   return string.format('%.0f', number)
@@ -27,6 +25,42 @@ local function now()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
 end
+
+local function sourceIn(info)
+  return string.match(info, 'master_replid:(%w+)')
+end
+
+local function partsOf(marker)
+  return string.match(marker or '', '^!([^:]+):([^:]*):(%d+)$')
+end
+
+local function newest()
+  local found = redis.call('ZREVRANGEBYSCORE', key, '(' .. MIDDLE, '(' .. LOWEST, 'LIMIT', 0, 1)[1]
+  return found and string.sub(found, 2) or ''
+end
+`
+
+/** Answers where nothing was appended since the caller's position, as nearly always: as the rest would, for less than that takes. */
+const nothingNew = `
+local function isPosition(floor)
+  return math.max(floor, redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) == position and newest() == tip
+end
+
+local function nothingNew()
+  local info = redis.pcall('INFO', 'replication')
+  if type(info) ~= 'string' or not string.find(info, 'role:master', 1, true) then return end
+  local generation, source, floor = partsOf(redis.pcall('ZRANGE', key, 0, 0)[1])
+  if not generation or source ~= sourceIn(info) or not isPosition(floor) or redis.call('PTTL', key) < retention then return end
+  return { generation, ARGV[3], ARGV[3], ARGV[3], floor, {}, whole(now()), tip }
+end
+
+local reply = not ARGV[7] and nothingNew()
+if reply then return reply end
+`
+
+const prelude = `
+local MOST_NAMED = 1000
+local log = {}
 
 -- A replica answers too, and knows nothing of what is cleared at its primary while the link between them is slow.
 local function isReplica(info)
@@ -49,11 +83,6 @@ local function name()
   redis.call('ZREMRANGEBYSCORE', key, '(' .. LOWEST, redis.call('ZRANGE', key, over, over, 'WITHSCORES')[2])
 end
 
-local function newest()
-  local found = redis.call('ZREVRANGEBYSCORE', key, '(' .. MIDDLE, '(' .. LOWEST, 'LIMIT', 0, 1)[1]
-  return found and string.sub(found, 2) or ''
-end
-
 -- The log may have lost its tail and gone on since: what the caller knows last is then none of the appends that are named here. Of one
 -- who was away for longer than they reach back, nobody can tell.
 local function isKnown()
@@ -65,8 +94,8 @@ end
 
 -- Who may not ask for the source leaves the one that is there. A log that has none begins anew with the first who may.
 local function isWhole(source)
-  local marker = redis.call('ZRANGE', key, 0, 0)[1] or ''
-  local generation, origin, floor = string.match(marker, '^!([^:]+):([^:]*):(%d+)$')
+  local marker = redis.call('ZRANGE', key, 0, 0)[1]
+  local generation, origin, floor = partsOf(marker)
   if not generation or (source ~= '' and origin ~= source) then return false end
   log.marker, log.generation, log.source, log.floor = marker, generation, origin, tonumber(floor)
   log.epoch = math.max(log.floor, tonumber(redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]))
@@ -78,7 +107,7 @@ local function open()
   local info = redis.pcall('INFO', 'replication')
   if type(info) ~= 'string' then info = nil end
   if isReplica(info) then return redis.error_reply('READONLY The clear log is asked for at its primary alone.') end
-  local source = info and string.match(info, 'master_replid:(%w+)') or ''
+  local source = info and sourceIn(info) or ''
   local kind = redis.call('TYPE', key).ok
   -- Somebody else's value under our key: the log is lost, and is made anew.
   if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', key) end
@@ -132,7 +161,7 @@ end
  * Replies: generation, from, upto, epoch, floor, records, the server's time, the name of the append at upto (none where a page ends there),
  * and for the older ones how far down they reach, records.
  */
-export const questionScript: Script = scriptOf(`${prelude}
+export const questionScript: Script = scriptOf(`${given}${nothingNew}${prelude}
 local function older(below, after)
   local records, low = {}, after
   local found = redis.call('ZREVRANGEBYSCORE', key, whole(below), '(' .. whole(after), 'WITHSCORES', 'LIMIT', 0, page)
@@ -166,7 +195,7 @@ return reply
  *
  * ARGV: 7 how many records are kept one by one, 8 the channel, 9 and 10 the writer and its name for this append, from 11 on the records.
  */
-export const appendScript: Script = scriptOf(`${prelude}
+export const appendScript: Script = scriptOf(`${given}${prelude}
 local limit, channel, writer, delivery = tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10]
 local MOST_DROPPED = 100
 local MOST_COLLAPSED = 1000

@@ -58,6 +58,7 @@ export class SharedLog {
   readonly #running = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
   #unsent: Promise<boolean> | undefined
+  #named = 0
   #missed = 0
   #isPolling = false
   #isFailing = false
@@ -201,7 +202,8 @@ export class SharedLog {
     const answer = await this.#connection.script(script, this.#key, () => {
       const { generation, epoch, tip } = this.#position
       asked = { generation, sent: clock() }
-      const fresh = randomBytes(12).toString('base64url')
+      // Never the same twice: a log that was lost and made anew under the same name would pass for the one that was lost.
+      const fresh = `${this.#writer}${(this.#named++).toString(36)}`
       const kept = lifetimeInRedis(Math.max(retention(), leastRetention))
       return [fresh, generation ?? '', `${epoch}`, tip, `${kept}`, `${page}`, ...argsOf()]
     })

@@ -1,8 +1,10 @@
 // What the scripts do inside Redis: the log stays bounded, every key ends, and no command walks over keys.
+import fc from 'fast-check'
 import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createCache } from '../../src/index.ts'
-import { callOf, patternOf, until } from './process.ts'
+import { questionScript } from '../../src/redis/log-scripts.ts'
+import { callOf, patternOf, until, type TestProcess } from './process.ts'
 import { newWorld } from './world.ts'
 
 const world = newWorld()
@@ -178,6 +180,87 @@ describe('the log is bounded', () => {
     await world.plain.pexpire(world.logKey(), 1000)
     await a.shared.ask()
     expect(await world.plain.pttl(world.logKey())).toBeGreaterThanOrEqual(60_000)
+  })
+})
+
+describe('a question after which nothing came', () => {
+  /** A caller's generation, its position, and the name of the append there. */
+  type Known = readonly [generation: string, position: string, tip: string]
+  const nothing: Known = ['', '0', '']
+  const RETENTION = '60000'
+  let named = 0
+
+  async function askedOf(key: string, [generation, position, tip]: Known, ...range: readonly string[]): Promise<unknown[]> {
+    const fresh = `fresh${++named}`
+    const given = [fresh, generation, position, tip, RETENTION, '3', ...range]
+    const reply = (await world.plain.eval(questionScript.text, 1, key, ...given)) as unknown[]
+    // Where it begins anew, with this question.
+    return reply[0] === fresh ? ['anew'] : reply
+  }
+
+  /** Without what differs in any case: the server's time, and what a question about older records is told besides. */
+  const said = (reply: readonly unknown[]) => reply.filter((_, at) => at < 8 && at !== 6)
+
+  const steps: Record<string, (a: TestProcess) => unknown> = {
+    nothing: () => undefined,
+    'a clear': (a) => a.clear(patternOf('user', `${++named}`)),
+    'a clear of many': (a) => a.clear(...Array.from({ length: 7 }, () => patternOf('user', `${++named}`))),
+    'the end of its time is near': () => world.plain.pexpire(world.logKey(), 59_000),
+    'it stays for good': () => world.plain.persist(world.logKey()),
+    'another server': () => world.plain.call('DEBUG', 'CHANGE-REPL-ID'),
+    'it is lost': () => world.plain.del(world.logKey()),
+    'it is somebody else’s': () => world.plain.set(world.logKey(), 'x'),
+    'its names are lost': () => world.plain.zremrangebyscore(world.logKey(), '-9007199254740990', `(${MIDDLE}`),
+    'what nobody named is appended': async (a) => {
+      await a.shared.ask()
+      if ((await world.plain.type(world.logKey())) === 'zset')
+        await world.plain.zadd(world.logKey(), a.shared.epoch + 1, `["c","user","${++named}",0]`)
+    },
+    'its marker is lost': () => world.plain.zremrangebyrank(world.logKey(), 0, 0),
+    'its newest name is another': async () => {
+      const [name] = await world.plain.zrevrangebyscore(world.logKey(), `(${MIDDLE}`, '-9007199254740990', 'LIMIT', 0, 1)
+      const score = name === undefined ? null : await world.plain.zscore(world.logKey(), name)
+      if (score !== null) await world.plain.multi().zrem(world.logKey(), name!).zadd(world.logKey(), score, '@another').exec()
+    },
+  }
+
+  test('is answered as one that looks at all of the log, whatever became of it', async () => {
+    let short = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom('nothing', ...Object.keys(steps)), { maxLength: 12 }), async (history) => {
+        await world.plain.del(world.logKey())
+        const a = unheard({ limit: 5 })
+        // The latest first: it is whoever knows most that could be told too little.
+        let known: Known[] = [nothing]
+        for (const step of ['a clear', 'nothing', ...history]) {
+          await steps[step]!(a)
+          for (const caller of known) {
+            const copy = `${world.logKey()}copy`
+            await world.plain.del(copy)
+            await world.plain.copy(world.logKey(), copy)
+            let reply: unknown[] = []
+            const calls = await world.commandsDuring(async () => (reply = await askedOf(world.logKey(), caller)))
+            if (!calls.includes('type')) short++
+            expect(said(reply)).toEqual(said(await askedOf(copy, caller, caller[1], caller[1])))
+            expect(await world.plain.pttl(world.logKey())).toBeGreaterThanOrEqual(59_900)
+          }
+          const [generation, , upto, , , , , tip] = (await askedOf(world.logKey(), nothing)) as string[]
+          if (upto === undefined) continue
+          const before = `${Number(upto) - 1}`
+          known = [[generation!, upto, tip!], [generation!, upto, ''], ['another', upto, tip!], [generation!, before, tip!], ...known]
+        }
+        await a.close()
+      }),
+      { numRuns: 30 },
+    )
+    expect(short).toBeGreaterThan(50)
+  })
+
+  test('takes no more commands than it must', async () => {
+    const a = await heard()
+    await a.clear(patternOf('user', '1'))
+    const few = await world.commandsDuring(() => a.shared.ask())
+    expect(few).toEqual(['evalsha', 'info', 'zrange', 'zrange', 'zrevrangebyscore', 'pttl', 'time'])
   })
 })
 
