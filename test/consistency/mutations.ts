@@ -236,7 +236,10 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'the replication id of the server is not compared',
     breaks: 'G4',
-    edits: [{ file: SCRIPTS, find: "(source ~= '' and origin ~= source)", replace: 'false' }],
+    edits: [
+      { file: SCRIPTS, find: "(source ~= '' and origin ~= source)", replace: 'false' },
+      { file: SCRIPTS, find: 'source ~= sourceIn(info)', replace: 'false' },
+    ],
     schedule: { consistency: 'eventual', faults: ['failover, nobody left who knew the tail'], profile: { colds: 0.3 } },
   },
   {
@@ -245,8 +248,8 @@ export const mutations: readonly Mutation[] = [
     edits: [
       {
         file: SCRIPTS,
-        find: "local marker = redis.call('ZRANGE', key, 0, 0)[1] or ''",
-        replace: "local marker = redis.call('GET', key .. '!') or ''",
+        find: "local marker = redis.call('ZRANGE', key, 0, 0)[1]",
+        replace: "local marker = redis.call('GET', key .. '!')",
       },
       {
         file: SCRIPTS,
