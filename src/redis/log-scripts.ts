@@ -17,6 +17,11 @@ local fresh, theirs, position, tip = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4
 local retention, page = tonumber(ARGV[5]), tonumber(ARGV[6])
 local LOWEST, MIDDLE = '-9007199254740991', '-4503599627370496'
 
+-- Nil for who may not ask for it.
+local info = redis.pcall('INFO', 'replication')
+if type(info) ~= 'string' then info = nil end
+local source = info and string.match(info, 'master_replid:(%w+)') or ''
+
 local function whole(number)
   return string.format('%.0f', number)
 end
@@ -24,10 +29,6 @@ end
 local function now()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
-end
-
-local function sourceIn(info)
-  return string.match(info, 'master_replid:(%w+)')
 end
 
 local function partsOf(marker)
@@ -40,17 +41,16 @@ local function newest()
 end
 `
 
-/** Answers where nothing was appended since the caller's position, as nearly always: as the rest would, for less than that takes. */
+/** Answers where nothing was appended since the caller's position, as nearly always: as the rest would, for less than that takes. Not without INFO. */
 const nothingNew = `
 local function isPosition(floor)
   return math.max(floor, redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')[2]) == position and newest() == tip
 end
 
 local function nothingNew()
-  local info = redis.pcall('INFO', 'replication')
-  if type(info) ~= 'string' or not string.find(info, 'role:master', 1, true) then return end
-  local generation, source, floor = partsOf(redis.pcall('ZRANGE', key, 0, 0)[1])
-  if not generation or source ~= sourceIn(info) or not isPosition(floor) or redis.call('PTTL', key) < retention then return end
+  if not info or not string.find(info, 'role:master', 1, true) then return end
+  local generation, origin, floor = partsOf(redis.pcall('ZRANGE', key, 0, 0)[1])
+  if origin ~= source or not isPosition(floor) or redis.call('PTTL', key) < retention then return end
   return { generation, ARGV[3], ARGV[3], ARGV[3], floor, {}, whole(now()), tip }
 end
 
@@ -63,7 +63,7 @@ local MOST_NAMED = 1000
 local log = {}
 
 -- A replica answers too, and knows nothing of what is cleared at its primary while the link between them is slow.
-local function isReplica(info)
+local function isReplica()
   if info then return string.find(info, 'role:slave', 1, true) end
   local tried = redis.pcall('ZREM', key, '')
   return type(tried) == 'table' and string.find(tried.err or '', 'READONLY', 1, true)
@@ -93,7 +93,7 @@ local function isKnown()
 end
 
 -- Who may not ask for the source leaves the one that is there. A log that has none begins anew with the first who may.
-local function isWhole(source)
+local function isWhole()
   local marker = redis.call('ZRANGE', key, 0, 0)[1]
   local generation, origin, floor = partsOf(marker)
   if not generation or (source ~= '' and origin ~= source) then return false end
@@ -104,14 +104,11 @@ end
 
 -- Gives an error where this server cannot speak for the log.
 local function open()
-  local info = redis.pcall('INFO', 'replication')
-  if type(info) ~= 'string' then info = nil end
-  if isReplica(info) then return redis.error_reply('READONLY The clear log is asked for at its primary alone.') end
-  local source = info and sourceIn(info) or ''
+  if isReplica() then return redis.error_reply('READONLY The clear log is asked for at its primary alone.') end
   local kind = redis.call('TYPE', key).ok
   -- Somebody else's value under our key: the log is lost, and is made anew.
   if kind ~= 'zset' and kind ~= 'none' then redis.call('DEL', key) end
-  if isWhole(source) then return end
+  if isWhole() then return end
   redis.call('DEL', key)
   log = {}
   mark(fresh, source, now())

@@ -238,7 +238,7 @@ export const mutations: readonly Mutation[] = [
     breaks: 'G4',
     edits: [
       { file: SCRIPTS, find: "(source ~= '' and origin ~= source)", replace: 'false' },
-      { file: SCRIPTS, find: 'source ~= sourceIn(info)', replace: 'false' },
+      { file: SCRIPTS, find: 'origin ~= source or not isPosition', replace: 'not isPosition' },
     ],
     schedule: { consistency: 'eventual', faults: ['failover, nobody left who knew the tail'], profile: { colds: 0.3 } },
   },
