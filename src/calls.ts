@@ -48,6 +48,9 @@ export class Calls<V> implements Named {
   readonly #strong: Strong<V>
   /** What stands for each call where keys are flat, or there may be none. */
   readonly #whole: Ref | undefined
+  /** One for all who wait. */
+  readonly #onLanding = <R>(served: Served<V> | undefined, coming: Coming<V, R>, arrived: Arrival): R | Promise<R> =>
+    this.#landed(served, coming, arrived)
   /** Whether it matters when a caller came: Redis has to vouch for what it is given, or a load is begun earlier the longer it takes. */
   readonly #isTimed: boolean
 
@@ -216,68 +219,67 @@ export class Calls<V> implements Named {
     reader?.refs.add(call.ref)
     const since = this.#isTimed ? clock() : 0
     // A cache that is disabled keeps no record of clears: nobody could say whose load one may still join.
-    const coming = new Coming(call, load, reader, asked, join && !settings.disabled, since, isAnswered)
+    const coming = new Coming<V, R>(call, load, reader, asked, join && !settings.disabled, since, take, isAnswered)
     const transaction = transactions.current()
     if (transaction !== undefined) return this.#serveWithin(transaction, coming).then(take)
-    if (this.#loads.looks.isStrong) return this.#serveStrong(coming, take)
+    if (this.#loads.looks.isStrong) return this.#serveStrong(coming)
     const arrived = { position: log.position, time: since }
-    return isMissing ? this.#serveMissing(arrived, coming, take) : this.#serveSince(arrived, coming, take)
+    return isMissing ? this.#serveMissing(arrived, coming) : this.#serveSince(arrived, coming)
   }
 
-  #serveStrong<R>(coming: Coming<V>, take: Take<V, R>): Promise<R> {
+  #serveStrong<R>(coming: Coming<V, R>): Promise<R> {
     const { call, join } = coming
     const running = join ? this.#loads.flights.get(call) : undefined
     // Who looks beyond this process asks with it.
-    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(coming, take)
-    return this.#serveAsked(running, coming, take)
+    if (running === undefined && this.#entries?.has(call.key) !== true) return this.#loads.lead(coming, coming.take)
+    return this.#serveAsked(running, coming)
   }
 
-  async #serveAsked<R>(running: Flight<Outcome<V>> | undefined, coming: Coming<V>, take: Take<V, R>): Promise<R> {
+  async #serveAsked<R>(running: Flight<Outcome<V>> | undefined, coming: Coming<V, R>): Promise<R> {
     const served = await this.#strong.askFirst(running, coming)
-    if (served !== undefined) return take(served)
     const { log, clock } = this.#engine
-    return this.#serveSince({ position: log.position, time: clock() }, coming, take)
+    return this.#landed(served, coming, { position: log.position, time: clock() })
+  }
+
+  /** Answers a call with what it has waited for; of nothing, as it does without. */
+  #landed<R>(served: Served<V> | undefined, coming: Coming<V, R>, arrived: Arrival): R | Promise<R> {
+    if (served === undefined) return this.#serveSince(arrived, coming)
+    const { call, load, caller, place, refresh, take, isAnswered } = coming
+    if (served.from !== 'unshared' || !isAnswered) return take(served)
+    return this.#answer(call, load, { join: false, caller, place, refresh }, take, true)
   }
 
   /** Answers a call when it is known what was cleared before it arrived. */
-  #serveSince<R>(arrived: Arrival, coming: Coming<V>, take: Take<V, R>, looked?: Looked<V>): Promise<R> {
-    const { call, load, caller } = coming
+  #serveSince<R>(arrived: Arrival, coming: Coming<V, R>, looked?: Looked<V>): Promise<R> {
+    const { call, load, caller, take } = coming
     caller?.check()
     const entry = this.#hit(this.#entries?.fresh(call.key))
     if (entry !== undefined) {
       if (this.#loads.staleness.isDue(entry)) this.#loads.refreshAhead(call, load, entry)
       return Promise.resolve(take({ from: 'store', entry, stale: false }))
     }
-    return this.#serveMissing(arrived, coming, take, looked)
+    return this.#serveMissing(arrived, coming, looked)
   }
 
   /** As `#serveSince`, of which this process has nothing fresh. */
-  #serveMissing<R>(arrived: Arrival, coming: Coming<V>, take: Take<V, R>, looked?: Looked<V>): Promise<R> {
-    const { call, reader, join } = coming
+  #serveMissing<R>(arrived: Arrival, coming: Coming<V, R>, looked?: Looked<V>): Promise<R> {
+    const { call, reader, join, take, place, caller } = coming
     const stale = this.#staleHit(coming)
     if (stale !== undefined) return Promise.resolve(take({ from: 'store', entry: stale, stale: true }))
     const flight = join ? this.#loads.joinable(call, reader, arrived) : undefined
     if (flight === undefined) return this.#loads.lead(coming, take)
     // Once before each wait: where loads come faster than looks, each look would find another one.
-    if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, coming, take)
-    return this.#follow(flight, arrived, coming, take, looked?.found)
-  }
-
-  #follow<R>(flight: Flight<Outcome<V>>, arrived: Arrival, coming: Coming<V>, take: Take<V, R>, found: Entry<V> | undefined): Promise<R> {
-    const { call, load, reader, place, caller, refresh, isAnswered } = coming
+    if (!flight.finds && looked === undefined) return this.#lookBeside(arrived, coming)
     place?.pass()
     enter(flight, caller)
-    const again = (): Promise<R> => this.#serveSince(arrived, coming, take)
-    const takeOwn: Take<V, R> = (served) =>
-      served.from === 'unshared' ? this.#answer(call, load, { join: false, caller, place, refresh }, take, true) : take(served)
-    return this.#loads.follow(flight, reader, arrived, isAnswered ? takeOwn : take, again, found)
+    return this.#loads.follow(flight, coming, arrived, this.#onLanding, looked?.found)
   }
 
   /** Looks for what is stored where others load in any case, and answers with it or waits for them. */
-  async #lookBeside<R>(arrived: Arrival, coming: Coming<V>, take: Take<V, R>): Promise<R> {
+  async #lookBeside<R>(arrived: Arrival, coming: Coming<V, R>): Promise<R> {
     const found = await this.#loads.looks.find(coming.call, coming.since)
-    if (found !== undefined && this.#loads.staleness.mayRevalidate(found)) return take(this.#servedBeside(found, coming.reader))
-    return this.#serveSince(arrived, coming, take, { found })
+    if (found !== undefined && this.#loads.staleness.mayRevalidate(found)) return coming.take(this.#servedBeside(found, coming.reader))
+    return this.#serveSince(arrived, coming, { found })
   }
 
   /** What is stored while a load runs that is made in any case: fresh, or stale where that may be served. */

@@ -2,7 +2,7 @@
 
 import type { Caller } from './abort.ts'
 import { Arrivals, type Arrival } from './arrival.ts'
-import { cycle, type Call, type Load, type Served, type ServeOptions, type Take } from './call.ts'
+import { cycle, type Call, type Load, type Served } from './call.ts'
 import type { Engine } from './engine.ts'
 import type { Entries } from './entries.ts'
 import type { Entry } from './entry.ts'
@@ -21,6 +21,15 @@ export interface LoadsOptions<V> extends RunsOptions<V> {
   /** Whether every call asks Redis what was cleared before it came. */
   readonly isStrong: boolean
 }
+
+/** Who waits for another caller's flight. */
+interface Follower {
+  /** The load that it was made in, if any. */
+  readonly reader: Frame | undefined
+}
+
+/** What is made of what a flight gives who waits for it: of nothing, where that may have been overtaken before it came. */
+export type OnLanding<V, C, A, R> = (served: Served<V> | undefined, follower: C, arrived: A) => R | Promise<R>
 
 export class Loads<V> implements Means<V> {
   readonly flights: Flights<Outcome<V>> = new Flights()
@@ -73,29 +82,26 @@ export class Loads<V> implements Means<V> {
   }
 
   /**
-   * Takes the result of another caller's flight; `otherwise` when what it gave may have been overtaken before this caller came. `arrived`: when that was;
-   * or 'load' where only a load will do, which begins later. `fallback`: what the caller has found, where the flight looks for nothing.
+   * Waits for another caller's flight, for what `onLanding` makes of that. `arrived`: when its caller came; or 'load' where only a load will do, which
+   * begins later. `found`: what it has found, where the flight looks for nothing. Who waits keeps as little as can be: where thousands do, to collect
+   * what they have kept takes longer than all else.
    */
-  follow<R>(
+  follow<C extends Follower, A extends Arrival | 'load', R>(
     flight: Flight<Outcome<V>>,
-    reader: Frame | undefined,
-    arrived: Arrival | 'load',
-    take: Take<V, R>,
-    otherwise: () => R | Promise<R>,
-    fallback?: Entry<V>,
+    follower: C,
+    arrived: A,
+    onLanding: OnLanding<V, C, A, R>,
+    found?: Entry<V>,
   ): Promise<R> {
     this.stats.coalesced++
     // Who was given something stale instead does not wait any more.
-    const landing = flight.awaitedBy(reader?.innermostFlight, this.landing(flight, flight.result, fallback))
+    const landing = flight.awaitedBy(follower.reader?.innermostFlight, this.landing(flight, flight.result, found))
     return landing.then(
-      (outcome) => {
-        const served = this.#takeFrom(flight, reader, arrived, outcome)
-        return served === undefined ? otherwise() : take(served)
-      },
+      (outcome) => onLanding(this.#takeFrom(flight, follower.reader, arrived, outcome), follower, arrived),
       (error: unknown) => {
         const isOurs = arrived === 'load' || flight.position === undefined || this.arrivals.isLater(flight.position, arrived, flight.frame)
-        if (error === LEFT || !isOurs) return otherwise()
-        this.missed(flight, reader)
+        if (error === LEFT || !isOurs) return onLanding(undefined, follower, arrived)
+        this.missed(flight, follower.reader)
         throw error
       },
     )
@@ -118,21 +124,14 @@ export class Loads<V> implements Means<V> {
   /** What comes of a load that has not begun yet: it will do, whatever Redis says of what was cleared before. Undefined where no load comes. */
   async followLoad(
     flight: Flight<Outcome<V>>,
-    call: Call,
-    reader: Frame | undefined,
-    options: ServeOptions<V>,
+    follower: Pick<Leading<V>, 'call' | 'reader' | 'place' | 'caller'>,
   ): Promise<Served<V> | undefined> {
     if (flight.position !== undefined) return undefined
+    const { call, reader, place, caller } = follower
     this.refuseCycle(call, reader, flight)
-    options.place?.pass()
-    enter(flight, options.caller)
-    return await this.follow<Served<V> | undefined>(
-      flight,
-      reader,
-      'load',
-      (served) => served,
-      () => undefined,
-    )
+    place?.pass()
+    enter(flight, caller)
+    return await this.follow(flight, follower, 'load', (served) => served)
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */

@@ -1,7 +1,7 @@
 // Knows how a call is answered that has to know what was cleared before it came: Redis is asked, and without its word only a load will do.
 
 import type { Caller } from './abort.ts'
-import type { Call, Load, Served, ServeOptions } from './call.ts'
+import type { Call, Load, Served, ServeOptions, Take } from './call.ts'
 import type { Engine } from './engine.ts'
 import type { Flight } from './flight.ts'
 import type { Leading } from './lead.ts'
@@ -13,7 +13,7 @@ import type { Frame } from './tracking.ts'
  * A call that has come, as the one that leads its load where it needs one. No literal: where a burst of those outlives a collection, V8 takes all that
  * are made after it for long-lived ones.
  */
-export class Coming<V> implements Leading<V> {
+export class Coming<V, R = unknown> implements Leading<V> {
   readonly find = true
   readonly call: Call
   readonly load: Load<V>
@@ -24,6 +24,8 @@ export class Coming<V> implements Leading<V> {
   readonly refresh: ServeOptions<V>['refresh']
   /** When, by the clock: 0 where that is of no matter. */
   readonly since: number
+  /** What it takes of its answer. */
+  readonly take: Take<V, R>
   /** Whether it loads by itself where the load that it has waited for gave a value for its own caller alone. Else it is told. */
   readonly isAnswered: boolean
 
@@ -34,6 +36,7 @@ export class Coming<V> implements Leading<V> {
     options: ServeOptions<V>,
     join: boolean,
     since: number,
+    take: Take<V, R>,
     isAnswered: boolean,
   ) {
     this.call = call
@@ -44,6 +47,7 @@ export class Coming<V> implements Leading<V> {
     this.place = options.place
     this.refresh = options.refresh
     this.since = since
+    this.take = take
     this.isAnswered = isAnswered
   }
 }
@@ -63,7 +67,7 @@ export class Strong<V> {
    */
   async askFirst(running: Flight<Outcome<V>> | undefined, coming: Coming<V>): Promise<Served<V> | undefined> {
     const asking = this.#engine.shared!.log.ask()
-    const served = running && (await this.#loads.followLoad(running, coming.call, coming.reader, coming))
+    const served = running && (await this.#loads.followLoad(running, coming))
     if (served !== undefined || (await asking)) return served
     return this.#serveUnverified(coming)
   }
@@ -72,7 +76,8 @@ export class Strong<V> {
    * Answers a call when it must know what was cleared before it came and cannot: a load that runs already proves nothing. So there is at most
    * one that runs and one that waits for its end, whose callers have all come before it.
    */
-  async #serveUnverified({ call, load, reader, place, caller, join }: Coming<V>): Promise<Served<V>> {
+  async #serveUnverified(coming: Coming<V>): Promise<Served<V>> {
+    const { call, load, reader, place, caller, join } = coming
     const running = join ? this.#loads.flights.get(call) : undefined
     if (running === undefined) return this.#loads.lead({ call, load, reader, find: false, join, place, caller }, asItIs)
     const { next } = running
@@ -80,7 +85,7 @@ export class Strong<V> {
     place?.pass()
     const arrived = { position: this.#engine.log.position, time: this.#engine.clock() }
     // Who waits for it is not counted: it ends when it has loaded.
-    const served = next && (await this.#loads.follow(next, reader, arrived, asItIs, () => undefined))
+    const served = next && (await this.#loads.follow(next, coming, arrived, asItIs))
     return served ?? this.#loads.lead({ call, load, reader, find: false, join, place, after: running }, asItIs)
   }
 }

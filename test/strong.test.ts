@@ -102,6 +102,38 @@ test('where Redis does not answer, a call loads: at most one load runs and one w
   await cache.close()
 })
 
+test('who has waited for a load that runs a transaction, whose result is its own caller’s alone, loads by itself', async () => {
+  const cache = createCache({ redis: redis.url, prefix: `strong-${++prefixes}`, consistency: 'strong' })
+  onTestFinished(() => cache.close())
+  let loads = 0
+  const name = cache.memoize(async () => 'name', { name: 'name' })
+  const page = cache.memoize(async () => cache.transaction(async () => `${await name()} ${++loads}`), { name: 'page' })
+  expect((await Promise.all([page(), page(), page()])).toSorted()).toEqual(['name 1', 'name 2', 'name 3'])
+  expect(page.stats().coalesced).toBe(2)
+})
+
+test('so does who has queued behind one, where Redis does not answer', async () => {
+  const cache = createCache({ redis: 'redis://127.0.0.1:1', consistency: 'strong', commandTimeout: 50, onError: () => undefined })
+  onTestFinished(() => cache.close())
+  const gate = newGate()
+  let loads = 0
+  const name = cache.memoize(async () => 'name', { name: 'name' })
+  const load = async (): Promise<number> => {
+    const mine = ++loads
+    if (mine === 1) await gate.wait()
+    await cache.transaction(() => name())
+    return mine
+  }
+  const page = cache.memoize(load, { name: 'page' })
+  const first = page()
+  await gate.reached()
+  const queued = [page(), page()]
+  // The second has seen the first in the queue.
+  await expect.poll(() => page.stats().coalesced).toBe(1)
+  gate.open()
+  expect((await Promise.all([first, ...queued])).toSorted()).toEqual([1, 2, 3])
+})
+
 test('where Redis does not answer, two loads that wait for each other are an error and no deadlock', async () => {
   await using away = await startRedis()
   const cache = createCache({ redis: away.url, consistency: 'strong', commandTimeout: 5000, onError: () => undefined })
