@@ -15,8 +15,11 @@ export interface Answering {
   readonly response: object
 }
 
-/** A body that is known as a whole, one that comes by and by, or why it is neither. */
-export type Produced = { readonly bytes: Buffer } | { readonly stream: Readable } | { readonly why: string }
+/**
+ * A body that is known as a whole, one that comes by and by, or why it is neither. `stream`: takes it, and is called only by who will read it or break it
+ * off: one of the web is then locked to all others.
+ */
+export type Produced = { readonly bytes: Buffer } | { readonly stream: () => Readable } | { readonly why: string }
 
 /** What Koa will send of a context as it stands after the handler. Serialises an object, so it is asked once. */
 export function producedBy(ctx: Answering): Produced {
@@ -28,9 +31,9 @@ export function producedBy(ctx: Answering): Produced {
   if (body === null || body === undefined) return isExplicitlyEmpty(ctx) ? { bytes: Buffer.alloc(0) } : { why: 'no body' }
   if (typeof body === 'string') return { bytes: Buffer.from(body) }
   if (Buffer.isBuffer(body)) return { bytes: body }
-  const stream = isKoa3(ctx) ? webStreamOf(body) : undefined
-  if (stream !== undefined) return { stream }
-  if (isReadable(body)) return { stream: body }
+  const web = isKoa3(ctx) ? webStreamOf(body) : undefined
+  if (web !== undefined) return { stream: () => Readable.from(web()) }
+  if (isReadable(body)) return { stream: () => body }
   return body instanceof Stream ? { why: 'broken' } : serialised(body)
 }
 
@@ -43,10 +46,10 @@ function isExplicitlyEmpty(ctx: Answering): boolean {
   return (ctx.response as { _explicitNullBody?: boolean })._explicitNullBody === true
 }
 
-function webStreamOf(body: unknown): Readable | undefined {
-  if (body instanceof Blob) return Readable.from(body.stream())
-  if (body instanceof ReadableStream) return Readable.from(body)
-  if (body instanceof Response) return Readable.from(body.body ?? [])
+function webStreamOf(body: unknown): (() => AsyncIterable<unknown> | Iterable<unknown>) | undefined {
+  if (body instanceof Blob) return () => body.stream()
+  if (body instanceof ReadableStream) return () => body
+  if (body instanceof Response) return () => body.body ?? []
   return undefined
 }
 

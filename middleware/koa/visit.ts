@@ -217,13 +217,13 @@ export class KoaVisit implements Visit<Context> {
     const bytes = 'bytes' in produced ? produced.bytes : undefined
     const verdict = options.onHead(headOf(res), bytes, isRecoded)
     if (verdict.instead !== undefined) {
-      if ('stream' in produced) produced.stream.destroy()
+      if ('stream' in produced) produced.stream().destroy()
       answerInstead(ctx, verdict, verdict.instead)
       return verdict.keep ? { body: verdict.instead } : { why: 'refused', isAborted: false }
     }
     if ('why' in produced) return { why: produced.why, isAborted: false }
     // A stream is sent whole, though this client may have it, so that there is something to store for all others.
-    if (verdict.keep && 'stream' in produced) return this.#keepStream(produced.stream, options)
+    if (verdict.keep && 'stream' in produced) return this.#keepStream(produced.stream(), options)
     if (verdict.notModified) notModified(ctx)
     else if (verdict.keep && bytes !== undefined && ctx.body !== null) putBody(ctx.response, bytes)
     return verdict.keep && bytes !== undefined ? { body: bytes } : { why: 'refused', isAborted: false }

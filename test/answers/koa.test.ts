@@ -112,6 +112,14 @@ const strays: Ways = {
   'status 304 of its own': (ctx) => (ctx.status = 304),
 }
 
+/** Ways of answers that nobody may keep, of which the cache has nothing to read. */
+const unkept: Ways = {
+  'a blob that nobody may keep': (ctx) => (ctx.set('Cache-Control', 'private'), (ctx.body = new Blob(['abc']))),
+  'a stream of the web that nobody may keep': (ctx) => (ctx.set('Cache-Control', 'private'), (ctx.body = new Blob(['abc']).stream())),
+  'a response of the web that nobody may keep': (ctx) => (ctx.set('Cache-Control', 'no-store'), (ctx.body = new Response('abc'))),
+  'a stream that nobody may keep': (ctx) => (ctx.set('Cache-Control', 'private'), (ctx.body = Readable.from(['a', 'b']))),
+}
+
 describe.each([
   ['Koa 2', Koa2],
   ['Koa 3', Koa3],
@@ -176,14 +184,14 @@ describe.each([
   }
 
   describe('past the cache', () => {
-    test.each(Object.entries(strays))('%s', async (_way, way) => {
+    test.each(Object.entries({ ...strays, ...unkept }))('%s', async (_way, way) => {
       const [, second] = (await compared(way)) as [Reply, Reply]
       expect(statusOf(second) ?? '').not.toContain('hit')
     })
   })
 
   describe('and so is one that a clear precedes', () => {
-    test.each(Object.entries({ ...bodies, ...streams, ...heads, ...strays }))('%s', async (_way, way) => {
+    test.each(Object.entries({ ...bodies, ...streams, ...heads, ...strays, ...unkept }))('%s', async (_way, way) => {
       const cache = openCache({ redis: false }, newClock().now)
       const target = cache.memoize(async () => 1, { name: 'target' })
       const clears: string[] = []
