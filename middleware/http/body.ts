@@ -1,8 +1,15 @@
 // Knows a body while it goes by: copies of its chunks, up to a bound.
 
+import type { ServerResponse } from 'node:http'
+
 /** What `write` and `end` take for a chunk; anything else is theirs to refuse. */
 export function isChunk(value: unknown): value is string | Uint8Array {
   return typeof value === 'string' || value instanceof Uint8Array
+}
+
+/** Calls back who has handed a function over to `end`, as Node.js does: an outer layer may take a function alone for a chunk. */
+export function onceEnded(res: ServerResponse, args: readonly unknown[]): void {
+  for (const arg of args) if (typeof arg === 'function') res.once('finish', arg as () => void)
 }
 
 /** A chunk as bytes of its own: who handed it over may use its memory again. Undefined for an encoding that there is not. */

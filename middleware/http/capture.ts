@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
-import { Body, bytesOf, isChunk } from './body.ts'
+import { Body, bytesOf, isChunk, onceEnded } from './body.ts'
 import { Departure } from './departure.ts'
 import { headOf, isGone, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
 import type { Head } from './head.ts'
@@ -165,9 +165,10 @@ class Recorder {
   }
 
   #finish(args: unknown[]): void {
-    const callbacks = args.filter((arg) => typeof arg === 'function')
-    if (this.#isNotModified) this.#leave('end', callbacks)
-    else this.#leave('end', this.#instead === undefined ? args : [Buffer.from(this.#instead), ...callbacks])
+    const isReplaced = this.#isNotModified || this.#instead !== undefined
+    if (isReplaced) onceEnded(this.#res, args)
+    if (this.#isNotModified) this.#leave('end', [])
+    else this.#leave('end', this.#instead === undefined ? args : [Buffer.from(this.#instead)])
   }
 
   /** As `#pass`, where the head is known: what throws then is another answer than the one that was judged, or none. */

@@ -1,7 +1,7 @@
 // Knows how to keep an answer from leaving until something is done: every call in its order, and the source made to wait past a bound.
 
 import type { ServerResponse } from 'node:http'
-import { isChunk } from './body.ts'
+import { isChunk, onceEnded } from './body.ts'
 import { headOf, isGone, isHttp2, isSendable, isStatus, mergeWriteHead, setReason } from './head.ts'
 import type { Head } from './head.ts'
 import { seal, sealed } from './seal.ts'
@@ -159,7 +159,7 @@ class Cork {
     const release = (how: Release): void => {
       unseal()
       if (how === 'as it is') this.#leave()
-      else this.#replace(how)
+      else this.#orBreakOff(() => this.#replace(how))
     }
     awaited.then(release, () => release('as it is'))
   }
@@ -167,21 +167,28 @@ class Cork {
   #leave(): void {
     const res = this.#res
     this.#state = 'leaving'
-    try {
+    this.#orBreakOff(() => {
       // What an outer layer adds while this runs comes behind it, in order.
       for (const { method, args } of this.#calls) {
         this.#isEnding = method === 'end' && isHttp2(res)
         this.#release(method, args)
       }
-    } catch (error) {
-      // The handler is past hearing it: the client must not take half an answer for a whole one.
-      res.destroy(error as Error)
-    }
+    })
     this.#state = 'gone'
     this.#isEnding = false
     this.#calls.length = 0
     // Node.js emits it only for a write of its own that was refused.
     if (this.#needsDrain && !this.#hasEnded && !res.writableNeedDrain) res.emit('drain')
+  }
+
+  #orBreakOff(send: () => void): void {
+    try {
+      send()
+    } catch (error) {
+      // The handler is past hearing it: the client must not take half an answer for a whole one.
+      this.#state = 'gone'
+      this.#res.destroy(error as Error)
+    }
   }
 
   #release(method: Method, args: unknown[]): void {
@@ -214,7 +221,10 @@ class Cork {
   }
 
   #swallow(method: Method, args: unknown[]): unknown {
-    if (method === 'end') return this.#pass('end', callbacksOf(args))
+    if (method === 'end') {
+      onceEnded(this.#res, args)
+      return this.#pass('end', [])
+    }
     this.#callBack(args)
     return method === 'write' ? true : this.#res
   }

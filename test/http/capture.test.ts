@@ -350,6 +350,15 @@ describe('a response on its way', () => {
   })
 })
 
+/** As a layer may have it that takes a chunk and an encoding, and nothing else. */
+function takeNoCallback(res: ServerResponse): void {
+  const { end } = res
+  res.end = (chunk?: unknown, encoding?: unknown) => {
+    if (typeof chunk === 'function') throw new TypeError('Expected a chunk.')
+    return Reflect.apply(end, res, [chunk, encoding]) as ServerResponse
+  }
+}
+
 describe('a 304 in place of the answer', () => {
   const notModified: OptionsFor = () => ({ onHead: () => ({ keep: true, notModified: true }) })
   const forms: Readonly<Record<string, (res: ServerResponse) => unknown>> = {
@@ -358,6 +367,15 @@ describe('a 304 in place of the answer', () => {
     writeHead: (res) => res.writeHead(200, 'Fine', { 'Content-Length': 3 }).end('abc'),
     'a pipe': (res) => Readable.from(['a', 'bc']).pipe(res),
   }
+  test('is given to outer layers as a chunk is, and calls back who waits for its end', async () => {
+    const called: string[] = []
+    const { reply, body } = await run(
+      (_req, res) => res.end('abc', () => called.push('end')),
+      (res) => (takeNoCallback(res), notModified(res)),
+    )
+    expect([reply.status, body, called]).toEqual([304, 'abc', ['end']])
+  })
+
   for (const [name, answer] of Object.entries(forms)) {
     test(`has no content, and the content is kept: ${name}`, async () => {
       const { reply, body } = await run((_req, res) => {

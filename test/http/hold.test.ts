@@ -386,4 +386,32 @@ describe('an answer that is replaced', () => {
     await held(it)
     expect(called.sort()).toEqual(['end', 'write'])
   })
+
+  test('calls back who waits for its end, past layers that take a chunk and an encoding alone', async () => {
+    const called: string[] = []
+    await using server = await serve((_req, res) => {
+      const { end } = res
+      res.end = (chunk?: unknown, encoding?: unknown) => {
+        if (typeof chunk === 'function') throw new TypeError('Expected a chunk.')
+        return Reflect.apply(end, res, [chunk, encoding]) as ServerResponse
+      }
+      hold(res, { before: async () => how })
+      res.end('abc', () => called.push('end'))
+    })
+    expect(await ask(server.port, '/', { method: 'POST' })).toMatchObject({ status: how.status, text: how.body })
+    expect(called).toEqual(['end'])
+  })
+
+  test('is broken off where a layer throws at it', async () => {
+    await using server = await serve((_req, res) => {
+      const { setHeader } = res
+      res.setHeader = (name, value) => {
+        if (name === 'Content-Length') throw new Error('No lengths.')
+        return setHeader.call(res, name, value)
+      }
+      hold(res, { before: async () => how })
+      res.end('abc')
+    })
+    await expect(ask(server.port, '/', { method: 'POST' })).rejects.toThrow('socket hang up')
+  })
 })
