@@ -1,10 +1,11 @@
 // What holds in Express alone. What holds in every framework is in test/routes.
+import type { ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import express5, { type Express, type Request, type RequestHandler, type Response } from 'express'
 import { afterEach, beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
-import { cached, invalidates } from '../middleware/express.ts'
+import { cached, front, invalidates } from '../middleware/express.ts'
 import { createCache, type Cache } from '../src/index.ts'
 import { newGate } from './support/gate.ts'
 import { newWarnings, HIT, refused, statusOf, STORED, type Warnings } from './routes/site.ts'
@@ -40,6 +41,32 @@ for (const [name, express] of [
 ] as const) {
   describe(name, () => {
     const newApp = (): Express => express().set('env', 'test')
+    let isThrowing = false
+
+    test('a hit that an outer layer throws in, once its head has left, is broken off, as an answer of its handler is', async () => {
+      const throwing = (res: ServerResponse): void => {
+        const { end } = res
+        res.end = (...args: unknown[]) => {
+          res.end = end
+          if (!res.headersSent) res.writeHead(res.statusCode)
+          if (isThrowing) throw new Error('at the end')
+          return Reflect.apply(end, res, args) as ServerResponse
+        }
+      }
+      for (const isInFront of [false, true]) {
+        isThrowing = false
+        const own = createCache({ redis: false, onError: () => undefined })
+        const app = newApp()
+        app.get('/x', cached(own, { front: isInFront }), (_req, res) => void res.end('done'))
+        const listener = isInFront ? front(own, app) : app
+        await using plain = await serve((req, res) => (throwing(res), listener(req, res)))
+        await ask(plain.port, '/x')
+        expect(statusOf(await ask(plain.port, '/x'))).toBe(HIT)
+        isThrowing = true
+        await expect(ask(plain.port, '/x')).rejects.toThrow(/aborted|hang up/)
+        await own.close()
+      }
+    })
 
     describe('a way to answer', () => {
       test('that says no-cache by itself is not stored: a file without a lifetime', async () => {

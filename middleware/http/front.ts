@@ -16,7 +16,7 @@ import { FrontRun } from './front-run.ts'
 import type { Fronted } from './front-run.ts'
 import { isGone } from './head.ts'
 import { refreshOf } from './refresh.ts'
-import { replay } from './replay.ts'
+import { breakOff, replay } from './replay.ts'
 import { demandsOf } from './request-directives.ts'
 import { isAnswerable, whyBypassed } from './storable.ts'
 import type { OnHit } from './route-options.ts'
@@ -132,6 +132,7 @@ class Front {
       return this.#send(found, req, res)
     } catch (error) {
       this.#engine.report(error)
+      breakOff(res, error)
       return res.headersSent ? undefined : listen()
     }
   }

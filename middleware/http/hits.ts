@@ -9,6 +9,7 @@ import { frontRunOf } from './front-run.ts'
 import type { HandlerLoads } from './handler-loads.ts'
 import type { Passage } from './passage.ts'
 import { propertyOf } from './property.ts'
+import { breakOff } from './replay.ts'
 import type { ReplayOptions } from './replay.ts'
 import type { Condition } from './request-directives.ts'
 import type { ResolvedOptions } from './resolved-options.ts'
@@ -60,7 +61,12 @@ export class Hits<Subject> {
 
   #send(visit: Visit<Subject>, fields: Fields, stored: StoredResponse, { age, outcome }: Pick<ReplayOptions, 'age' | 'outcome'>): void {
     const said = this.#options.cacheStatus ? outcome : undefined
-    visit.replay(stored, { method: visit.method, fields }, { age, now: Date.now, outcome: said })
+    try {
+      visit.replay(stored, { method: visit.method, fields }, { age, now: Date.now, outcome: said })
+    } catch (error) {
+      breakOff(visit.res, error)
+      throw error
+    }
   }
 }
 

@@ -97,6 +97,11 @@ export function replay(res: ServerResponse, stored: StoredResponse, request: Rep
   send(res, isHead || body?.byteLength === 0 ? { ...answer, body: undefined } : answer)
 }
 
+/** Ends what a layer has thrown in on the way out, where its head has left: who waits for the rest of it would wait for ever. */
+export function breakOff(res: ServerResponse, error: unknown): void {
+  if (res.headersSent && !res.writableEnded) res.destroy(error as Error)
+}
+
 interface Methods extends Pick<ServerResponse, 'setHeader'> {
   readonly end: ServerResponse['end'] | undefined
   readonly writeHead: (this: ServerResponse, status: number, reason: string) => ServerResponse
