@@ -181,8 +181,10 @@ export class Loads<V> implements Means<V> {
       const stale = flight.fallback?.() ?? (found && inPlaceOfSlow(this.staleness, found))
       if (stale === undefined) return
       resolve(stale)
-      const late = (error: unknown): void =>
+      const late = (error: unknown): void => {
+        if (error === LEFT) return
         this.engine.report(new CacheError('LOAD', `A load of "${this.options.name}" failed after its softTimeout.`, error))
+      }
       landing.catch(late)
     })
   }

@@ -510,11 +510,11 @@ test('a load that has waited is newer than what was loaded meanwhile, and takes 
 
 describe('a refresh behind a stale value', () => {
   /** Two processes that have a stale value, and may serve it for an hour. */
-  async function staleNodes() {
+  async function staleNodes(options: { softTimeout?: number } = {}) {
     const nodes: [Node, Node] = [newNode(), newNode()]
     const row = new Row()
     row.turn().open()
-    const [one, other] = nodes.map((node) => reader(node, row, { staleWhileRevalidate: '1h' })) as [Reader, Reader]
+    const [one, other] = nodes.map((node) => reader(node, row, { staleWhileRevalidate: '1h', ...options })) as [Reader, Reader]
     await one('1')
     await until(async () => (await other.peek('1')) !== undefined)
     row.value = 'new'
@@ -549,6 +549,21 @@ describe('a refresh behind a stale value', () => {
     expect(await other('1')).toBe('old')
     await until(async () => (await other('1')) === 'new')
     expect(row.loads).toBe(3)
+  })
+
+  test('that is left to another process is no failure here, also where it takes longer than softTimeout', async () => {
+    const { nodes, row, one, other } = await staleNodes({ softTimeout: 20 })
+    const gate = row.turn(true)
+    expect(await one('1')).toBe('old')
+    await gate.reached()
+    expect(await other('1')).toBe('old')
+    await untilWaiting(1, nodes[1])
+    // As long: what began before it is over before it.
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    gate.open()
+    await untilWaiting(0, ...nodes)
+    await until(async () => (await other('1')) === 'new')
+    expect([nodes[0].errors.length > 0, nodes[1].errors]).toEqual([true, []])
   })
 
   test('that is left to another process, and fails there, fails nobody who had come to wait for it', async () => {
