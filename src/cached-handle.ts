@@ -32,7 +32,8 @@ export interface CachedHandle<F extends AnyFunction, K = ArgsOf<F>> extends Clea
    */
   expire(...args: PartialArgs<F, K>): Promise<void>
   /**
-   * How many fresh entries these arguments cover, here and in Redis. Walks them: for tools, not for the path of a request.
+   * How many fresh entries these arguments cover, here and in Redis. Walks them: for tools, not for the path of a request. Rejects with a
+   * `StoreError` where Redis does not answer.
    * @example await listPosts.count({ author: '42' })
    */
   count(...args: PartialArgs<F, K>): Promise<number>

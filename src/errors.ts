@@ -68,8 +68,8 @@ export class CodecError extends CacheError {
 }
 
 /**
- * A store did not do what it was asked: for `clear`, it is applied in this process and queued, but not yet confirmed elsewhere. To a reader it
- * never comes: the function runs, and `onError` is told.
+ * A store did not do what it was asked: for `clear`, it is applied in this process and queued, but not yet confirmed elsewhere. To who
+ * calls a cached function it never comes: the function runs, and `onError` is told. `count` rejects with it, since a part would be no count.
  * @example await getUser.clear('42').catch((error) => error instanceof StoreError || Promise.reject(error))
  */
 export class StoreError extends CacheError {

@@ -135,14 +135,15 @@ export interface MemoizeOptions<F extends AnyFunction, K = ArgsOf<F>> {
    */
   loadTimeout?: Duration
   /**
-   * Loads of this function at a time in this process; the rest wait in line. A load nested in one that is counted so does not wait. 1 or more,
-   * or Infinity for no bound; 0, what is negative and what is no whole number is refused. @default Infinity
+   * Loads of this function at a time in this process; the rest wait in line. A load nested in one that is counted so does not wait, but for a
+   * function with `track: false`, where that is not seen. 1 or more, or Infinity for no bound; 0, what is negative and what is no whole number is refused. @default Infinity
    * @example concurrency: 10
    */
   concurrency?: number
   /**
    * Whether dependencies are found by running. Without, a result depends on its own call and what `dependsOn` declares, not on what
-   * `cache.track` says inside, and a load that needs its own result is not told so, but waits. @default true
+   * `cache.track` says inside. Nor is it seen that a load needs its own result, or one that waits in line behind it: it waits; or that it runs a
+   * transaction: its result is stored. @default true
    * @example track: false
    */
   track?: boolean

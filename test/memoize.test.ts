@@ -1,7 +1,7 @@
-import { beforeEach, describe, expect, expectTypeOf, test } from 'vitest'
+import { beforeEach, describe, expect, expectTypeOf, onTestFinished, test } from 'vitest'
 import { openCache, type Cache } from '../src/cache.ts'
 import { isClearable } from '../src/clearable.ts'
-import { ConfigError, KeyError, type CacheError } from '../src/errors.ts'
+import { ConfigError, KeyError, StoreError, type CacheError } from '../src/errors.ts'
 import { any } from '../src/key.ts'
 import type { MemoizeOptions } from '../src/memoize-options.ts'
 import { newClock, type Clock } from './support/clock.ts'
@@ -352,6 +352,14 @@ describe('the cached function', () => {
     await read.clear({ id: '1', part: 'long' })
     clock.advance(1000)
     expect([await read.count(), await read.count({ id: '1' })]).toEqual([1, 0])
+  })
+
+  test('count rejects where Redis does not answer: what this process has is a part', async () => {
+    const away = openCache({ redis: 'redis://127.0.0.1:1', commandTimeout: 50, onError: () => undefined }, clock.now)
+    onTestFinished(() => away.close())
+    const read = away.memoize(async (id: string) => id, { name: 'row' })
+    await read('1')
+    await expect(read.count()).rejects.toThrow(StoreError)
   })
 
   test('count counts nothing inside a transaction that the transaction has cleared', async () => {
