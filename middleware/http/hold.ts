@@ -127,10 +127,10 @@ class Cork {
 
   /** Takes what comes before an answer. RFC 9110 §15.2 */
   #inform(method: Method, args: unknown[]): void {
-    if (this.#state === 'waiting') this.#calls.push({ method, args })
-    // Behind the head it would be part of the content.
-    else if (this.#state === 'held' || this.#state === 'replaced') this.#callBack(args)
-    else this.#pass(method, args)
+    if (this.#state === 'leaving' || this.#state === 'gone') return void this.#pass(method, args)
+    // It leaves with the answer, which may wait for its callback; behind the head it would be part of the content.
+    if (this.#state === 'waiting') this.#calls.push({ method, args: args.filter((arg) => typeof arg !== 'function') })
+    this.#callBack(args)
   }
 
   /** Takes a call: holds it, or passes it on. */

@@ -49,6 +49,15 @@ async function held(it: Holding): Promise<{ early: boolean; reply: Reply }> {
 }
 
 describe('a held answer', () => {
+  test.each([
+    ['hints', (res: ServerResponse, then: () => void) => res.writeEarlyHints({ link: '</a.css>; rel=preload' }, then)],
+    ['word that it is processed', (res: ServerResponse, then: () => void) => void Reflect.apply(res.writeProcessing, res, [then])],
+  ])('that waits for the callback of its %s is given', async (_name, inform) => {
+    await using it = await holding((_req, res) => inform(res, () => res.end('done')))
+    const { early, reply } = await held(it)
+    expect([early, reply.status, reply.text]).toEqual([false, 200, 'done'])
+  })
+
   const forms: Readonly<Record<string, (res: ServerResponse) => unknown>> = {
     end: (res) => ((res.statusCode = 201), res.setHeader('X-A', '1'), res.end('abc')),
     'end with an encoding': (res) => ((res.statusCode = 201), res.setHeader('X-A', '1'), res.end('YWJj', 'base64')),
