@@ -7,7 +7,7 @@ import type { RemoteEntry } from './entry-bytes.ts'
 import type { Epochs } from './epochs.ts'
 import { CodecError, type CacheError } from './errors.ts'
 import type { Freshness } from './freshness.ts'
-import { lasting, stringOf } from './label.ts'
+import { lasting, type Keyed } from './label.ts'
 import { shortly, type Ref } from './ref.ts'
 
 export interface AdmissionOptions<V> {
@@ -35,16 +35,16 @@ export class Admission<V> {
    * Checks an entry from beyond this process against all that is known, and decodes it: undefined when it may not be served. `sent`: when it
    * was asked for; an answer may have lain here unread. `isAgain`: what it finds cleared is counted already.
    */
-  admit(key: string, remote: RemoteEntry, sent: number, isAgain: boolean): Entry<V> | undefined | Promise<Entry<V> | undefined> {
+  admit(call: Keyed, remote: RemoteEntry, sent: number, isAgain: boolean): Entry<V> | undefined | Promise<Entry<V> | undefined> {
     const { epochs } = this.#options
     if (epochs.generation !== undefined && remote.generation !== epochs.generation) return undefined
     const reached = epochs.reach(remote.epoch)
     if (reached instanceof Promise)
-      return reached.then((isReached) => (isReached ? this.#admitReached(key, remote, sent, isAgain) : undefined))
-    return reached ? this.#admitReached(key, remote, sent, isAgain) : undefined
+      return reached.then((isReached) => (isReached ? this.#admitReached(call, remote, sent, isAgain) : undefined))
+    return reached ? this.#admitReached(call, remote, sent, isAgain) : undefined
   }
 
-  #admitReached(key: string, remote: RemoteEntry, sent: number, isAgain: boolean): Entry<V> | undefined {
+  #admitReached(call: Keyed, remote: RemoteEntry, sent: number, isAgain: boolean): Entry<V> | undefined {
     const { log, epochs, freshness, size, onCleared } = this.#options
     if (remote.generation !== epochs.generation) return undefined
     // Before the user's own codec runs, which may clear.
@@ -56,13 +56,11 @@ export class Admission<V> {
     const value = this.#decode(remote)
     if (value === undefined) return undefined
     const expiredAt = epochs.expiredSince(remote.refs, remote.epoch) ?? Number.POSITIVE_INFINITY
-    const string = stringOf(key)
-    const isOfString = string !== undefined
     return new Entry<V>({
-      label: lasting({ label: string ?? key, isOfString, key }),
-      isOfString,
+      label: lasting(call),
+      isOfString: call.isOfString,
       value: value.value,
-      own: shortly(remote.refs[0]!, key),
+      own: shortly(remote.refs[0]!, call.key),
       read: remote.read,
       order: 0,
       checked: position,

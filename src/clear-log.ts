@@ -159,6 +159,7 @@ export class ClearLog {
   }
 
   #pendingFor(kind: RecordKind, refs: readonly Ref[]): ClearRecord | undefined {
+    if (this.#pending.size === 0) return undefined
     for (const record of this.#pending) if (record.kind === kind && refs.some((ref) => overlaps(ref, record.ref))) return record
     return undefined
   }

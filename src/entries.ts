@@ -7,7 +7,7 @@ import type { NewRemoteEntry, RemoteEntry, UseRead } from './entry-bytes.ts'
 import { CodecError, UnsupportedError, type CacheError } from './errors.ts'
 import type { Freshness } from './freshness.ts'
 import type { Budget } from './budget.ts'
-import type { Keyed } from './label.ts'
+import { keyedOf, type Keyed } from './label.ts'
 import { Memory } from './memory.ts'
 import type { OwnStore, Store } from './own-store.ts'
 import type { Ref } from './ref.ts'
@@ -167,35 +167,37 @@ export class Entries<V> {
    * What `use` makes of what `kept` gives with a look beyond this process, and a word from Redis where it takes one. A look alone ends in time
    * by itself; what takes more goes through `soon`, which may end it. `now`: by the clock. `isAgain`: what it finds cleared is counted already.
    */
-  find<R>(key: string, now: number, use: Use<V, R>, soon: Soon<V>, isAgain: boolean): Promise<R> {
+  find<R>(call: Keyed, now: number, use: Use<V, R>, soon: Soon<V>, isAgain: boolean): Promise<R> {
     const { freshness, shared } = this.#options
+    const { key } = call
     const here = this.#surviving(key)
     const isWanted = this.#remote !== undefined && (here === undefined || now >= here.freshUntil)
     if (shared === undefined || freshness.isVerified(now)) {
       if (!isWanted) return taken(Promise.resolve(this.#vouched(key)), use)
       return this.#read(key, (there, failure) => {
         this.#report(failure)
-        const found = this.#take(key, there, now, soon, isAgain)
+        const found = this.#take(call, there, now, soon, isAgain)
         return found instanceof Promise ? taken(found, use) : use(found)
       })
     }
     const reading = isWanted ? this.#read(key, (there, failure) => (this.#report(failure), there)) : undefined
     const asking = Promise.all([shared.log.ask(), reading])
-    const asked = asking.then(([isVerified, there]) => (isVerified ? this.#take(key, there, now, soon, isAgain) : this.kept(key)))
+    const asked = asking.then(([isVerified, there]) => (isVerified ? this.#take(call, there, now, soon, isAgain) : this.kept(key)))
     return taken(soon(asked, now, key), use)
   }
 
   /** Takes over what was read beyond this process, if it may be served; else there is what is here. */
   #take(
-    key: string,
+    call: Keyed,
     there: RemoteEntry | undefined,
     sent: number,
     soon: Soon<V>,
     isAgain: boolean,
   ): Entry<V> | undefined | Promise<Entry<V> | undefined> {
+    const { key } = call
     if (there === undefined) return this.#vouched(key)
     try {
-      const admitted = this.#admission.admit(key, there, sent, isAgain)
+      const admitted = this.#admission.admit(call, there, sent, isAgain)
       if (!(admitted instanceof Promise)) return this.#taken(key, admitted)
       const taking = admitted.then((entry) => this.#taken(key, entry))
       return soon(taking, sent, key)
@@ -260,7 +262,7 @@ export class Entries<V> {
     }
     for await (const [key, remote] of this.#remote?.all?.(name, version) ?? []) {
       if (!isCounted(remote.refs[0]!, remote.refs) || counted.has(key)) continue
-      const entry = await this.#admission.admit(key, remote, freshness.clock(), true)
+      const entry = await this.#admission.admit(keyedOf(key), remote, freshness.clock(), true)
       if (entry !== undefined && freshness.clock() < entry.freshUntil) counted.add(key)
     }
     return counted.size

@@ -6,6 +6,11 @@ import type { Frame } from './tracking.ts'
 /** Told whenever one load begins to wait for another. */
 export const waitListeners: Set<() => void> = new Set()
 
+/** Where the flight of one call stands while it runs. */
+export interface Place<T> {
+  flight: Flight<T> | undefined
+}
+
 /** One run of a load that several callers may share. */
 export class Flight<T> {
   /**
@@ -14,6 +19,8 @@ export class Flight<T> {
    */
   position: number | undefined
   readonly frame: Frame
+  /** Where it stands, or stood last; undefined where nobody may join it. */
+  place: Place<T> | undefined
   /** Who waits for it, where its load is to be told that nobody does any more. */
   audience: Audience | undefined
   /** Whether it ends with an entry that it finds, if that will do. Who waits for one that loads in any case looks by itself. */

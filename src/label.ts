@@ -50,6 +50,12 @@ export function stringOf(key: string): string | undefined {
   return isAsItIs ? key.slice(1, end) : undefined
 }
 
+/** The call that a key is of. */
+export function keyedOf(key: string): Keyed {
+  const string = stringOf(key)
+  return { label: string ?? key, isOfString: string !== undefined, key }
+}
+
 /** The key of a string that is written as it is there. */
 export function keyOfString(string: string): string {
   return `"${string}"`

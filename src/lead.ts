@@ -163,7 +163,7 @@ export class Lead<V, R> {
     if (ending instanceof Failure) flight.fail(ending.error)
     else flight.land(ending)
     this.#awaitNoMore()
-    this.#means.flights.leave(this.#leading.call, flight)
+    this.#means.flights.leave(flight)
     return ending
   }
 

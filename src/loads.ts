@@ -147,21 +147,20 @@ export class Loads<V> implements Means<V> {
     flight.finds = find && refresh !== false
     if (after !== undefined && this.flights.get(call) === after) after.next = flight
     else if (join) this.#replace(call, flight)
-    if (caller !== undefined) this.#await(flight, call, caller)
+    if (caller !== undefined) this.#await(flight, caller)
     return flight
   }
 
   /** A flight takes the place of the one that runs, if any: it does not wait in line for the lease of one that was overtaken. */
   #replace(call: Call, flight: Flight<Outcome<V>>): void {
-    const running = this.flights.get(call)
+    const running = this.flights.set(call, flight)
     if (running?.giveWay !== undefined && this.arrivals.isOvertaken(running.frame, running.position!)) running.giveWay()
-    this.flights.set(call, flight)
   }
 
   /** Ends a flight whose callers have all left. */
-  #await(flight: Flight<Outcome<V>>, call: Call, caller: Caller): void {
+  #await(flight: Flight<Outcome<V>>, caller: Caller): void {
     flight.audience = caller.lead(() => {
-      this.flights.leave(call, flight)
+      this.flights.leave(flight)
       this.runs.giveUp(flight)
       // Its load may not heed that.
       flight.giveWay?.()

@@ -30,34 +30,34 @@ export class Looks<V> {
   }
 
   /** What `use` makes of what `find` finds, in the step in which that is there. */
-  take<R>({ key }: Call, use: Use<V, R>, since: number = this.#engine.clock(), isAgain = false): R | Promise<R> {
+  take<R>(call: Call, use: Use<V, R>, since: number = this.#engine.clock(), isAgain = false): R | Promise<R> {
     const entries = this.#entries
-    if (this.isStrong) return this.#takeStrong(key, use, since, isAgain)
-    if (entries?.mayAsk !== true) return use(entries?.kept(key))
+    if (this.isStrong) return this.#takeStrong(call, use, since, isAgain)
+    if (entries?.mayAsk !== true) return use(entries?.kept(call.key))
     const now = this.#engine.clock()
     // A store of one's own keeps to it by itself.
-    if (this.#engine.shared === undefined) return entries.find(key, now, use, untimed, isAgain)
-    if (isPrompt(now, since)) return entries.find(key, now, use, this.#orKept, isAgain)
-    return taken(this.#orKept(entries.find(key, now, asItIs, this.#orKept, isAgain), since, key), use)
+    if (this.#engine.shared === undefined) return entries.find(call, now, use, untimed, isAgain)
+    if (isPrompt(now, since)) return entries.find(call, now, use, this.#orKept, isAgain)
+    return taken(this.#orKept(entries.find(call, now, asItIs, this.#orKept, isAgain), since, call.key), use)
   }
 
   /** What is there in time, or what is here. */
   readonly #orKept: Soon<V> = async (work, since, key) => (await this.#soon(work, since)) ?? this.#entries?.kept(key)
 
-  #takeStrong<R>(key: string, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
+  #takeStrong<R>(call: Call, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
     const now = this.#engine.clock()
-    if (isPrompt(now, since)) return this.#takeVerified(key, now, use, since, isAgain)
-    return taken(this.#soon(this.#takeVerified(key, now, asItIs, since, isAgain), since), use)
+    if (isPrompt(now, since)) return this.#takeVerified(call, now, use, since, isAgain)
+    return taken(this.#soon(this.#takeVerified(call, now, asItIs, since, isAgain), since), use)
   }
 
   /** Sends the question and the look together. */
-  #takeVerified<R>(key: string, now: number, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
+  #takeVerified<R>(call: Call, now: number, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
     const { shared, freshness } = this.#engine
     const asking = shared!.log.ask()
     const verified = (found: Entry<V> | undefined, failure?: unknown): Promise<R> =>
       asking.then((isAnswered) => use(isAnswered && found !== undefined && freshness.survives(found) ? found : undefined, failure))
     const entries = this.#entries
-    return entries === undefined ? verified(undefined) : entries.find(key, now, verified, this.#soon, isAgain)
+    return entries === undefined ? verified(undefined) : entries.find(call, now, verified, this.#soon, isAgain)
   }
 
   /** What is there within the `commandTimeout` of who came at `since`. */

@@ -136,7 +136,8 @@ export interface MemoizeOptions<F extends AnyFunction, K = ArgsOf<F>> {
   loadTimeout?: Duration
   /**
    * Loads of this function at a time in this process; the rest wait in line. A load nested in one that is counted so does not wait, but for a
-   * function with `track: false`, where that is not seen. 1 or more, or Infinity for no bound; 0, what is negative and what is no whole number is refused. @default Infinity
+   * function with `track: false`, where that is not seen. 1 or more, or Infinity for no bound; 0, what is negative and what is no whole number is
+   * refused. @default Infinity
    * @example concurrency: 10
    */
   concurrency?: number

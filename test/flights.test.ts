@@ -25,9 +25,9 @@ test('each call has the flight that came last, until that one leaves, whatever t
           flights.set(call, coming)
           expected.set(call, coming)
         } else if (does === 'leaves') {
-          flights.leave(call, present)
+          flights.leave(present)
           expected.delete(call)
-        } else flights.leave(call, older)
+        } else flights.leave(older)
         for (const each of calls) expect(flights.get(each)).toBe(expected.get(each))
       }
     }),
@@ -41,9 +41,9 @@ test.each([0, 1])('the flight that waits for another takes its place, where %i o
   const first = newFlight()
   flights.set(callOf('key'), first)
   first.next = newFlight()
-  flights.leave(callOf('key'), first)
+  flights.leave(first)
   expect(flights.get(callOf('key'))).toBe(first.next)
-  flights.leave(callOf('key'), first.next)
+  flights.leave(first.next)
   expect(flights.get(callOf('key'))).toBeUndefined()
 })
 
@@ -55,10 +55,10 @@ test('thousands that come and go, some of which stay, are each found while they 
   running.forEach(({ call, flight }, i) => {
     flights.set(call, flight)
     const before = running[i - 50]
-    if (before !== undefined && !stays(i - 50)) flights.leave(before.call, before.flight)
+    if (before !== undefined && !stays(i - 50)) flights.leave(before.flight)
   })
   const isRunning = (i: number): boolean => stays(i) || i >= running.length - 50
   expect(found()).toEqual(running.map((_, i) => isRunning(i)))
-  for (const { call, flight } of running) flights.leave(call, flight)
+  for (const { flight } of running) flights.leave(flight)
   expect(running.map(({ call }) => flights.get(call)).filter((flight) => flight !== undefined)).toEqual([])
 })

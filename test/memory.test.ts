@@ -327,6 +327,16 @@ describe('what is cut out of a body and asked for does not keep the body', () =>
     expect(await keptOf((part) => read(part))).toBeLessThan(5_000_000)
   })
 
+  test('where it is loaded while another one is', async () => {
+    let end = (): void => undefined
+    const ended = new Promise<void>((resolve) => (end = resolve))
+    const read = cache.memoize(async (id: string) => (id === 'first' ? ended : undefined), { name: 'cut', limit: -1 })
+    const first = read('first')
+    expect(await keptOf((part) => read(part))).toBeLessThan(5_000_000)
+    end()
+    await first
+  })
+
   test('where there is none, and what asked for it is kept', async () => {
     const parts = new Map<number, string>()
     const read = cache.memoize(async (_: string) => Promise.reject(new Error('none')), { name: 'cut', limit: -1 })

@@ -214,7 +214,7 @@ export class RedisConnection {
     const limit = newLimit(this.#options.commandTimeout)
     const { session } = line
     try {
-      await limit.race(line.ready().then(run), (error) => line.drop(session, error))
+      await limit.race(Promise.resolve(line.ready()).then(run), (error) => line.drop(session, error))
       return true
     } catch (error) {
       // A connection that broke is the main one's to tell; what the server says itself is not.

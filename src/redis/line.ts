@@ -62,9 +62,12 @@ export class Line<Client extends Connectable> {
     return this.#isReady
   }
 
-  /** The client, connected. Waits for the first attempt at a connection; once one has failed it rejects at once until another succeeds. */
-  ready(): Promise<Client> {
-    if (this.#isReady) return Promise.resolve(this.#client)
+  /**
+   * The client, connected: at once where it is, since each command asks. Waits for the first attempt at a connection; once one has failed it
+   * rejects at once until another succeeds.
+   */
+  ready(): Client | Promise<Client> {
+    if (this.#isReady) return this.#client
     if (!this.#mayWait || this.#isClosed) return Promise.reject(this.#away())
     return new Promise((resolve, reject) => this.#waiting.add({ resolve, reject }))
   }

@@ -57,7 +57,8 @@ export class Server {
 
   /** Sends what `run` sends, once there is a connection. Rejects when the limit is reached, and at once while it is known to be away. */
   async send<T>(run: (client: Redis) => Promise<T>, limit: Limit): Promise<T> {
-    const client = await limit.race(this.#line.ready(), () => this.#line.giveUp())
+    const ready = this.#line.ready()
+    const client = ready instanceof Promise ? await limit.race(ready, () => this.#line.giveUp()) : ready
     // One caller finds out whether the server answers again; the others do not wait for it.
     if (this.#circuit.state === CircuitState.HalfOpen) throw notAnswering()
     const { session } = this.#line

@@ -51,7 +51,7 @@ export class Slots {
 
   /** Resolves once they are known; rejects when the limit is reached. */
   async known(limit: Limit): Promise<void> {
-    if (!this.isKnown) await limit.race(this.#directory.ready(), () => this.#directory.giveUp())
+    if (!this.isKnown) await limit.race(Promise.resolve(this.#directory.ready()), () => this.#directory.giveUp())
   }
 
   /** The address of the master that has a key: undefined where nobody has its slot. */
