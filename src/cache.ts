@@ -195,7 +195,7 @@ function connect(
   redis: NonNullable<Config['redis']>,
   leases: LeaseTimes,
 ): Shared & { close(): Promise<void> } {
-  const { prefix, maxStaleness, commandTimeout } = config
+  const { prefix, maxStaleness, commandTimeout, consistency } = config
   const { clock } = engine
   const onError = (error: unknown): void => engine.report(error)
   const connection = new RedisConnection({ redis, commandTimeout, onError, clock })
@@ -203,7 +203,7 @@ function connect(
   const turns = new Turns({ connection, log: engine.log, shared: log, prefix, commandTimeout, clock, onError, ...leases })
   return {
     log,
-    entries: new RedisEntries({ connection, prefix }),
+    entries: new RedisEntries({ connection, prefix, latestQuestion: consistency === 'strong' ? () => log.latest : undefined }),
     turns,
     async close() {
       await turns.close()

@@ -53,11 +53,14 @@ export class Looks<V> {
   /** Sends the question and the look together. */
   #takeVerified<R>(call: Call, now: number, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
     const { shared, freshness } = this.#engine
-    const asking = shared!.log.ask()
-    const verified = (found: Entry<V> | undefined, failure?: unknown): Promise<R> =>
-      asking.then((isAnswered) => use(isAnswered && found !== undefined && freshness.survives(found) ? found : undefined, failure))
+    const question = shared!.log.question()
+    const told = (found: Entry<V> | undefined, failure?: unknown): R | Promise<R> =>
+      use(question.isAnswered && found !== undefined && freshness.survives(found) ? found : undefined, failure)
+    // A promise for each who looks takes longer than all else that the question costs them.
+    const verified: Use<V, R> = (found, failure) =>
+      question.isAnswered === undefined ? question.answer.then(() => told(found, failure)) : told(found, failure)
     const entries = this.#entries
-    return entries === undefined ? verified(undefined) : entries.find(call, now, verified, this.#soon, isAgain)
+    return entries === undefined ? question.answer.then(() => told(undefined)) : entries.find(call, now, verified, this.#soon, isAgain)
   }
 
   /** What is there within the `commandTimeout` of who came at `since`. */

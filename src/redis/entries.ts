@@ -6,6 +6,7 @@ import { CodecError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import { dateScript } from './entry-scripts.ts'
 import { endOf, entriesOf, entryKeyIn, lifetimeInRedis } from './naming.ts'
+import type { Question } from './question.ts'
 import { Reads } from './reads.ts'
 import { Refusals } from './refusals.ts'
 import { Uses, type UsesOptions } from './uses.ts'
@@ -29,11 +30,11 @@ export class RedisEntries {
   readonly #writing = new Refusals()
   readonly #reads: Reads
 
-  constructor(options: { connection: RedisConnection; prefix: string }) {
+  constructor(options: { connection: RedisConnection; prefix: string; latestQuestion?: (() => Question | undefined) | undefined }) {
     this.#connection = options.connection
     this.#prefix = options.prefix
     this.#start = entriesOf(options.prefix)
-    this.#reads = new Reads(options.connection)
+    this.#reads = new Reads(options.connection, options.latestQuestion)
   }
 
   /** What is stored for a call. Reads of one tick travel together. Rejects with a `StoreError`, and for garbage with a `CodecError`. */

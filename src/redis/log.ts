@@ -6,6 +6,7 @@ import { CodecError, StoreError, type CacheError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import type { Lag } from './lag.ts'
 import { lifetimeInRedis, logKeyOf } from './naming.ts'
+import { Question } from './question.ts'
 import { Position, type Asked } from './position.ts'
 import { ReadBack } from './read-back.ts'
 import { appendScript, questionScript } from './log-scripts.ts'
@@ -57,7 +58,8 @@ export class SharedLog {
   readonly #unconfirmed: Unconfirmed
   readonly #running = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
-  #unsent: Promise<boolean> | undefined
+  #unsent: Question | undefined
+  #latest: Question | undefined
   #named = 0
   #missed = 0
   #isPolling = false
@@ -115,7 +117,17 @@ export class SharedLog {
    * `epoch` is then where the log was when it was sent, or later. Never rejects.
    */
   ask(): Promise<boolean> {
-    return (this.#unsent ??= this.#askSoon())
+    return this.question().answer
+  }
+
+  /** The same, for who looks whether the answer is there before waiting for it. */
+  question(): Question {
+    return (this.#unsent ??= this.#latest = new Question(this.#askSoon()))
+  }
+
+  /** The question that was asked last. */
+  get latest(): Question | undefined {
+    return this.#latest
   }
 
   /**

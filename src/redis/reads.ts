@@ -5,6 +5,7 @@ import { decodeEntry, garbage, type RemoteEntry, type UseRead } from '../entry-b
 import { StoreError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import { newLimit } from './limit.ts'
+import type { Question } from './question.ts'
 import { Refusals } from './refusals.ts'
 import { isAcrossSlots, redirectionOf, type Redirection } from './reply.ts'
 import { answersTo, type Answer } from './steps.ts'
@@ -43,6 +44,7 @@ interface Piece {
 /** The reads of all entries of a prefix. */
 export class Reads {
   readonly #connection: RedisConnection
+  readonly #latestQuestion: () => Question | undefined
   readonly #refusals = new Refusals()
   /** What has not been sent and has room, by who is to be asked. */
   readonly #open: Map<string, Piece | undefined> = new Map()
@@ -51,8 +53,10 @@ export class Reads {
   /** Whether one command may be about keys of several slots, as far as is known. */
   #isOneSlot = true
 
-  constructor(connection: RedisConnection) {
+  /** `latestQuestion`: where who reads waits for the answer to that too, as in strong mode. */
+  constructor(connection: RedisConnection, latestQuestion: () => Question | undefined = () => undefined) {
     this.#connection = connection
+    this.#latestQuestion = latestQuestion
   }
 
   /** What is stored at a key. Rejects with a `StoreError`, and for garbage with a `CodecError`. */
@@ -107,8 +111,11 @@ export class Reads {
 
   async #send(keys: readonly string[]): Promise<Found | Unanswered> {
     const since = this.#connection.now
+    const question = this.#latestQuestion()
     try {
       const found = { since, ...(await this.#ask(keys, since)) }
+      // One wait for all who read, in place of one for each.
+      await question?.answer
       let bytes = 0
       for (const value of found.values) if (Buffer.isBuffer(value)) bytes += value.byteLength
       this.#size += WEIGHT * (bytes / keys.length - this.#size)
