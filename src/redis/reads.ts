@@ -111,7 +111,8 @@ export class Reads {
 
   async #send(keys: readonly string[]): Promise<Found | Unanswered> {
     const since = this.#connection.now
-    const question = this.#latestQuestion()
+    // Where another server may have to be asked next, this wait would take the time for that.
+    const question = this.#connection.isOneServer ? this.#latestQuestion() : undefined
     try {
       const found = { since, ...(await this.#ask(keys, since)) }
       // One wait for all who read, in place of one for each.
