@@ -11,6 +11,7 @@ import type { RemoteEntry } from '../../src/entry-bytes.ts'
 import { RedisConnection } from '../../src/redis/connection.ts'
 import { RedisEntries } from '../../src/redis/entries.ts'
 import { entryKeyOf, leaseKeyOf, logKeyOf } from '../../src/redis/naming.ts'
+import { Question } from '../../src/redis/question.ts'
 import { slotOf } from '../../src/redis/slot.ts'
 import { startCluster, type ClusterGroup, type ClusterNode } from '../support/cluster.ts'
 import { newClock } from '../support/clock.ts'
@@ -256,6 +257,24 @@ describe('a slot that moves', () => {
       expect(await sent(during)).toEqual([['time'], ['time', 'get']])
     })
     expect(await sent(after)).toEqual([['time'], ['time', 'get']])
+  })
+
+  test('with an entry: who reads it in strong mode keeps all its time for who has it now', async () => {
+    const { a, b, prefix } = newPair(connect)
+    await a.row('1')
+    for (const { cache } of [a, b]) await cache.close()
+    const connection = new RedisConnection({
+      redis: connect(),
+      commandTimeout: 10_000,
+      clock: () => performance.now(),
+      onError: () => undefined,
+    })
+    onTestFinished(() => connection.close())
+    const unanswered = new Question(new Promise(() => undefined))
+    const entries = new RedisEntries({ connection, prefix, latestQuestion: () => unanswered })
+    await entries.read('row', '"none"')
+    await moveSlotOf(entryKeyOf(prefix, 'row', '"1"'), () => Promise.resolve())
+    expect((await entries.read('row', '"1"'))?.payload.length).toBeGreaterThan(0)
   })
 
   test('with an entry, between nodes that hang: who reads it waits no longer than one commandTimeout', async () => {
