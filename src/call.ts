@@ -161,10 +161,25 @@ export type WholeLoad<V> = (frame: Frame, found?: Entry<V>) => Loaded<V> | Promi
 export type Served<V> =
   | { readonly from: 'store' | 'flight'; readonly entry: Entry<V>; readonly stale: boolean }
   | { readonly from: 'load'; readonly entry: Entry<V>; readonly stored: boolean }
-  | { readonly from: 'unshared' }
+  | Unshared
+
+interface Unshared {
+  readonly from: 'unshared'
+}
+
+/** The same, of who has its own answer. */
+export type Led<V> = Exclude<Served<V>, Unshared>
 
 /** What a caller takes of its answer. */
-export type Take<V, R> = (served: Served<V>) => R | Promise<R>
+export type Take<V, R> = (led: Led<V>) => R | Promise<R>
+
+/** What a caller makes of a load that gave another one a value for that one alone. */
+export type TakeUnshared<R> = (unshared: Unshared) => R | Promise<R>
+
+/** All of it. */
+export function asItIs<S>(served: S): S {
+  return served
+}
 
 /** How a call is to be answered, beyond what holds for all of its function. */
 export interface ServeOptions<V = unknown> {

@@ -349,8 +349,8 @@ export function taken<V, R>(look: Promise<Entry<V> | undefined>, use: Use<V, R>)
   return look.then(use, (failure: unknown) => use(undefined, failure))
 }
 
-/** What was found, or the failure. */
-export function asItIs<T>(found: T, failure?: unknown): T {
+/** What was found; throws where looking for it failed. */
+export function orThrow<T>(found: T, failure?: unknown): T {
   if (failure !== undefined) throw failure as Error
   return found
 }

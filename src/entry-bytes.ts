@@ -3,6 +3,7 @@
 import { show } from './duration.ts'
 import { CodecError } from './errors.ts'
 import { Ref } from './ref.ts'
+import { uncut } from './uncut.ts'
 
 /** What one process computed and any may serve, as far as the clear log lets it. */
 export interface RemoteEntry {
@@ -154,6 +155,7 @@ function headerIn(line: string, at: string): Header | undefined {
   const refs = parts.map((part) => readRef(part, at))
   const header: Header = {
     line,
+    // Each hit compares it.
     generation: uncut(generation!),
     epoch: Number(epoch),
     refs,
@@ -167,11 +169,6 @@ function headerIn(line: string, at: string): Header | undefined {
   const wholes = [header.epoch, header.cost ?? 0, header.storedAt, header.length]
   if (!wholes.every(Number.isSafeInteger)) throw garbage(at, NO_HEADER)
   return header
-}
-
-/** A text of its own. Each hit compares it, and V8 takes eight times as long for one that was cut out of another. */
-function uncut(text: string): string {
-  return Buffer.from(text, 'latin1').toString('latin1')
 }
 
 /** Another format is nobody's fault. */

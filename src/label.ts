@@ -1,5 +1,7 @@
 // Knows by what the calls of one function are told apart: by the string that is the only argument, where the key adds nothing but quotes, or by the key.
 
+import { uncut } from './uncut.ts'
+
 /** Which call of its function something is. */
 export interface Label {
   readonly label: string
@@ -63,5 +65,5 @@ export function keyOfString(string: string): string {
 
 /** The label as a text of its own, which keeps no other that it was cut out of. */
 export function lasting(call: Keyed): string {
-  return call.isOfString && call.label.length >= SHORTEST_CUT ? (JSON.parse(call.key) as string) : call.label
+  return call.isOfString && call.label.length >= SHORTEST_CUT ? uncut(call.label, call.key) : call.label
 }

@@ -1,50 +1,21 @@
 // Knows how one flight is led: it looks for what is stored, waits for its turn, loads, and falls back on what is stale.
 
-import type { Caller } from './abort.ts'
 import type { Arrivals } from './arrival.ts'
-import { Begun, type Call, type Load, type Loaded, type Served, type ServeOptions } from './call.ts'
+import { Begun, type Call, type Load, type Loaded, type Take } from './call.ts'
 import { taken, type Began, type Entries, type Use } from './entries.ts'
+import { Failure, inPlaceOfSlow, LEFT, outcomeOf, staleOf, type Ending } from './ending.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
 import type { Flight } from './flight.ts'
 import type { Flights } from './flights.ts'
+import type { Leading } from './leading.ts'
 import type { Looks } from './looks.ts'
 import type { Lease } from './redis/lease.ts'
 import type { Outcome, Runs, RunsOptions } from './runs.ts'
 import type { Staleness } from './staleness.ts'
 import type { FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
-
-/** A call that leads a flight, and how. */
-export interface Leading<V> {
-  readonly call: Call
-  readonly load: Load<V>
-  /** The load that it was made in, if any. */
-  readonly reader: Frame | undefined
-  /** Whether an entry that is found will do. */
-  readonly find: boolean
-  /** Whether others may join. */
-  readonly join: boolean
-  /** Whether another value was served meanwhile: nobody waits for this load. */
-  readonly behind?: boolean
-  /** When the value that was served was loaded, where it was fresh: only a newer one will do. */
-  readonly newerThan?: number
-  readonly caller?: Caller | undefined
-  readonly place?: ServeOptions['place']
-  /** As of who is served; false: a stale value that is found will not do. */
-  readonly refresh?: ServeOptions<V>['refresh']
-  /** When its caller came, where that was before: what it has waited for Redis since then counts. */
-  readonly since?: number
-  /** The flight that has to end first. */
-  readonly after?: Flight<Outcome<V>>
-}
-
-/** What a refresh behind a stale value ends with where another process makes it. */
-export const LEFT: Error = new Error('Another process refreshes this call.')
-
-/** How a caller was answered whose own flight it was. */
-export type Led<V> = Exclude<Served<V>, { from: 'unshared' }>
 
 /** What the flights of one function are led with. */
 export interface Means<V> {
@@ -69,17 +40,6 @@ export interface Means<V> {
   refreshAhead(call: Call, load: Load<V>, entry: Entry<V>): void
 }
 
-/** What a flight ends with that has no outcome. */
-class Failure {
-  readonly error: unknown
-
-  constructor(error: unknown) {
-    this.error = error
-  }
-}
-
-type Ending<V> = Outcome<V> | Failure
-
 /** What a flight comes to: how it ends, now or later, or a load whose function runs. */
 type Flown<V> = Ending<V> | Promise<Ending<V>> | Begun<V>
 
@@ -93,14 +53,14 @@ export class Lead<V, R> {
   readonly #leading: Leading<V>
   /** The flight that waits for this one, until it does no more. */
   #inside: Flight<unknown> | undefined
-  readonly #take: (led: Led<V>) => R | Promise<R>
+  readonly #take: Take<V, R>
   /** What it has found that will not do, or not yet. */
   #found: Entry<V> | undefined = undefined
   #hasWaited: boolean
   #lease: Lease | undefined = undefined
   #began: Began | undefined = undefined
 
-  constructor(means: Means<V>, flight: Flight<Outcome<V>>, leading: Leading<V>, take: (led: Led<V>) => R | Promise<R>) {
+  constructor(means: Means<V>, flight: Flight<Outcome<V>>, leading: Leading<V>, take: Take<V, R>) {
     this.#means = means
     this.#flight = flight
     this.#leading = leading
@@ -356,19 +316,4 @@ export class Lead<V, R> {
   #outcomeOf(entry: Entry<V>, now: number): Outcome<V> {
     return { from: 'store', entry, stale: now >= entry.freshUntil, stored: true, share: true }
   }
-}
-
-/** What a caller may have in place of a load that is slow. */
-export function inPlaceOfSlow<V>(staleness: Staleness<V>, entry: Entry<V>): Outcome<V> | undefined {
-  return staleness.outlasts(entry) ? staleOf(entry) : undefined
-}
-
-function staleOf<V>(entry: Entry<V>): Outcome<V> {
-  return { from: 'store', entry, stale: true, stored: true, share: true }
-}
-
-/** What a flight ended with; throws where it failed. */
-function outcomeOf<V>(ending: Ending<V>): Outcome<V> {
-  if (ending instanceof Failure) throw ending.error
-  return ending
 }

@@ -2,14 +2,16 @@
 
 import type { Caller } from './abort.ts'
 import { Arrivals, type Arrival } from './arrival.ts'
-import { cycle, type Call, type Load, type Served } from './call.ts'
+import { cycle, type Call, type Load, type Served, type Take } from './call.ts'
+import { inPlaceOfSlow, LEFT } from './ending.ts'
 import type { Engine } from './engine.ts'
 import type { Entries } from './entries.ts'
 import type { Entry } from './entry.ts'
 import { CacheError } from './errors.ts'
 import { Flight } from './flight.ts'
 import { Flights } from './flights.ts'
-import { inPlaceOfSlow, Lead, LEFT, type Leading, type Led, type Means } from './lead.ts'
+import { Lead, type Means } from './lead.ts'
+import type { Leading } from './leading.ts'
 import { Looks } from './looks.ts'
 import { patiently } from './patience.ts'
 import { Runs, type Outcome, type RunsOptions } from './runs.ts'
@@ -135,7 +137,7 @@ export class Loads<V> implements Means<V> {
   }
 
   /** Begins a flight and takes its result, whatever happens meanwhile. */
-  lead<R>(leading: Leading<V>, take: (led: Led<V>) => R | Promise<R>): Promise<R> {
+  lead<R>(leading: Leading<V>, take: Take<V, R>): Promise<R> {
     const { after } = leading
     const flight = this.#newFlight(leading)
     const lead = new Lead(this, flight, leading, take)

@@ -1,7 +1,7 @@
 // Knows how what is stored of a call is looked for, in the time of who waits for it.
 
 import type { Call } from './call.ts'
-import { asItIs, taken, type Entries, type Soon, type Use } from './entries.ts'
+import { orThrow, taken, type Entries, type Soon, type Use } from './entries.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
 import { TimeoutError } from './errors.ts'
@@ -26,7 +26,7 @@ export class Looks<V> {
 
   /** What is stored of a call, as far as it is found within the `commandTimeout` of who came at `since`: after that, what is here. */
   find(call: Call, since?: number, isAgain?: boolean): Promise<Entry<V> | undefined> | Entry<V> | undefined {
-    return this.take(call, asItIs, since, isAgain)
+    return this.take(call, orThrow, since, isAgain)
   }
 
   /** What `use` makes of what `find` finds, in the step in which that is there. */
@@ -38,7 +38,7 @@ export class Looks<V> {
     // A store of one's own keeps to it by itself.
     if (this.#engine.shared === undefined) return entries.find(call, now, use, untimed, isAgain)
     if (isPrompt(now, since)) return entries.find(call, now, use, this.#orKept, isAgain)
-    return taken(this.#orKept(entries.find(call, now, asItIs, this.#orKept, isAgain), since, call.key), use)
+    return taken(this.#orKept(entries.find(call, now, orThrow, this.#orKept, isAgain), since, call.key), use)
   }
 
   /** What is there in time, or what is here. */
@@ -47,7 +47,7 @@ export class Looks<V> {
   #takeStrong<R>(call: Call, use: Use<V, R>, since: number, isAgain: boolean): Promise<R> {
     const now = this.#engine.clock()
     if (isPrompt(now, since)) return this.#takeVerified(call, now, use, since, isAgain)
-    return taken(this.#soon(this.#takeVerified(call, now, asItIs, since, isAgain), since), use)
+    return taken(this.#soon(this.#takeVerified(call, now, orThrow, since, isAgain), since), use)
   }
 
   /** Sends the question and the look together. */

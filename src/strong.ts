@@ -1,56 +1,11 @@
 // Knows how a call is answered that has to know what was cleared before it came: Redis is asked, and without its word only a load will do.
 
-import type { Caller } from './abort.ts'
-import type { Call, Load, Served, ServeOptions, Take } from './call.ts'
+import { asItIs, type Served } from './call.ts'
+import type { Coming } from './coming.ts'
 import type { Engine } from './engine.ts'
 import type { Flight } from './flight.ts'
-import type { Leading } from './lead.ts'
 import type { Loads } from './loads.ts'
 import type { Outcome } from './runs.ts'
-import type { Frame } from './tracking.ts'
-
-/**
- * A call that has come, as the one that leads its load where it needs one. No literal: where a burst of those outlives a collection, V8 takes all that
- * are made after it for long-lived ones.
- */
-export class Coming<V, R = unknown> implements Leading<V> {
-  readonly find = true
-  readonly call: Call
-  readonly load: Load<V>
-  readonly reader: Frame | undefined
-  readonly join: boolean
-  readonly caller: Caller | undefined
-  readonly place: ServeOptions['place']
-  readonly refresh: ServeOptions<V>['refresh']
-  /** When, by the clock: 0 where that is of no matter. */
-  readonly since: number
-  /** What it takes of its answer. */
-  readonly take: Take<V, R>
-  /** Whether it loads by itself where the load that it has waited for gave a value for its own caller alone. Else it is told. */
-  readonly isAnswered: boolean
-
-  constructor(
-    call: Call,
-    load: Load<V>,
-    reader: Frame | undefined,
-    options: ServeOptions<V>,
-    join: boolean,
-    since: number,
-    take: Take<V, R>,
-    isAnswered: boolean,
-  ) {
-    this.call = call
-    this.load = load
-    this.reader = reader
-    this.join = join
-    this.caller = options.caller
-    this.place = options.place
-    this.refresh = options.refresh
-    this.since = since
-    this.take = take
-    this.isAnswered = isAnswered
-  }
-}
 
 export class Strong<V> {
   readonly #engine: Engine
@@ -88,8 +43,4 @@ export class Strong<V> {
     const served = next && (await this.#loads.follow(next, coming, arrived, asItIs))
     return served ?? this.#loads.lead({ call, load, reader, find: false, join, place, after: running }, asItIs)
   }
-}
-
-function asItIs<T>(value: T): T {
-  return value
 }

@@ -4,7 +4,7 @@ import { join, posix } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 const floors: Readonly<Record<string, readonly string[]>> = {
-  words: ['src/errors', 'src/duration', 'src/options'],
+  words: ['src/errors', 'src/duration', 'src/options', 'src/uncut'],
   keys: [
     'src/unkeyable',
     'src/recent-keys',
@@ -54,9 +54,14 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/looks',
     'src/arrival',
     'src/staleness',
+    'src/ending',
+    'src/leading',
     'src/lead',
     'src/loads',
+    'src/coming',
     'src/strong',
+    'src/hits',
+    'src/answering',
     'src/calls',
   ],
   handles: [
