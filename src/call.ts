@@ -2,11 +2,11 @@
 
 import type { Caller } from './abort.ts'
 import type { Codec } from './codec.ts'
-import type { Place } from './entries.ts'
 import type { Entry } from './entry.ts'
 import { UnsupportedError } from './errors.ts'
 import { keyOfString, type Keyed } from './label.ts'
 import { exactRef, type Ref } from './ref.ts'
+import type { Place } from './remote.ts'
 import type { Frame } from './tracking.ts'
 
 /** When results expire and loads run. Every value has a neutral one. */

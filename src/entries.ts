@@ -3,47 +3,21 @@
 import { Admission, type AdmissionOptions } from './admission.ts'
 import type { CoarseClock } from './coarse-clock.ts'
 import type { Entry } from './entry.ts'
-import type { NewRemoteEntry, RemoteEntry, UseRead } from './entry-bytes.ts'
-import { CodecError, UnsupportedError, type CacheError } from './errors.ts'
+import type { RemoteEntry, UseRead } from './entry-bytes.ts'
+import { UnsupportedError, type CacheError } from './errors.ts'
 import type { Freshness } from './freshness.ts'
 import type { Budget } from './budget.ts'
 import { keyedOf, type Keyed } from './label.ts'
 import { Memory } from './memory.ts'
-import type { OwnStore, Store } from './own-store.ts'
 import type { Ref } from './ref.ts'
-import type { RedisEntries } from './redis/entries.ts'
 import type { Lease } from './redis/lease.ts'
-import type { SharedLog } from './redis/log.ts'
-import type { Turn, Turning, Turns } from './redis/turn.ts'
+import type { Turn, Turning } from './redis/turn.ts'
 import type { Uses } from './redis/uses.ts'
-
-/** Where entries may be asked to live: in this process, in Redis, in both, or in a store of one's own. */
-export type StoreOption = 'memory' | 'redis' | 'tiered' | Store
-
-/** Where entries live. In front of a store of one's own there is none in this process. */
-export type Place = 'memory' | 'redis' | 'tiered' | OwnStore
+import type { Place, Remote, Shared } from './remote.ts'
+import { Writes, type Began, type Lifetime } from './writes.ts'
 
 /** What is made of what a look finds, or of its failure. */
 export type Use<V, R> = (found: Entry<V> | undefined, failure?: unknown) => R | Promise<R>
-
-/** Entries beyond this process's memory: in Redis, or in a store of one's own. */
-export interface Remote {
-  /** What is made of an entry, in the step in which it comes: a promise more for each read would be its largest cost. */
-  take<R>(name: string, key: string, version: string | undefined, use: UseRead<R>): Promise<R>
-  write(name: string, key: string, entry: NewRemoteEntry, version?: string): Promise<void>
-  remove(name: string, key: string, version?: string): Promise<void>
-  /** Every entry of a function's version, where they can be walked. */
-  all?(name: string, version?: string): AsyncIterable<readonly [key: string, entry: RemoteEntry]>
-  /** Gives back the space of an entry that nobody may be served, where nothing else does. */
-  discard?(name: string, key: string, version?: string): void
-}
-
-/** The Redis side of a cache. */
-export interface Shared {
-  readonly log: SharedLog
-  readonly entries: RedisEntries
-  readonly turns: Turns
-}
 
 export interface EntriesOptions<V> extends AdmissionOptions<V> {
   readonly place: Place
@@ -66,19 +40,6 @@ export interface EntriesOptions<V> extends AdmissionOptions<V> {
   readonly later: (write: Promise<void>) => void
 }
 
-/** What was known of the clear log when a load began, and the lease that it holds: whoever takes this ends it. */
-export interface Began {
-  readonly generation: string | undefined
-  readonly epoch: number
-  readonly lease: Lease | undefined
-}
-
-/** How long an entry is fresh, and how long after that it may be served stale; in milliseconds. */
-export interface Lifetime {
-  readonly fresh: number
-  readonly stale: number
-}
-
 /** What work for a key gives that was begun at `since`, and may be ended before it is done: with what is to be had then. */
 export type Soon<V> = (work: Promise<Entry<V> | undefined>, since: number, key: string) => Promise<Entry<V> | undefined>
 
@@ -92,6 +53,8 @@ export class Entries<V> {
   readonly #admission: Admission<V>
   /** Undefined where they are not bounded there. */
   readonly #uses: Uses | undefined
+  /** As `#remote`. */
+  readonly #writes: Writes<V> | undefined
 
   constructor(options: EntriesOptions<V>) {
     this.#options = options
@@ -100,12 +63,14 @@ export class Entries<V> {
     const { place } = options
     const inRedis = place === 'redis' || place === 'tiered' ? options.shared?.entries : undefined
     if (place === 'memory' || place === 'tiered') this.#memory = new Memory({ ...options, isDead: (entry) => this.#isDead(entry) })
-    this.#remote = typeof place === 'object' ? place : inRedis
+    const remote = typeof place === 'object' ? place : inRedis
+    this.#remote = remote
     this.#admission = new Admission(options)
     if (options.limitInRedis !== Number.POSITIVE_INFINITY) {
       const { name, version, limitInRedis, onError } = options
       this.#uses = inRedis?.bound({ name, version, limit: limitInRedis, onError })
     }
+    if (remote !== undefined) this.#writes = new Writes({ ...options, remote, uses: this.#uses, onEncoded: this.#onEncoded })
   }
 
   /** Whether a look may take a word from elsewhere. */
@@ -247,9 +212,12 @@ export class Entries<V> {
     // A load that began later knows more than this one, though it ended first.
     if (there !== undefined && there.order > entry.order) return began?.lease?.end('stored')
     this.#memory?.replace(there, entry)
-    if (began?.generation === undefined || began.generation !== this.#options.epochs.generation) return began?.lease?.end('overtaken')
-    const { generation, epoch, lease } = began
-    this.#options.later(this.#writeUnder(lease, () => this.#write(call.key, entry, lifetime, generation, epoch)))
+    if (began !== undefined) this.#writes?.store(call.key, entry, lifetime, began)
+  }
+
+  /** What an entry takes of the budget whose function says nothing of it. */
+  readonly #onEncoded = (entry: Entry<V>, bytes: number): void => {
+    if (this.#options.size === undefined) this.#memory?.resize(entry, bytes)
   }
 
   /** How many entries that may be served as fresh are counted in, by their own ref and all that they were computed from. */
@@ -270,11 +238,10 @@ export class Entries<V> {
 
   /** A newer value was refused: an older entry is no longer what its function gives. */
   supersede(key: string, order: number): void {
-    const { name, version, later } = this.#options
     const there = this.#memory?.peek(key)
     if (there !== undefined && there.order > order) return
     if (there !== undefined) this.#memory?.delete(there)
-    if (this.#remote !== undefined) later(this.#remote.remove(name, key, version))
+    this.#writes?.remove(key)
   }
 
   drop(): void {
@@ -308,39 +275,6 @@ export class Entries<V> {
   /** What cannot be read is nothing. */
   #report(failure: unknown): void {
     if (failure !== undefined) this.#options.onError(failure as CacheError)
-  }
-
-  /** Ends the lease when its entry has arrived, and not before: whoever waits for it reads it then. */
-  async #writeUnder(lease: Lease | undefined, write: () => Promise<void>): Promise<void> {
-    try {
-      await write()
-      lease?.end('stored')
-    } catch (error) {
-      lease?.end(error instanceof CodecError ? 'unstored' : 'failed')
-      throw error
-    }
-  }
-
-  /** What a load took is of use to other processes where it decides when to load ahead. */
-  #costOf({ cost }: Entry<V>): { readonly cost?: number } {
-    return this.#options.refreshAhead === undefined || this.#options.refreshAhead === 0 ? {} : { cost: Math.round(cost) }
-  }
-
-  async #write(key: string, entry: Entry<V>, lifetime: Lifetime, generation: string, epoch: number): Promise<void> {
-    const { name, version, codec, size, later } = this.#options
-    const payload = codec.encode(entry.value)
-    if (size === undefined) this.#memory?.resize(entry, payload.byteLength)
-    const remote = {
-      generation,
-      epoch,
-      refs: entry.refs,
-      lifetime: lifetime.fresh,
-      staleWindow: lifetime.stale,
-      ...this.#costOf(entry),
-      payload,
-    }
-    if (this.#uses !== undefined) later(this.#uses.wrote(key, lifetime.fresh + lifetime.stale))
-    await this.#remote!.write(name, key, remote, version)
   }
 }
 

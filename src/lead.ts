@@ -2,7 +2,7 @@
 
 import type { Arrivals } from './arrival.ts'
 import { Begun, type Call, type Load, type Loaded, type Take } from './call.ts'
-import { taken, type Began, type Entries, type Use } from './entries.ts'
+import { taken, type Entries, type Use } from './entries.ts'
 import { Failure, inPlaceOfSlow, LEFT, outcomeOf, staleOf, type Ending } from './ending.ts'
 import type { Engine } from './engine.ts'
 import type { Entry } from './entry.ts'
@@ -16,6 +16,7 @@ import type { Outcome, Runs, RunsOptions } from './runs.ts'
 import type { Staleness } from './staleness.ts'
 import type { FunctionStats } from './stats.ts'
 import type { Frame } from './tracking.ts'
+import type { Began } from './writes.ts'
 
 /** What the flights of one function are led with. */
 export interface Means<V> {

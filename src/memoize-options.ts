@@ -2,7 +2,7 @@
 
 import type { CodecOption } from './codec.ts'
 import { show, type Duration } from './duration.ts'
-import type { StoreOption } from './entries.ts'
+import type { StoreOption } from './remote.ts'
 import { ConfigError } from './errors.ts'
 import type { any } from './key.ts'
 import { checkFunction, checkNames } from './options.ts'

@@ -1,10 +1,10 @@
 // Knows where entries may live, and which place a cache has for them.
 
-import type { Place, StoreOption } from './entries.ts'
 import type { Engine } from './engine.ts'
 import { ConfigError } from './errors.ts'
 import { checkChoice } from './options.ts'
 import { checkStore } from './own-store.ts'
+import type { Place, StoreOption } from './remote.ts'
 
 /** The place that the option `store` asks for: by default both, or this process alone where there is no Redis. Throws a `ConfigError`. */
 export function placeOf(engine: Engine, store: StoreOption | undefined): Place {

@@ -12,7 +12,7 @@ import {
   type Pacing,
   type StaleWindows,
 } from './call.ts'
-import type { Began, Entries } from './entries.ts'
+import type { Entries } from './entries.ts'
 import type { Engine } from './engine.ts'
 import { Entry } from './entry.ts'
 import { TimeoutError } from './errors.ts'
@@ -22,6 +22,7 @@ import { Lanes } from './lanes.ts'
 import { patiently } from './patience.ts'
 import type { FunctionStats } from './stats.ts'
 import { Frame } from './tracking.ts'
+import type { Began } from './writes.ts'
 
 /** What a flight ends with: an entry that was found, or one that was loaded. */
 export interface Outcome<V> {

@@ -40,7 +40,9 @@ const floors: Readonly<Record<string, readonly string[]>> = {
     'src/entry-bytes',
     'src/epochs',
     'src/own-store',
+    'src/remote',
     'src/admission',
+    'src/writes',
     'src/entries',
   ],
   engine: [
