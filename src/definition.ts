@@ -4,17 +4,18 @@ import { types } from 'node:util'
 import { Caller, isSignal, signalsIn, withoutSignals } from './abort.ts'
 import { resolveCodec, type Codec } from './codec.ts'
 import { asked, atOnce, Declared } from './declared.ts'
-import { show, toLifetime, toMilliseconds, type Duration } from './duration.ts'
+import { show, toLifetime, toMilliseconds } from './duration.ts'
 import type { Engine } from './engine.ts'
 import { ConfigError, UnsupportedError } from './errors.ts'
 import { flatText } from './flat-key.ts'
 import { isolationOf, type Isolation } from './isolate.ts'
 import { any, keyUnless, strictText, type KeyText } from './key.ts'
 import { isPlain } from './label.ts'
-import { Begun, type Call, type Loaded, type Making, type Pacing } from './call.ts'
+import { Begun, type Call, type Loaded, type Making } from './call.ts'
 import { Calls } from './calls.ts'
 import type { AnyFunction, MemoizeOptions } from './memoize-options.ts'
-import { toBoolean, toLimit, toNumber, toVersion } from './options.ts'
+import { toBoolean, toLimit, toVersion } from './options.ts'
+import { pacingOf } from './pacing.ts'
 import { isReadOnce, readOnce } from './read-once.ts'
 import { patternRef, type Ref } from './ref.ts'
 import type { Place, StoreOption } from './remote.ts'
@@ -71,7 +72,7 @@ export class Definition {
       limitInRedis: limit === undefined ? engine.options.limitInRedis : toLimit(limit, 'limit'),
       staleWhileRevalidate: toMilliseconds(staleWhileRevalidate, 'staleWhileRevalidate'),
       staleIfError: toMilliseconds(staleIfError, 'staleIfError'),
-      ...pacing(options),
+      ...pacingOf(options),
       place: codec === 'reference' ? referencePlace(options.store) : place,
       isFlat: this.#isFlat,
       codec: this.#isolation.codec,
@@ -237,32 +238,6 @@ function unlessUnkeyable(text: KeyText): KeyText {
       return `#${++calls}`
     }
   }
-}
-
-/** When results expire and loads run, beyond what every function and route has. */
-function pacing(options: MemoizeOptions<AnyFunction, unknown>): Partial<Pacing> {
-  const { jitter = 0, refreshAhead = 0, softTimeout = -1, loadTimeout = -1, concurrency = Number.POSITIVE_INFINITY, track = true } = options
-  return {
-    jitter: toNumber(jitter, 'jitter', 'a number from 0 to 1', (it) => it >= 0 && it <= 1),
-    refreshAhead: toNumber(refreshAhead, 'refreshAhead', 'a number, 0 or more', (it) => it >= 0 && it < Number.POSITIVE_INFINITY),
-    softTimeout: toTimeout(softTimeout, 'softTimeout'),
-    loadTimeout: toTimeout(loadTimeout, 'loadTimeout'),
-    concurrency: toNumber(
-      concurrency,
-      'concurrency',
-      'a whole number of loads, 1 or more, or Infinity',
-      (it) => it >= 1 && (Number.isInteger(it) || it === Number.POSITIVE_INFINITY),
-    ),
-    track: toBoolean(track, 'track'),
-  }
-}
-
-// Node takes a longer timer for one of a millisecond.
-const LONGEST_TIMER = 2 ** 31 - 1
-
-function toTimeout(value: Duration, option: string): number {
-  const milliseconds = toLifetime(value, option)
-  return milliseconds > LONGEST_TIMER ? Number.POSITIVE_INFINITY : milliseconds
 }
 
 function flat(name: string): UnsupportedError {

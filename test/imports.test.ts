@@ -69,6 +69,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   handles: [
     'src/signatures',
     'src/memoize-options',
+    'src/pacing',
     'src/cached-handle',
     'src/declared',
     'src/definition',

@@ -1,21 +1,19 @@
 // Knows the shared clear log: what other processes cleared arrives here, what this one clears gets there.
 
-import { randomBytes } from 'node:crypto'
 import type { ClearLog, ClearRecord } from '../clear-log.ts'
-import { CodecError, StoreError, type CacheError } from '../errors.ts'
+import { StoreError, type CacheError } from '../errors.ts'
 import type { RedisConnection } from './connection.ts'
 import type { Lag } from './lag.ts'
-import { lifetimeInRedis, logKeyOf } from './naming.ts'
+import { LogConversation, type Answer } from './log-conversation.ts'
+import { logKeyOf } from './naming.ts'
 import { Question } from './question.ts'
-import { Position, type Asked } from './position.ts'
+import { Position } from './position.ts'
 import { ReadBack } from './read-back.ts'
 import { appendScript, questionScript } from './log-scripts.ts'
 import { newLimit } from './limit.ts'
-import { isReply } from './reply.ts'
-import type { Script } from './script.ts'
 import { endOfTick } from './tick.ts'
 import { Unconfirmed, type Delivery } from './unconfirmed.ts'
-import { memberOf, readMessage, readReply, type Reply } from './wire.ts'
+import { memberOf, readMessage } from './wire.ts'
 
 export interface SharedLogOptions {
   connection: RedisConnection
@@ -52,28 +50,27 @@ export class SharedLog {
   readonly #connection: RedisConnection
   readonly #key: string
   readonly #channel: string
-  readonly #writer = randomBytes(9).toString('base64url')
   readonly #position: Position
+  readonly #conversation: LogConversation
   readonly #readBack: ReadBack
   readonly #unconfirmed: Unconfirmed
   readonly #running = new Set<Promise<void>>()
   readonly #timer: NodeJS.Timeout
   #unsent: Question | undefined
   #latest: Question | undefined
-  #named = 0
   #missed = 0
   #isPolling = false
-  #isFailing = false
   #isClosed = false
 
   constructor(options: SharedLogOptions) {
-    const { connection, log, prefix, clock, maxStaleness } = options
+    const { connection, log, prefix, clock, maxStaleness, page = PAGE, leastRetention = LEAST_RETENTION } = options
     this.#options = options
     this.#log = log
     this.#connection = connection
     this.#key = logKeyOf(prefix)
     this.#channel = `${connection.keyPrefix}${this.#key}@${connection.database}`
     this.#position = new Position(log, clock)
+    this.#conversation = new LogConversation({ ...options, key: this.#key, position: this.#position, page, leastRetention })
     this.#readBack = new ReadBack(this.#position, (epoch) => this.#readPage(epoch))
     this.#unconfirmed = new Unconfirmed(log, clock, MOST_UNCONFIRMED)
     connection.onReady(() => void this.ask())
@@ -196,33 +193,16 @@ export class SharedLog {
     return false
   }
 
-  async #question(range: readonly number[], onSent: () => void): Promise<{ reply: Reply; asked: Asked } | undefined> {
+  async #question(range: readonly number[], onSent: () => void): Promise<Answer | undefined> {
     try {
-      return await this.#run(questionScript, () => {
+      return await this.#conversation.run(questionScript, () => {
         onSent()
         return range.map(String)
       })
     } catch (error) {
-      this.#fail(error)
+      this.#conversation.failed(error)
       return undefined
     }
-  }
-
-  async #run(script: Script, argsOf: () => readonly string[]): Promise<{ reply: Reply; asked: Asked }> {
-    const { page = PAGE, leastRetention = LEAST_RETENTION, retention, clock } = this.#options
-    let asked: Asked = { generation: undefined, sent: Number.NEGATIVE_INFINITY }
-    const answer = await this.#connection.script(script, this.#key, () => {
-      const { generation, epoch, tip } = this.#position
-      asked = { generation, sent: clock() }
-      // Never the same twice: a log that was lost and made anew under the same name would pass for the one that was lost.
-      const fresh = `${this.#writer}${(this.#named++).toString(36)}`
-      const kept = lifetimeInRedis(Math.max(retention(), leastRetention))
-      return [fresh, generation ?? '', `${epoch}`, tip, `${kept}`, `${page}`, ...argsOf()]
-    })
-    const reply = readReply(answer)
-    if (reply === undefined) throw new CodecError(`Redis gave an answer that is none of the clear log ${this.#key}.`)
-    this.#isFailing = false
-    return { reply, asked }
   }
 
   #hear(text: string): void {
@@ -231,7 +211,7 @@ export class SharedLog {
     const isOfNow = message !== undefined && message.generation === this.generation
     if (message === undefined) this.#position.skipped++
     if (!isOfNow) return this.#heal()
-    const isOwn = message.writer === this.#writer
+    const isOwn = message.writer === this.#conversation.writer
     if (!this.#position.hear(message, isOwn)) return this.#heal()
     // Only where nothing was missed: another process's clear of the same ref may lie in between, and has to count as a new one.
     if (isOwn) this.#unconfirmed.confirm(message.delivery, message.epoch)
@@ -268,9 +248,9 @@ export class SharedLog {
 
   async #append(delivery: Delivery): Promise<void> {
     try {
-      const { reply, asked } = await this.#run(appendScript, () => {
+      const { reply, asked } = await this.#conversation.run(appendScript, () => {
         const { limit = LIMIT } = this.#options
-        return [`${limit}`, this.#channel, this.#writer, delivery.id, ...Array.from(delivery.records.keys(), memberOf)]
+        return [`${limit}`, this.#channel, this.#conversation.writer, delivery.id, ...Array.from(delivery.records.keys(), memberOf)]
       })
       if (!this.#position.apply(reply, asked)) throw new StoreError('The clear log was lost meanwhile.')
       if (reply.upto < reply.epoch) this.#countAsNew(delivery, reply.epoch)
@@ -304,13 +284,6 @@ export class SharedLog {
     this.#isPolling = true
     await Promise.all([this.ask(), this.#connection.checkListening()])
     this.#isPolling = false
-  }
-
-  /** Tells once what the server itself says is wrong; that it is away, the connection tells. */
-  #fail(error: unknown): void {
-    const isSaid = isReply(error) || error instanceof CodecError
-    if (isSaid && !this.#isFailing) this.#options.onError(error as CacheError)
-    if (isSaid) this.#isFailing = true
   }
 }
 
