@@ -17,9 +17,9 @@ import type { Fronted } from './front-run.ts'
 import { isGone } from './head.ts'
 import { refreshOf } from './refresh.ts'
 import { breakOff, replay } from './replay.ts'
+import { failureOf } from './option-calls.ts'
 import { demandsOf } from './request-directives.ts'
 import { isAnswerable, whyBypassed } from './storable.ts'
-import type { OnHit } from './route-options.ts'
 import { bytesOf } from './stored-response.ts'
 import { whyTargetBypassed } from './target.ts'
 import { headersOf } from './unwatched.ts'
@@ -126,7 +126,7 @@ class Front {
   }
 
   #replay(found: Fronted, req: IncomingMessage, res: ServerResponse, listen: () => unknown): unknown {
-    this.#tell(found.route.options.onHit, req, res)
+    this.#tell(found, req, res)
     if (res.writableEnded) return undefined
     try {
       return this.#send(found, req, res)
@@ -137,13 +137,17 @@ class Front {
     }
   }
 
-  #tell(onHit: OnHit | undefined, req: IncomingMessage, res: ServerResponse): void {
+  #tell({ route, call }: Fronted, req: IncomingMessage, res: ServerResponse): void {
+    const { onHit } = route.options
+    if (onHit === undefined) return
+    const failed = (error: unknown): void =>
+      this.#engine.report(failureOf(`\`onHit\` of the route "${call.name}"`, 'the hit is answered all the same', error))
     try {
-      const told: unknown = onHit?.(req, res)
+      const told: unknown = onHit(req, res)
       // One that is asynchronous throws later, and would end the process.
-      if (types.isPromise(told)) told.catch((error: unknown) => this.#engine.report(error))
+      if (types.isPromise(told)) told.catch(failed)
     } catch (error) {
-      this.#engine.report(error)
+      failed(error)
     }
   }
 

@@ -4,6 +4,7 @@ import { checkChoice, checkFunction, checkNames, openEngines, show, toMillisecon
 import { ConfigError, isClearable, Ref } from '../../src/index.ts'
 import type { Clearable, Duration } from '../../src/index.ts'
 import type { GroupsOption } from './groups.ts'
+import { failureOf } from './option-calls.ts'
 import { checkGroups } from './option-values.ts'
 
 /** Options of `invalidates`. */
@@ -92,11 +93,6 @@ function checkedArgs(args: unknown): readonly unknown[] {
 function checkedRefs(refs: unknown): readonly Ref[] {
   if (Array.isArray(refs) && refs.every((ref) => ref instanceof Ref)) return refs
   throw new ConfigError(`Expected the function given to invalidates to give a list of refs, such as [getUser.ref(id)], got ${show(refs)}.`)
-}
-
-/** What is said of a function that failed, and of what follows from that. */
-export function failureOf(what: string, sequel: string, error: unknown): ConfigError {
-  return error instanceof ConfigError ? error : new ConfigError(`${what} failed: ${sequel}.`, error)
 }
 
 /** Tells the caches what went wrong where no one awaits it. */

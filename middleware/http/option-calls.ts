@@ -18,6 +18,11 @@ export function told<T>(route: string, option: string, ask: () => T, expected?: 
   )
 }
 
+/** What is said of a function that failed, and of what follows from that. */
+export function failureOf(what: string, sequel: string, error: unknown): ConfigError {
+  return error instanceof ConfigError ? error : new ConfigError(`${what} failed: ${sequel}.`, error)
+}
+
 interface Expected<T> {
   readonly words: string
   is(value: T): boolean

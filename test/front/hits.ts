@@ -104,7 +104,8 @@ export function hits(framework: Framework): void {
       then = () => Promise.reject(new Error('of onHit, later'))
       expect((await site.ask('/')).text).toBe('a')
       expect(seen).toEqual(['GET / false', 'HEAD / false', 'GET / false', 'GET / false'])
-      await expect.poll(() => site.errors.map(({ message }) => message)).toHaveLength(2)
+      const failure = `\`onHit\` of the route "${page.cacheName}" failed: the hit is answered all the same.`
+      await expect.poll(() => site.errors.map(({ message }) => message)).toEqual([failure, failure])
       expect(site.entered()).toBe(1)
     })
 
