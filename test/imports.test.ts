@@ -102,6 +102,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   'acts of HTTP': [
     'unwatched',
     'head',
+    'client',
     'stored-response',
     'request-key',
     'harmless',

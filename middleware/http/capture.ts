@@ -3,8 +3,9 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable } from 'node:stream'
 import { Body, bytesOf, isChunk, onceEnded } from './body.ts'
+import { isGone, onceClosed } from './client.ts'
 import { Departure } from './departure.ts'
-import { headOf, isGone, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
+import { headOf, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
 import type { Head } from './head.ts'
 
 /** What becomes of a response, decided when its head is known and before anything of it leaves. */
@@ -57,12 +58,12 @@ class Recorder {
   readonly #resolve: (captured: Captured) => void
   readonly #original: Pick<ServerResponse, Method>
   readonly #body: Body
-  readonly #onClose = (): void => this.#giveUp('aborted', true)
   // A pipe whose source breaks says nothing, and leaves the response open.
   readonly #onPipe = (source: Readable): void =>
     void source.once('close', () => {
       if (!source.readableEnded) this.#giveUp('broken', true)
     })
+  #stopListening: (() => void) | undefined
   #ownWrite: unknown
   #departure!: Departure
   #hasHead = false
@@ -97,7 +98,7 @@ class Recorder {
     Object.assign(res, methods)
     this.#ownWrite = methods.write
     this.#departure = new Departure(res, { writeHead: methods.writeHead }, () => this.#change())
-    res.once('close', this.#onClose)
+    this.#stopListening = onceClosed(res, () => this.#giveUp('aborted', true))
     res.on('pipe', this.#onPipe)
   }
 
@@ -236,7 +237,8 @@ class Recorder {
     if (this.#isSettled) return
     this.#isSettled = true
     clearTimeout(this.#timer)
-    this.#res.off('close', this.#onClose).off('pipe', this.#onPipe)
+    this.#stopListening?.()
+    this.#res.off('pipe', this.#onPipe)
     this.#resolve(captured)
   }
 }

@@ -6,6 +6,7 @@ import { Frame } from '../../src/door.ts'
 import type { Call, Calls, Engine, Entry } from '../../src/door.ts'
 import type { Ref } from '../../src/index.ts'
 import { AtOnce } from './at-once.ts'
+import { onceClosed } from './client.ts'
 import { isNotModified } from './conditional.ts'
 import { withheldFields } from './field-lists.ts'
 import type { Fields } from './fields.ts'
@@ -99,8 +100,10 @@ export class FrontRun {
     const { engine, req } = options
     this.#fields = { ...headersOf(req) }
     this.#around = runs.get(req)
-    this.#frame = new Frame(engine.clock(), undefined)
-    this.#position = engine.log.position
+    // What a layer within it reads counts for both: a load's reads are its own alone.
+    const isWithin = this.#around !== undefined && this.#around.#options.engine === engine
+    this.#frame = isWithin ? this.#around.#frame : new Frame(engine.clock(), undefined)
+    this.#position = isWithin ? this.#around.#position : engine.log.position
     runs.set(req, this)
     hasRuns = true
   }
@@ -132,7 +135,7 @@ export class FrontRun {
       isWatched = false
       this.#read = this.#frame.close()
     }
-    res.once('close', end)
+    onceClosed(res, end)
     watchLeaving(res, {
       maxBodyBytes,
       send: (work) => watched.unwatched(work),

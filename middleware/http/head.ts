@@ -48,12 +48,6 @@ export function setReason(res: ServerResponse, reason: string): void {
   if (!isHttp2(res) && (reason !== '' || propertyOf(res, 'statusMessage'))) res.statusMessage = reason
 }
 
-/** Whether nobody hears a response any more: its client has gone, or it is over. */
-export function isGone(res: ServerResponse): boolean {
-  // That of HTTP/2 does not say so itself.
-  return isHttp2(res) ? res.socket?.destroyed !== false : res.destroyed
-}
-
 // An HTTP/2 response has lower-case names only, and no such method; the types know it of requests only.
 function rawNames(res: ServerResponse & { getRawHeaderNames?(): string[] }): string[] {
   return res.getRawHeaderNames?.() ?? res.getHeaderNames()

@@ -2,7 +2,8 @@
 
 import type { ServerResponse } from 'node:http'
 import { isChunk, onceEnded } from './body.ts'
-import { headOf, isGone, isHttp2, isSendable, isStatus, mergeWriteHead, setReason } from './head.ts'
+import { isGone, onceClosed } from './client.ts'
+import { headOf, isHttp2, isSendable, isStatus, mergeWriteHead, setReason } from './head.ts'
 import type { Head } from './head.ts'
 import { seal, sealed } from './seal.ts'
 import { whileUnheard } from './unheard.ts'
@@ -54,6 +55,7 @@ class Cork {
       if (this.#res.statusCode < 400) this.#options.onUnheard!()
     })
   }
+  #stopWaiting: (() => void) | undefined
   #stopListening: (() => void) | undefined
   #state: 'waiting' | 'held' | 'leaving' | 'gone' | 'replaced' = 'waiting'
   #bytes = 0
@@ -82,7 +84,7 @@ class Cork {
     }
     Object.assign(this.#res, methods)
     this.#res.on('pipe', this.#onPipe)
-    this.#res.once('close', this.#onClose)
+    this.#stopWaiting = onceClosed(this.#res, this.#onClose)
   }
 
   #writeHead(args: unknown[]): unknown {
@@ -150,7 +152,8 @@ class Cork {
   }
 
   #begin(): void {
-    this.#res.off('pipe', this.#onPipe).off('close', this.#onClose)
+    this.#res.off('pipe', this.#onPipe)
+    this.#stopWaiting?.()
     this.#stopListening?.()
     const awaited = this.#res.headersSent ? undefined : this.#options.before(this.#res.statusCode)
     if (awaited === undefined) return this.#leave()

@@ -3,7 +3,8 @@
 import type { ServerResponse } from 'node:http'
 import { Body, bytesOf, isChunk } from './body.ts'
 import type { Verdict } from './capture.ts'
-import { headOf, isGone, isHttp2, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
+import { isGone } from './client.ts'
+import { headOf, isHttp2, isStatus, mergeWriteHead, turnNotModified } from './head.ts'
 import type { Head } from './head.ts'
 
 export interface LeavingOptions {

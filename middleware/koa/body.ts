@@ -82,6 +82,8 @@ export interface TeeOptions {
   readonly patience: number
   /** Whether Koa hears of an error from the stream that it sends, and not from every body that it was given. */
   readonly tellsErrors: boolean
+  /** Whether its client has gone: a source that ends then may have stopped early. RFC 9111 §3.3 */
+  readonly isGone: () => boolean
   /** Called before the source is asked for anything. */
   onStart(): void
 }
@@ -113,6 +115,7 @@ export function tee(source: Readable, options: TeeOptions): Tee {
   })
   finished(source, { writable: false }, (error) => {
     if (error) keeper.giveUp('broken', true)
+    else if (options.isGone()) keeper.giveUp('aborted', true)
     else keeper.end()
     if (!error) stream.push(null)
     else stream.destroy(options.tellsErrors ? error : undefined)

@@ -4,8 +4,9 @@ import type { Readable } from 'node:stream'
 import type { Context } from 'koa'
 import type { Place } from '../http/added.ts'
 import type { Captured, CaptureOptions } from '../http/capture.ts'
+import { isClosed, isGone, onceClosed } from '../http/client.ts'
 import { departureOf } from '../http/departure.ts'
-import { headOf, isGone } from '../http/head.ts'
+import { headOf } from '../http/head.ts'
 import type { Head } from '../http/head.ts'
 import { hold } from '../http/hold.ts'
 import type { HoldOptions, Release } from '../http/hold.ts'
@@ -27,6 +28,7 @@ import { Recoded } from './recoded.ts'
 import { RouterHost } from './router-host.ts'
 
 const AT_ONCE = Promise.resolve()
+const ABORTED: Captured = { why: 'aborted', isAborted: true }
 
 /** One request that passes a middleware of this package: what the route asks of it, and when its middleware is done. */
 export class KoaVisit implements Visit<Context> {
@@ -126,9 +128,7 @@ export class KoaVisit implements Visit<Context> {
     )
     // RFC 9111 §3.3: a handler that saw its client go may stop early, and may take its time: who waits for it is not to. A response that
     // came to its end closes too, so what was captured of it is heard first.
-    const gone = new Promise<Captured>((resolve) =>
-      this.res.once('close', () => setImmediate(resolve, { why: 'aborted', isAborted: true })),
-    )
+    const gone = new Promise<Captured>((resolve) => void onceClosed(this.res, () => setImmediate(resolve, ABORTED)))
     return Promise.race([captured, gone])
   }
 
@@ -199,7 +199,7 @@ export class KoaVisit implements Visit<Context> {
   #heed(held: HoldOptions): void {
     const { subject: ctx, res } = this
     // One that the handler has just broken off itself is not closed yet.
-    this.#isUnsent = !isGone(res) || !res.closed
+    this.#isUnsent = !isGone(res) || !isClosed(res)
     // What it has sent itself was heard when it began.
     if (this.#isUnsent || res.headersSent) return
     // What Koa answers where nobody has.
@@ -214,6 +214,8 @@ export class KoaVisit implements Visit<Context> {
     if (ctx.status === 304 && ctx.body === '' && !res.headersSent) ctx.remove('Content-Type')
     const produced = producedBy(ctx)
     if (res.headersSent) return { why: 'sent past Koa', isAborted: false }
+    // RFC 9111 §3.3: a handler that saw its client go may have stopped early.
+    if (isGone(res)) return ABORTED
     const bytes = 'bytes' in produced ? produced.bytes : undefined
     const verdict = options.onHead(headOf(res), bytes, isRecoded)
     if (verdict.instead !== undefined) {
@@ -236,7 +238,7 @@ export class KoaVisit implements Visit<Context> {
       resume()
       this.#query?.take()
     }
-    const { stream, captured } = tee(source, { maxBodyBytes, patience, onStart, tellsErrors: isKoa3(ctx) })
+    const { stream, captured } = tee(source, { maxBodyBytes, patience, onStart, tellsErrors: isKoa3(ctx), isGone: () => isGone(res) })
     const length = res.getHeader('content-length')
     ctx.body = stream
     // Koa takes it for another body.

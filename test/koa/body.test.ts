@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { producedBy, tee, type TeeOptions } from '../../middleware/koa/body.ts'
 
-const options: TeeOptions = { maxBodyBytes: 10, patience: 10_000, tellsErrors: true, onStart() {} }
+const options: TeeOptions = { maxBodyBytes: 10, patience: 10_000, tellsErrors: true, isGone: () => false, onStart() {} }
 
 async function textOf(stream: Readable): Promise<string> {
   return Buffer.concat((await stream.toArray()) as Buffer[]).toString()
