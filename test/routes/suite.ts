@@ -12,6 +12,7 @@ import { keys } from './keys.ts'
 import { owners } from './owners.ts'
 import { hostile } from './hostile.ts'
 import { identity } from './identity.ts'
+import { leavers } from './leavers.ts'
 import { lifetimes } from './lifetimes.ts'
 import { mutations } from './mutations.ts'
 import { posts } from './posts.ts'
@@ -44,6 +45,7 @@ export function routeSuite(framework: Framework): void {
   waiting(framework)
   dependencies(framework)
   unfinished(framework)
+  leavers(framework)
   unheard(framework)
   directives(framework)
   mutations(framework)
