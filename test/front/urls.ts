@@ -178,6 +178,19 @@ export function urls(framework: Framework): void {
       }
     })
 
+    test('a front within a front of the same cache: what layers read of that takes both answers away', async () => {
+      await using site = newFrontSite(framework, {}, (listener) => front(site.cache, listener))
+      let menu = 'old'
+      const getMenu = site.cache.memoize(async () => menu, { name: 'menu' })
+      site.app.around(async (x, next) => (x.set('X-Menu', await getMenu()), await next()))
+      site.app.on('get', '/', [cached(site.cache, { path: '/', front: true })], (x) => x.send('a'))
+      const ask = async () => (await site.ask('/')).headers['x-menu']
+      expect([await ask(), await ask(), site.entered()]).toEqual(['old', 'old', 1])
+      menu = 'new'
+      await getMenu.clear()
+      expect([await ask(), await ask(), site.entered()]).toEqual(['new', 'new', 2])
+    })
+
     test('HTTPS is told apart from HTTP, and answered as well', async () => {
       await using site = newFrontSite(framework)
       site.app.outer(({ req, res }) => res.setHeader('X-Secure', String('encrypted' in req.socket && req.socket.encrypted)))
