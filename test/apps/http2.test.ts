@@ -1,9 +1,7 @@
 // Koa over HTTP/2, by Node.js's compatible interface. Express cannot be served over it.
-import { once } from 'node:events'
 import type { RequestListener } from 'node:http'
-import { constants } from 'node:http2'
 import { createRequire } from 'node:module'
-import { PassThrough, Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import Router from '@koa/router'
 import Koa3, { type Context, type Middleware } from 'koa'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -174,27 +172,6 @@ describe.each([
     const replies = await Promise.all(others)
     expect([runs, new Set(replies.map((reply) => reply.text))]).toEqual([2, new Set(['run 2'])])
     expect(replies.map(statusOf).filter((status) => status === COLLAPSED)).toHaveLength(49)
-  })
-
-  test.each(['aborted', 'close'])('half of a stream, whose source ends where its request says "%s", is kept for nobody', async (event) => {
-    const app = newApp()
-    const [entered, ended] = [newGate(), newGate()]
-    let runs = 0
-    app.get('/a', {}, (ctx) => {
-      if (++runs > 1) return void (ctx.body = 'whole')
-      const source = new PassThrough()
-      source.write('half')
-      ctx.body = source
-      ctx.req.once(event, () => (source.end(), void ended.wait()))
-      void entered.wait()
-    })
-    await using site = await serve2(app.callback())
-    const leaver = site.session.request({ ':path': '/a' })
-    await entered.reached()
-    await once(leaver, 'data')
-    leaver.close(constants.NGHTTP2_CANCEL)
-    await ended.reached()
-    expect([(await site.ask('/a')).text, (await site.ask('/a')).text]).toEqual(['whole', 'whole'])
   })
 
   test('a write that is answered past Koa is held, leaves whole, and is seen by who asks after it', async () => {

@@ -85,3 +85,9 @@ test('a response that has gone already, or is none of Koa’s, is not looked at'
   for (const gone of [{ respond: false }, { writable: false }, { res: { headersSent: true } }])
     expect(producedBy({ ...ctx, ...gone })).toEqual({ why: 'sent past Koa' })
 })
+
+test('one whose source ends where its client has gone is no whole', async () => {
+  const { stream, captured } = tee(Readable.from(['half']), { ...options, isGone: () => true })
+  stream.resume()
+  expect(await captured).toEqual({ why: 'aborted', isAborted: true })
+})
