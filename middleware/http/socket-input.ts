@@ -7,6 +7,9 @@ const INPUTS: ReadonlyMap<string | symbol, string> = new Map([
   ...['authorized', 'getPeerCertificate', 'getPeerX509Certificate', 'remoteAddress', 'remoteFamily', 'remotePort'].map(
     (name) => [name, 'ip'] as const,
   ),
+  // Private to Node.js, and what `remoteAddress` goes by.
+  ['_getpeername', 'ip'],
+  ['_peername', 'ip'],
   ['servername', 'host'],
   ['encrypted', 'protocol'],
 ])

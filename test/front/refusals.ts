@@ -47,6 +47,7 @@ export function refusals(framework: Framework): void {
     ['cookies', before((x) => x.header('cookie')), 'cookie'],
     ['the address on the request', before(({ req }) => req.socket.remoteAddress), 'ip'],
     ['the address on its connection', before(({ req }) => req.connection.remotePort), 'ip'],
+    ['the address on the request, by a private name', before(({ req }) => Reflect.get(req.socket, '_peername')), 'ip'],
     ['the address on the response', before(({ res }) => res.socket!.remoteAddress), 'ip'],
     ['the address on the connection of the response', before(({ res }) => res.connection!.remoteAddress), 'ip'],
     ['X-Forwarded-For', before((x) => x.header('X-Forwarded-For')), 'x-forwarded-for'],
